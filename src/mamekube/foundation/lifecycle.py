@@ -1,0 +1,87 @@
+"""How a part of the program starts and ends.
+
+A `Component` is entered, runs its tasks in one TaskGroup, and on exit has ended all of them. A program
+enters its components in order of dependency on one AsyncExitStack, so they end in the opposite order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+
+
+class Component:
+    """An async context manager that owns a group of tasks.
+
+    A subclass overrides `start`, and calls `spawn` for what runs until the end; on exit the tasks are
+    cancelled and awaited, then `stop` releases what `start` acquired. A task that raises ends the program's
+    task group through `failed`, which `wait` re-raises: a broken part never dies silently.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._failed: asyncio.Future[None] | None = None
+
+    async def start(self) -> None:
+        """Acquire and spawn; on return the component serves."""
+
+    async def stop(self) -> None:
+        """Release what `start` acquired; the tasks have ended."""
+
+    def spawn(self, work: Coroutine[Any, Any, Any], *, name: str = "") -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work, name=name or None)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def wait(self) -> None:
+        """Return never; raise what a task of this component raised."""
+        assert self._failed is not None, "wait() before the component was entered"
+        await asyncio.shield(self._failed)
+
+    async def __aenter__(self) -> Self:
+        self._failed = asyncio.get_running_loop().create_future()
+        try:
+            await self.start()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.stop()
+        if self._failed is not None:
+            self._failed.cancel()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is None:
+            return
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_exception(task.exception())  # type: ignore[arg-type]
+            self._failed.exception()  # mark as retrieved: nobody is obliged to call wait()
+
+
+async def run_until_failure(*components: Component) -> None:
+    """Enter the components in order, wait until one fails or this task is cancelled, exit in reverse."""
+    async with AsyncExitStack() as stack:
+        for component in components:
+            await stack.enter_async_context(component)
+        waits = [asyncio.ensure_future(component.wait()) for component in components]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in done:
+                wait.result()
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
