@@ -1,0 +1,202 @@
+"""A request as the API server reads it: who asks, what for, with which options.
+
+`parse_path` is upstream's RequestInfo: it finds verb, group, version, resource, subresource, namespace and name
+by splitting the path, knowing no kind. Authentication fills in the user; everything after it reads only this.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote
+
+from mamekube.objects.status import StatusError, bad_request
+
+VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
+"""What may follow `namespaces/NAME` without being a resource in that namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who asks. `extra` holds what the authenticator knew beyond name and groups."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
+
+
+class Route(NamedTuple):
+    """What a method and a path mean."""
+
+    verb: str
+    is_resource: bool
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    """The plural, or `""` for a path such as `/apis/apps/v1`."""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    subpath: str = ""
+    """What follows the subresource, without the leading slash: the path to proxy to."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One request. `verb` is get, list, watch, create, update, patch, delete or deletecollection, and the
+    lower-case HTTP method where the path names no resource."""
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    user: User = ANONYMOUS
+    verb: str = ""
+    is_resource: bool = False
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    subpath: str = ""
+    audit_id: str = ""
+    source: str = ""
+    """The client's address."""
+    warnings: list[str] = field(default_factory=list)
+    """Texts for the `Warning` header."""
+
+    def first(self, key: str, default: str = "") -> str:
+        """The first value of a query parameter."""
+        values = self.query.get(key)
+        return values[0] if values else default
+
+    def flag(self, key: str) -> bool:
+        """A boolean query parameter, read as upstream's conversion does: present and neither false nor 0."""
+        values = self.query.get(key)
+        return bool(values) and values[0].lower() not in ("false", "0")
+
+    @property
+    def dry_run(self) -> bool:
+        return "dryRun" in self.query
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+def parse_request(
+    method: str,
+    target: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    audit_id: str = "",
+    source: str = "",
+) -> Request:
+    """The request for `target`, a path with its query string as it stands in the request line."""
+    raw_path, _, raw_query = target.partition("?")
+    query: Mapping[str, list[str]] = parse_qs(raw_query, keep_blank_values=True) if raw_query else {}
+    path = unquote(raw_path) if "%" in raw_path else raw_path
+    route = parse_path(method, path, query)
+    return Request(
+        method=method,
+        path=path,
+        query=query,
+        headers=headers,
+        body=body,
+        verb=route.verb,
+        is_resource=route.is_resource,
+        group=route.group,
+        version=route.version,
+        resource=route.resource,
+        subresource=route.subresource,
+        namespace=route.namespace,
+        name=route.name,
+        subpath=route.subpath,
+        audit_id=audit_id or str(uuid.uuid4()),
+        source=source,
+    )
+
+
+def parse_path(method: str, path: str, query: Mapping[str, list[str]]) -> Route:
+    """What `method` on `path` asks for. Paths outside `/api/V` and `/apis/G/V` are non-resource requests."""
+    parts = path.strip("/").split("/")
+    plain = Route(method.lower(), False)
+    if parts[0] == "api" and len(parts) >= 3:
+        group, version, rest = "", parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) >= 4:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
+        return plain
+    verb = VERBS.get(method, "")
+    if rest[0] == "watch" and len(rest) > 1:
+        verb, rest = "watch", rest[1:]
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        if len(rest) > 2 and rest[2] not in NAMESPACE_SUBRESOURCES:
+            rest = rest[2:]
+    name = rest[1] if len(rest) > 1 else ""
+    subresource = rest[2] if len(rest) > 2 else ""
+    subpath = "/".join(rest[3:])
+    if not name:
+        verb, name = _of_collection(verb, query)
+    return Route(verb, True, group, version, rest[0], subresource, namespace, name, subpath)
+
+
+def _of_collection(verb: str, query: Mapping[str, list[str]]) -> tuple[str, str]:
+    """Verb and name for a path without a name: a field selector on metadata.name counts as the name, so that
+    a role may allow to list or watch one object only."""
+    if verb == "get":
+        watch = query.get("watch")
+        verb = "watch" if watch and watch[0].lower() not in ("false", "0") else "list"
+    elif verb == "delete":
+        verb = "deletecollection"
+    name = ""
+    if verb in ("list", "watch", "deletecollection") and "fieldSelector" in query:
+        name = _selected_name(query["fieldSelector"][0])
+    return verb, name
+
+
+def _selected_name(field_selector: str) -> str:
+    for requirement in field_selector.split(","):
+        key, sign, value = requirement.partition("=")
+        if key.strip() == "metadata.name" and sign:
+            return value.removeprefix("=").strip()
+    return ""
+
+
+def check_dry_run(request: Request) -> bool:
+    """Whether nothing may be stored. Raises 400/422 for a value other than `All`."""
+    values = request.query.get("dryRun")
+    if not values:
+        return False
+    if values != ["All"]:
+        raise StatusError(
+            422,
+            "Invalid",
+            ' "" is invalid: dryRun: Unsupported value: '
+            + f'[{" ".join(values)}]: supported values: "All"'.replace("[", '["').replace("]", '"]'),
+        )
+    return True
+
+
+def parse_int(request: Request, key: str) -> int | None:
+    """An integer query parameter, None where it is absent or empty. Raises 400."""
+    text = request.first(key)
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
