@@ -1,0 +1,18 @@
+"""`ValidatingAdmissionPolicy` of `admissionregistration.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="admissionregistration.k8s.io",
+    version="v1",
+    plural="validatingadmissionpolicies",
+    singular="validatingadmissionpolicy",
+    kind="ValidatingAdmissionPolicy",
+    namespaced=False,
+    categories=("api-extensions",),
+    schema="io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy",
+    has_status=True,
+    counts_generation=True,
+)

@@ -1,0 +1,16 @@
+"""`TokenReview` of `authentication.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="authentication.k8s.io",
+    version="v1",
+    plural="tokenreviews",
+    singular="tokenreview",
+    kind="TokenReview",
+    namespaced=False,
+    verbs=("create",),
+    schema="io.k8s.api.authentication.v1.TokenReview",
+)

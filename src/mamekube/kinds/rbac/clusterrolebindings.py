@@ -1,0 +1,16 @@
+"""`ClusterRoleBinding` of `rbac.authorization.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="rbac.authorization.k8s.io",
+    version="v1",
+    plural="clusterrolebindings",
+    singular="clusterrolebinding",
+    kind="ClusterRoleBinding",
+    namespaced=False,
+    schema="io.k8s.api.rbac.v1.ClusterRoleBinding",
+    name_rule="path",
+)

@@ -1,0 +1,16 @@
+"""`ClusterRole` of `rbac.authorization.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="rbac.authorization.k8s.io",
+    version="v1",
+    plural="clusterroles",
+    singular="clusterrole",
+    kind="ClusterRole",
+    namespaced=False,
+    schema="io.k8s.api.rbac.v1.ClusterRole",
+    name_rule="path",
+)

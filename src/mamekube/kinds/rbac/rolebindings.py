@@ -1,0 +1,15 @@
+"""`RoleBinding` of `rbac.authorization.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="rbac.authorization.k8s.io",
+    version="v1",
+    plural="rolebindings",
+    singular="rolebinding",
+    kind="RoleBinding",
+    schema="io.k8s.api.rbac.v1.RoleBinding",
+    name_rule="path",
+)

@@ -1,0 +1,15 @@
+"""`Role` of `rbac.authorization.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="rbac.authorization.k8s.io",
+    version="v1",
+    plural="roles",
+    singular="role",
+    kind="Role",
+    schema="io.k8s.api.rbac.v1.Role",
+    name_rule="path",
+)

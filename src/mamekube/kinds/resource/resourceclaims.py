@@ -1,0 +1,15 @@
+"""`ResourceClaim` of `resource.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="resource.k8s.io",
+    version="v1",
+    plural="resourceclaims",
+    singular="resourceclaim",
+    kind="ResourceClaim",
+    schema="io.k8s.api.resource.v1.ResourceClaim",
+    has_status=True,
+)

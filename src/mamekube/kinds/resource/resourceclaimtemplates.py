@@ -1,0 +1,14 @@
+"""`ResourceClaimTemplate` of `resource.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="resource.k8s.io",
+    version="v1",
+    plural="resourceclaimtemplates",
+    singular="resourceclaimtemplate",
+    kind="ResourceClaimTemplate",
+    schema="io.k8s.api.resource.v1.ResourceClaimTemplate",
+)

@@ -1,0 +1,16 @@
+"""`StorageClass` of `storage.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="storage.k8s.io",
+    version="v1",
+    plural="storageclasses",
+    singular="storageclass",
+    kind="StorageClass",
+    namespaced=False,
+    short_names=("sc",),
+    schema="io.k8s.api.storage.v1.StorageClass",
+)

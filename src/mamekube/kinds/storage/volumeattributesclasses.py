@@ -1,0 +1,16 @@
+"""`VolumeAttributesClass` of `storage.k8s.io/v1`."""
+
+from __future__ import annotations
+
+from mamekube.kinds.kind import Kind
+
+KIND = Kind(
+    group="storage.k8s.io",
+    version="v1",
+    plural="volumeattributesclasses",
+    singular="volumeattributesclass",
+    kind="VolumeAttributesClass",
+    namespaced=False,
+    short_names=("vac",),
+    schema="io.k8s.api.storage.v1.VolumeAttributesClass",
+)
