@@ -48,8 +48,12 @@ def duplicate(field: str, value: Any) -> FieldError:
 
 
 def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
-    choices = ", ".join(render(choice) for choice in sorted(supported))
-    return FieldError(NOT_SUPPORTED, field, _join(f"Unsupported value: {render(value)}", f"supported values: {choices}"))
+    """`supported` is listed in its own order, and a set in order of its texts, as upstream does."""
+    ordered = sorted(supported) if isinstance(supported, (set, frozenset)) else supported
+    choices = ", ".join(render(choice) for choice in ordered)
+    return FieldError(
+        NOT_SUPPORTED, field, _join(f"Unsupported value: {render(value)}", f"supported values: {choices}")
+    )
 
 
 def forbidden(field: str, detail: str) -> FieldError:
@@ -61,11 +65,13 @@ def not_found(field: str, value: Any) -> FieldError:
 
 
 def too_long(field: str, length_max: int) -> FieldError:
-    return FieldError(TOO_LONG, field, f"Too long: may not be more than {length_max} bytes")
+    unit = "byte" if length_max == 1 else "bytes"
+    return FieldError(TOO_LONG, field, f"Too long: may not be more than {length_max} {unit}")
 
 
 def too_many(field: str, count: int, count_max: int) -> FieldError:
-    return FieldError(TOO_MANY, field, f"Too many: {count}: must have at most {count_max} items")
+    unit = "item" if count_max == 1 else "items"
+    return FieldError(TOO_MANY, field, f"Too many: {count}: must have at most {count_max} {unit}")
 
 
 def internal(field: str, detail: str) -> FieldError:
@@ -73,8 +79,10 @@ def internal(field: str, detail: str) -> FieldError:
 
 
 def render(value: Any) -> str:
-    """A value as upstream prints it in messages: JSON, with strings quoted."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """A value as upstream prints it in messages: text quoted as Go quotes it, anything else as Go's JSON."""
+    if isinstance(value, str):
+        return _quoted(value)
+    return json.dumps(_ordered(value), ensure_ascii=False, separators=(",", ":")).translate(_HTML_SAFE)
 
 
 def summary(errors: Sequence[FieldError]) -> str:
@@ -85,3 +93,43 @@ def summary(errors: Sequence[FieldError]) -> str:
 
 def _join(text: str, detail: str) -> str:
     return f"{text}: {detail}" if detail else text
+
+
+_HTML_SAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+_ESCAPES = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
+
+
+def _quoted(text: str) -> str:
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(_escaped(character) for character in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    known = _ESCAPES.get(character)
+    if known is not None or character.isprintable():
+        return known or character
+    code = ord(character)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _ordered(value: Any) -> Any:
+    """Maps sorted as Go sorts them; of a LabelSelector, which is no map, the labels before the expressions."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: (key != "matchLabels", str(key)))
+        return {key: _ordered(value[key]) for key in keys}
+    if isinstance(value, (list, tuple)):
+        return [_ordered(item) for item in value]
+    return value

@@ -15,5 +15,5 @@ KIND = Kind(
     schema="io.k8s.api.core.v1.Service",
     has_status=True,
     subresources=("proxy",),
-    name_rule="label",
+    name_rule="label1035",
 )
