@@ -1,0 +1,98 @@
+"""The images that a cluster brings along, and the `mamekube image` commands.
+
+A first start needs no registry: the pause image and both versions of the tutorial's application are written
+here, the latter around the host's static busybox.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from mamekube.cluster import oci, pause
+from mamekube.cluster.failures import Failure
+
+PAUSE_IMAGE = "mamekube.local/pause:1"
+BOOTCAMP_IMAGE = "docker.io/jocatalin/kubernetes-bootcamp"
+BOOTCAMP_VERSIONS = (1, 2)
+ARCHIVE_FORMAT = 1
+"""Counted up when the content of the archives changes: archives of older formats are not reused."""
+
+BOOTCAMP_SERVER = """\
+#!/bin/sh
+# Answers GET / on port 8080 with the name of its pod. The shell stays process 1: it ends on SIGTERM, which the
+# kernel would not deliver to a process 1 without a handler.
+folder=${WWW:-/www}
+mkdir -p "$folder"
+echo "Hello Kubernetes bootcamp! | Running on: ${HOSTNAME:-$(hostname)} | v=$VERSION" >"$folder/index.html"
+echo "Kubernetes Bootcamp App Started At: $(date -u +%Y-%m-%dT%H:%M:%SZ) | Running On:  ${HOSTNAME:-$(hostname)}"
+httpd -f -v -p 8080 -h "$folder" &
+trap 'kill $!; exit 143' TERM INT
+wait $!
+"""
+
+
+def pause_image() -> oci.Image:
+    program = pause.program(oci.architecture())
+    return oci.Image(
+        name=PAUSE_IMAGE,
+        layers=[oci.layer([oci.File("pause", program)])],
+        config={"Entrypoint": ["/pause"], "Env": ["PATH=/"]},
+    )
+
+
+def bootcamp_images(busybox: bytes, applets: Sequence[str]) -> list[oci.Image]:
+    """Both versions; they differ in one environment variable and share their layers."""
+    layers = [oci.layer(_busybox_files(busybox, applets)), oci.layer([_file("bin/server", BOOTCAMP_SERVER)])]
+    return [
+        oci.Image(
+            name=f"{BOOTCAMP_IMAGE}:v{version}",
+            layers=layers,
+            config={
+                "Cmd": ["/bin/server"],
+                "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", f"VERSION={version}"],
+                "ExposedPorts": {"8080/tcp": {}},
+                "WorkingDir": "/",
+            },
+        )
+        for version in BOOTCAMP_VERSIONS
+    ]
+
+
+def _busybox_files(busybox: bytes, applets: Sequence[str]) -> list[oci.File]:
+    folders = [oci.File(path) for path in ("bin", "etc", "root", "usr", "usr/bin", "usr/sbin", "www")]
+    files = [
+        oci.File("tmp", mode=0o1777),
+        oci.File("bin/busybox", busybox),
+        _file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", mode=0o644),
+        _file("etc/group", "root:x:0:\nnobody:x:65534:\n", mode=0o644),
+        _file("etc/httpd.conf", ".html:text/plain\n", mode=0o644),
+    ]
+    links = [oci.File(f"bin/{name}", link="busybox") for name in sorted(applets) if name != "busybox"]
+    return folders + files + links
+
+
+def _file(path: str, text: str, *, mode: int = 0o755) -> oci.File:
+    return oci.File(path, text.encode(), mode=mode)
+
+
+def built_in_archive(folder: Path, busybox: Path, applets: Sequence[str]) -> Path:
+    """The archive of all images above, in `folder`; written only where it is not there already.
+
+    The pause image alone is a second archive beside it, for it is needed before the first pod can start.
+    """
+    stat = busybox.stat()
+    stem = f"images-{ARCHIVE_FORMAT}-{stat.st_size:x}-{int(stat.st_mtime):x}"
+    archive = folder / f"{stem}.tar"
+    if not archive.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(archive, [pause_image(), *bootcamp_images(busybox.read_bytes(), applets)])
+    return archive
+
+
+def _write(path: Path, images: Sequence[oci.Image]) -> None:
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    oci.write_archive(unfinished, images)
+    unfinished.rename(path)
