@@ -1,0 +1,345 @@
+"""What a kubelet may do: only what concerns its own node and the pods bound to it.
+
+The graph says which objects a node reaches: pods by `spec.nodeName`, and through a pod its service account,
+secrets, config maps and claims; through a claim its volume and that volume's secret; and volume attachments
+by their own node name. It is kept as counters per (object, node), so that a question is one look-up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from mamekube.apiserver import builtin
+from mamekube.apiserver.request import User
+from mamekube.objects.meta import Object, annotations_of, name_of, namespace_of
+from mamekube.objects.resource import Resource
+
+if TYPE_CHECKING:
+    from mamekube.apiserver.authorization import Attributes
+
+NODE_USER_PREFIX = "system:node:"
+NODES_GROUP = "system:nodes"
+LEASE_NAMESPACE = "kube-node-lease"
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+
+NO_OPINION = " "
+"""A refusal without a reason: not empty, since an empty reason means allowed."""
+
+Vertex = tuple[str, str, str]
+"""(resource, namespace, name)."""
+
+LEASE_VERBS = frozenset({"get", "create", "update", "patch", "delete"})
+
+FLAT_RULES: dict[tuple[str, str], frozenset[str]] = {
+    ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),
+    ("authorization.k8s.io", "subjectaccessreviews"): frozenset({"create"}),
+    ("authorization.k8s.io", "localsubjectaccessreviews"): frozenset({"create"}),
+    ("", "services"): frozenset({"get", "list", "watch"}),
+    ("", "endpoints"): frozenset({"get"}),
+    ("", "events"): frozenset({"create", "update", "patch"}),
+    ("events.k8s.io", "events"): frozenset({"create", "update", "patch"}),
+    ("certificates.k8s.io", "certificatesigningrequests"): frozenset({"create", "get", "list", "watch"}),
+    ("storage.k8s.io", "csidrivers"): frozenset({"get", "list", "watch"}),
+    ("node.k8s.io", "runtimeclasses"): frozenset({"get", "list", "watch"}),
+}
+"""What every node may do wherever the object is: upstream's static node rules less what is divided below."""
+
+
+def node_name_of(user: User) -> str | None:
+    """The node this user is, `""` for a kubelet without a name, None for anybody else."""
+    if not user.name.startswith(NODE_USER_PREFIX) or NODES_GROUP not in user.groups:
+        return None
+    return user.name[len(NODE_USER_PREFIX) :]
+
+
+class NodeAuthorizer:
+    """`authorize` answers the reason of a refusal, `""` for yes."""
+
+    def __init__(self) -> None:
+        self._reach: dict[Vertex, Counter[str]] = {}
+        """How many pods of which node use the vertex. Invariant: no counter is 0 or negative."""
+        self._secrets_of_volume: dict[Vertex, tuple[Vertex, ...]] = {}
+        self._claim_of_volume: dict[Vertex, Vertex] = {}
+        self._volumes_of_secret: dict[Vertex, set[Vertex]] = {}
+
+    def watches(self) -> list[tuple[Resource, Callable[[str, Object | None, Object | None], None]]]:
+        """The resources the graph is made of, each with what to tell about its changes."""
+        return [
+            (builtin.PODS, self.pod_changed),
+            (builtin.PERSISTENT_VOLUMES, self.volume_changed),
+            (builtin.VOLUME_ATTACHMENTS, self.attachment_changed),
+        ]
+
+    def authorize(self, node: str, attributes: Attributes) -> str:
+        if not node:
+            return f'unknown node for user "{attributes.user.name}"'
+        if not attributes.is_resource:
+            return NO_OPINION
+        divided = _DIVIDED.get((attributes.group, attributes.resource))
+        if divided is not None:
+            return divided(self, node, attributes)
+        verbs = FLAT_RULES.get((attributes.group, attributes.resource), frozenset())
+        return "" if attributes.verb in verbs and not attributes.subresource else NO_OPINION
+
+    def reaches(self, node: str, resource: str, namespace: str, name: str) -> bool:
+        """Whether the object concerns the node."""
+        vertex = (resource, namespace, name)
+        if node in self._reach.get(vertex, ()):
+            return True
+        if resource == "persistentvolumes":
+            claim = self._claim_of_volume.get(vertex)
+            return claim is not None and node in self._reach.get(claim, ())
+        return any(self.reaches(node, *volume) for volume in self._volumes_of_secret.get(vertex, ()))
+
+    # The graph ------------------------------------------------------------------------------------------
+
+    def pod_changed(self, change: str, old: Object | None, new: Object | None) -> None:
+        if old is not None and new is not None and _same_references(old, new):
+            return
+        for obj, sign in ((old, -1), (new, 1)):
+            node = _node_of(obj) if obj is not None else ""
+            if obj is not None and node:
+                for vertex in pod_references(obj):
+                    self._count(vertex, node, sign)
+
+    def volume_changed(self, change: str, old: Object | None, new: Object | None) -> None:
+        if old is not None:
+            vertex = ("persistentvolumes", "", name_of(old))
+            self._claim_of_volume.pop(vertex, None)
+            for secret in self._secrets_of_volume.pop(vertex, ()):
+                self._volumes_of_secret[secret].discard(vertex)
+        claim = (new or {}).get("spec", {}).get("claimRef")
+        if new is not None and claim:
+            vertex = ("persistentvolumes", "", name_of(new))
+            self._claim_of_volume[vertex] = (
+                "persistentvolumeclaims",
+                claim.get("namespace", ""),
+                claim.get("name", ""),
+            )
+            secrets = tuple(_volume_secrets(new["spec"], claim.get("namespace", "")))
+            self._secrets_of_volume[vertex] = secrets
+            for secret in secrets:
+                self._volumes_of_secret.setdefault(secret, set()).add(vertex)
+
+    def attachment_changed(self, change: str, old: Object | None, new: Object | None) -> None:
+        for obj, sign in ((old, -1), (new, 1)):
+            if obj is not None and obj["spec"].get("nodeName"):
+                self._count(("volumeattachments", "", name_of(obj)), obj["spec"]["nodeName"], sign)
+
+    def _count(self, vertex: Vertex, node: str, sign: int) -> None:
+        counts = self._reach.setdefault(vertex, Counter())
+        counts[node] += sign
+        if counts[node] <= 0:
+            del counts[node]
+        if not counts:
+            del self._reach[vertex]
+
+    # Decisions ------------------------------------------------------------------------------------------
+
+    def _related(self, node: str, attributes: Attributes) -> str:
+        if not attributes.name:
+            return "No Object name found"
+        if self.reaches(node, attributes.resource, attributes.namespace, attributes.name):
+            return ""
+        return f"no relationship found between node '{node}' and this object"
+
+    def _read(self, node: str, attributes: Attributes) -> str:
+        if attributes.verb not in ("get", "list", "watch"):
+            return "can only read resources of this type"
+        if attributes.subresource:
+            return "cannot read subresource"
+        if not attributes.namespace:
+            return "can only read namespaced object of this type"
+        return self._related(node, attributes)
+
+    def _get(self, node: str, attributes: Attributes) -> str:
+        if attributes.verb != "get":
+            return "can only get individual resources of this type"
+        if attributes.subresource:
+            return "cannot get subresource"
+        return self._related(node, attributes)
+
+    def _claim(self, node: str, attributes: Attributes) -> str:
+        if attributes.subresource != "status":
+            return self._get(node, attributes)
+        if attributes.verb not in ("update", "patch"):
+            return "can only get/update/patch this type"
+        return self._related(node, attributes)
+
+    def _token(self, node: str, attributes: Attributes) -> str:
+        if attributes.verb == "get" and not attributes.subresource:
+            return self._related(node, attributes)
+        if attributes.verb != "create" or not attributes.name:
+            return "can only create tokens for individual service accounts"
+        if attributes.subresource != "token":
+            return "can only create token subresource of serviceaccount"
+        return self._related(node, attributes)
+
+    def _lease(self, node: str, attributes: Attributes) -> str:
+        if attributes.verb not in LEASE_VERBS:
+            return "can only get, create, update, patch, or delete a node lease"
+        if attributes.namespace != LEASE_NAMESPACE:
+            return f'can only access leases in the "{LEASE_NAMESPACE}" system namespace'
+        if attributes.verb != "create" and attributes.name != node:
+            return "can only access node lease with the same name as the requesting node"
+        return ""
+
+    def _csi_node(self, node: str, attributes: Attributes) -> str:
+        if attributes.verb not in LEASE_VERBS:
+            return "can only get, create, update, patch, or delete a CSINode"
+        if attributes.subresource:
+            return "cannot authorize CSINode subresources"
+        if attributes.verb != "create" and attributes.name != node:
+            return "can only access CSINode with the same name as the requesting node"
+        return ""
+
+    def _node(self, node: str, attributes: Attributes) -> str:
+        verb, subresource, name = attributes.verb, attributes.subresource, attributes.name
+        if subresource == "status" and verb in ("update", "patch"):
+            return ""
+        if subresource:
+            return NO_OPINION
+        if verb in ("create", "update", "patch"):
+            return ""  # the NodeRestriction admission plugin keeps it to its own object
+        if verb not in ("get", "list", "watch"):
+            return NO_OPINION
+        if not name:
+            return f"node '{node}' cannot read all nodes, only its own Node object"
+        return "" if name == node else f"node '{node}' cannot read '{name}', only its own Node object"
+
+    def _pod(self, node: str, attributes: Attributes) -> str:
+        verb, subresource = attributes.verb, attributes.subresource
+        if (subresource, verb) in _POD_WRITES:
+            return ""  # the NodeRestriction admission plugin keeps it to pods of this node
+        if subresource:
+            return NO_OPINION
+        if verb == "get":
+            return self._get(node, attributes)
+        if verb not in ("list", "watch"):
+            return NO_OPINION
+        if _selects(attributes.field_selector, "spec.nodeName", node):
+            return ""
+        if attributes.name:
+            return self._related(node, attributes)
+        return "can only list/watch pods with spec.nodeName field selector"
+
+    def _slice(self, node: str, attributes: Attributes) -> str:
+        if attributes.subresource:
+            return "cannot authorize ResourceSlice subresources"
+        if attributes.verb == "create":
+            return ""
+        if attributes.verb in ("get", "update", "patch", "delete"):
+            return self._related(node, attributes)
+        if _selects(attributes.field_selector, "nodeName", node):
+            return ""
+        return "can only list/watch/deletecollection resourceslices with nodeName field selector"
+
+
+_POD_WRITES = frozenset(
+    {("", "create"), ("", "delete"), ("status", "update"), ("status", "patch"), ("eviction", "create")}
+)
+
+_DIVIDED: dict[tuple[str, str], Callable[[NodeAuthorizer, str, Attributes], str]] = {
+    ("", "secrets"): NodeAuthorizer._read,
+    ("", "configmaps"): NodeAuthorizer._read,
+    ("", "persistentvolumeclaims"): NodeAuthorizer._claim,
+    ("", "persistentvolumes"): NodeAuthorizer._get,
+    ("", "serviceaccounts"): NodeAuthorizer._token,
+    ("", "nodes"): NodeAuthorizer._node,
+    ("", "pods"): NodeAuthorizer._pod,
+    ("coordination.k8s.io", "leases"): NodeAuthorizer._lease,
+    ("resource.k8s.io", "resourceclaims"): NodeAuthorizer._get,
+    ("resource.k8s.io", "resourceslices"): NodeAuthorizer._slice,
+    ("storage.k8s.io", "csinodes"): NodeAuthorizer._csi_node,
+    ("storage.k8s.io", "volumeattachments"): NodeAuthorizer._get,
+}
+
+
+def pod_references(pod: Object) -> set[Vertex]:
+    """What a node with this pod may read: the pod, and what its spec names. A mirror pod gives its node
+    nothing, or a kubelet could reach any secret by making a pod that names it."""
+    namespace, spec = namespace_of(pod), pod.get("spec") or {}
+    found: set[Vertex] = {("pods", namespace, name_of(pod))}
+    if MIRROR_ANNOTATION in annotations_of(pod):
+        return found
+    account = spec.get("serviceAccountName")
+    if account:
+        found.add(("serviceaccounts", namespace, account))
+    found.update((kind, namespace, name) for kind, name in _named(spec) if name)
+    for volume in spec.get("volumes") or ():
+        if "ephemeral" in volume:
+            found.add(("persistentvolumeclaims", namespace, f"{name_of(pod)}-{volume['name']}"))
+    found.update(("resourceclaims", namespace, name) for name in _claim_names(pod))
+    return found
+
+
+def _same_references(old: Object, new: Object) -> bool:
+    """True for most updates, which are of status: of that only the names of generated claims matter here."""
+    return bool(old.get("spec") == new.get("spec")) and _claim_names(old) == _claim_names(new)
+
+
+def _claim_names(pod: Object) -> list[str]:
+    statuses = (pod.get("status") or {}).get("resourceClaimStatuses") or ()
+    return [claim["resourceClaimName"] for claim in statuses if claim.get("resourceClaimName")]
+
+
+def _named(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(resource, name) of every secret, config map and claim in a pod's spec."""
+    for reference in spec.get("imagePullSecrets") or ():
+        yield "secrets", reference.get("name", "")
+    for field in ("initContainers", "containers", "ephemeralContainers"):
+        for container in spec.get(field) or ():
+            yield from _named_by_container(container)
+    for volume in spec.get("volumes") or ():
+        yield from _named_by_volume(volume)
+    for claim in spec.get("resourceClaims") or ():
+        yield "resourceclaims", claim.get("resourceClaimName", "")
+
+
+def _named_by_container(container: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for source in container.get("envFrom") or ():
+        yield "configmaps", (source.get("configMapRef") or {}).get("name", "")
+        yield "secrets", (source.get("secretRef") or {}).get("name", "")
+    for variable in container.get("env") or ():
+        source = variable.get("valueFrom") or {}
+        yield "configmaps", (source.get("configMapKeyRef") or {}).get("name", "")
+        yield "secrets", (source.get("secretKeyRef") or {}).get("name", "")
+
+
+def _named_by_volume(volume: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "configmaps", (volume.get("configMap") or {}).get("name", "")
+    yield "secrets", (volume.get("secret") or {}).get("secretName", "")
+    yield "persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
+    yield "secrets", ((volume.get("csi") or {}).get("nodePublishSecretRef") or {}).get("name", "")
+    for driver in ("flexVolume", "cephfs", "rbd", "scaleIO", "iscsi", "storageos"):
+        yield "secrets", ((volume.get(driver) or {}).get("secretRef") or {}).get("name", "")
+    yield "secrets", (volume.get("azureFile") or {}).get("secretName", "")
+    for source in (volume.get("projected") or {}).get("sources") or ():
+        yield "configmaps", (source.get("configMap") or {}).get("name", "")
+        yield "secrets", (source.get("secret") or {}).get("name", "")
+
+
+def _volume_secrets(spec: dict[str, Any], namespace: str) -> Iterator[Vertex]:
+    csi = spec.get("csi") or {}
+    for field in ("nodePublishSecretRef", "nodeStageSecretRef", "nodeExpandSecretRef"):
+        reference = csi.get(field)
+        if reference:
+            yield "secrets", reference.get("namespace") or namespace, reference.get("name", "")
+    for driver in ("flexVolume", "cephfs", "rbd", "scaleIO", "iscsi", "storageos"):
+        reference = (spec.get(driver) or {}).get("secretRef")
+        if reference:
+            yield "secrets", reference.get("namespace") or namespace, reference.get("name", "")
+
+
+def _node_of(pod: Object) -> str:
+    return str((pod.get("spec") or {}).get("nodeName") or "")
+
+
+def _selects(field_selector: str, field: str, value: str) -> bool:
+    """Whether the selector requires `field` to be exactly `value`."""
+    return any(
+        requirement.replace("==", "=").partition("=")[::2] == (field, value)
+        for requirement in field_selector.split(",")
+    )
