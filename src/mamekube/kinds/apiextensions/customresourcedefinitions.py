@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mamekube.kinds import cells
 from mamekube.kinds.kind import Kind
 
 KIND = Kind(
@@ -16,4 +17,6 @@ KIND = Kind(
     schema="io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
     has_status=True,
     counts_generation=True,
+    columns=cells.NAME_AND_CREATED,
+    row=cells.name_and_created,
 )

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="Status", description="Status of the component conditions"),
+    Column(name="Message", description="Message of the component conditions"),
+    Column(name="Error", description="Error of the component conditions"),
+)
+
+
+def row(component: Object, now_s: float) -> list[Any]:
+    for condition in component.get("conditions") or ():
+        if condition.get("type") == "Healthy":
+            status = "Healthy" if condition.get("status") == "True" else "Unhealthy"
+            return [
+                cells.name(component),
+                status,
+                condition.get("message") or "",
+                condition.get("error") or "",
+            ]
+    return [cells.name(component), "Unknown", "", ""]
+
 
 KIND = Kind(
     group="",
@@ -14,4 +39,6 @@ KIND = Kind(
     short_names=("cs",),
     verbs=("get", "list"),
     schema="io.k8s.api.core.v1.ComponentStatus",
+    columns=COLUMNS,
+    row=row,
 )

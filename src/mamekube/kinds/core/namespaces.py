@@ -2,7 +2,54 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+FINALIZER = "kubernetes"
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="Status", description="The status of the namespace"),
+    cells.AGE,
+)
+
+
+def default(namespace: Object) -> None:
+    metadata = namespace.setdefault("metadata", {})
+    if metadata.get("name"):
+        labels = metadata.get("labels")
+        if labels is None:
+            labels = metadata["labels"] = {}
+        labels[NAME_LABEL] = metadata["name"]
+
+
+def prepare_create(namespace: Object) -> None:
+    """It is Active, and its own finalizer keeps it until everything in it is gone."""
+    namespace["status"] = {"phase": "Active"}
+    spec = namespace.get("spec")
+    if spec is None:
+        spec = namespace["spec"] = {}
+    finalizers = spec.get("finalizers") or []
+    if FINALIZER not in finalizers:
+        spec["finalizers"] = [*finalizers, FINALIZER]
+
+
+def prepare_update(new: Object, old: Object) -> None:
+    """The finalizers change through the `finalize` subresource only."""
+    new["spec"] = old.get("spec") or {}
+
+
+def row(namespace: Object, now_s: float) -> list[Any]:
+    return [
+        cells.name(namespace),
+        cells.status_of(namespace).get("phase") or "",
+        cells.age(namespace, now_s),
+    ]
+
 
 KIND = Kind(
     group="",
@@ -17,4 +64,10 @@ KIND = Kind(
     has_status=True,
     subresources=("finalize",),
     name_rule="label",
+    default=default,
+    prepare_create=prepare_create,
+    prepare_update=prepare_update,
+    columns=COLUMNS,
+    row=row,
+    selectable={"status.phase": lambda obj: cells.status_of(obj).get("phase") or ""},
 )

@@ -2,7 +2,85 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec.defaults import canonicalize
+from mamekube.objects import conditions
+from mamekube.objects.meta import Object, labels_of
+
+ROLE_PREFIX = "node-role.kubernetes.io/"
+ROLE_LABEL = "kubernetes.io/role"
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="Status", description="The status of the node"),
+    Column(name="Roles", description="The roles of the node"),
+    cells.AGE,
+    Column(name="Version"),
+    Column(name="Internal-IP", priority=1),
+    Column(name="External-IP", priority=1),
+    Column(name="OS-Image", priority=1),
+    Column(name="Kernel-Version", priority=1),
+    Column(name="Container-Runtime", priority=1),
+)
+
+
+def default(node: Object) -> None:
+    spec = node.setdefault("spec", {})
+    # One range of addresses is written in both of its fields.
+    if spec.get("podCIDR") and not spec.get("podCIDRs"):
+        spec["podCIDRs"] = [spec["podCIDR"]]
+    elif spec.get("podCIDRs") and not spec.get("podCIDR"):
+        spec["podCIDR"] = spec["podCIDRs"][0]
+    status = cells.status_of(node)
+    for field in ("capacity", "allocatable"):
+        canonicalize(status.get(field))
+    if status.get("capacity") and not status.get("allocatable"):
+        status["allocatable"] = dict(status["capacity"])
+
+
+def row(node: Object, now_s: float) -> list[Any]:
+    spec, status = cells.spec_of(node), cells.status_of(node)
+    info = status.get("nodeInfo") or {}
+    return [
+        cells.name(node),
+        _status_text(spec, status),
+        ",".join(roles_of(node)) or cells.NONE,
+        cells.age(node, now_s),
+        info.get("kubeletVersion") or "",
+        _address(status, "InternalIP"),
+        _address(status, "ExternalIP"),
+        info.get("osImage") or "<unknown>",
+        info.get("kernelVersion") or "<unknown>",
+        info.get("containerRuntimeVersion") or "<unknown>",
+    ]
+
+
+def roles_of(node: Object) -> list[str]:
+    """The roles that its labels give a node, in order of name."""
+    roles = set()
+    for key, value in labels_of(node).items():
+        if key.startswith(ROLE_PREFIX):
+            roles.add(key.removeprefix(ROLE_PREFIX))
+        elif key == ROLE_LABEL:
+            roles.add(value)
+    return sorted(roles - {""})
+
+
+def _status_text(spec: dict[str, Any], status: dict[str, Any]) -> str:
+    ready = conditions.find(status.get("conditions") or (), "Ready")
+    text = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
+    return f"{text},SchedulingDisabled" if spec.get("unschedulable") else text
+
+
+def _address(status: dict[str, Any], address_type: str) -> str:
+    for address in status.get("addresses") or ():
+        if address.get("type") == address_type:
+            return address.get("address") or ""
+    return cells.NONE
+
 
 KIND = Kind(
     group="",
@@ -15,4 +93,10 @@ KIND = Kind(
     schema="io.k8s.api.core.v1.Node",
     has_status=True,
     subresources=("proxy",),
+    default=default,
+    columns=COLUMNS,
+    row=row,
+    selectable={
+        "spec.unschedulable": lambda obj: "true" if cells.spec_of(obj).get("unschedulable") else "false"
+    },
 )

@@ -2,7 +2,51 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec.defaults import default_claim_spec
+from mamekube.objects.meta import Object, annotations_of, being_deleted
+
+CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="Status"),
+    Column(name="Volume"),
+    Column(name="Capacity"),
+    Column(name="Access Modes"),
+    Column(name="StorageClass", description="StorageClass of the pvc"),
+    Column(name="VolumeAttributesClass", description="VolumeAttributesClass of the pvc"),
+    cells.AGE,
+    Column(name="VolumeMode", priority=1),
+)
+
+
+def default(claim: Object) -> None:
+    default_claim_spec(claim.setdefault("spec", {}))
+
+
+def prepare_create(claim: Object) -> None:
+    claim["status"] = {"phase": "Pending"}
+
+
+def row(claim: Object, now_s: float) -> list[Any]:
+    spec, status = cells.spec_of(claim), cells.status_of(claim)
+    bound = bool(spec.get("volumeName"))
+    return [
+        cells.name(claim),
+        "Terminating" if being_deleted(claim) else status.get("phase") or "",
+        spec.get("volumeName") or "",
+        cells.quantity_text((status.get("capacity") or {}).get("storage")) if bound else "",
+        cells.access_modes_text(status.get("accessModes")) if bound else "",
+        annotations_of(claim).get(CLASS_ANNOTATION) or spec.get("storageClassName") or "",
+        spec.get("volumeAttributesClassName") or cells.UNSET,
+        cells.age(claim, now_s),
+        spec.get("volumeMode") or cells.UNSET,
+    ]
+
 
 KIND = Kind(
     group="",
@@ -13,4 +57,8 @@ KIND = Kind(
     short_names=("pvc",),
     schema="io.k8s.api.core.v1.PersistentVolumeClaim",
     has_status=True,
+    default=default,
+    prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
 )

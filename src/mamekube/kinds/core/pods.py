@@ -3,6 +3,44 @@
 from __future__ import annotations
 
 from mamekube.kinds.kind import Kind
+from mamekube.kinds.podspec import rows
+from mamekube.kinds.podspec.defaults import default_pod
+from mamekube.kinds.podspec.qos import qos_class
+from mamekube.objects.meta import Object
+
+FINISHED = ("Succeeded", "Failed")
+
+
+def prepare_create(pod: Object) -> None:
+    """A new pod is Pending, whatever the client says of its status."""
+    spec = pod.get("spec") or {}
+    pod["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
+    if spec.get("schedulingGates"):
+        pod["status"]["conditions"] = [
+            {
+                "type": "PodScheduled",
+                "status": "False",
+                "lastProbeTime": None,
+                "lastTransitionTime": None,
+                "reason": "SchedulingGated",
+                "message": "Scheduling is blocked due to non-empty scheduling gates",
+            }
+        ]
+
+
+def grace_period_s(pod: Object, asked_s: int | None) -> int:
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    if not spec.get("nodeName") or status.get("phase") in FINISHED:
+        return 0
+    period_s = asked_s if asked_s is not None else spec.get("terminationGracePeriodSeconds") or 0
+    return 1 if period_s < 0 else period_s
+
+
+def _pod_ip(pod: Object) -> str:
+    status = pod.get("status") or {}
+    addresses = status.get("podIPs")
+    return (addresses[0].get("ip") if addresses else status.get("podIP")) or ""
+
 
 KIND = Kind(
     group="",
@@ -26,4 +64,19 @@ KIND = Kind(
         "proxy",
         "resize",
     ),
+    default=default_pod,
+    prepare_create=prepare_create,
+    grace_period_s=grace_period_s,
+    columns=rows.COLUMNS,
+    row=rows.row,
+    selectable={
+        "spec.nodeName": lambda pod: (pod.get("spec") or {}).get("nodeName") or "",
+        "spec.restartPolicy": lambda pod: (pod.get("spec") or {}).get("restartPolicy") or "",
+        "spec.schedulerName": lambda pod: (pod.get("spec") or {}).get("schedulerName") or "",
+        "spec.serviceAccountName": lambda pod: (pod.get("spec") or {}).get("serviceAccountName") or "",
+        "spec.hostNetwork": lambda pod: "true" if (pod.get("spec") or {}).get("hostNetwork") else "false",
+        "status.phase": lambda pod: (pod.get("status") or {}).get("phase") or "",
+        "status.podIP": _pod_ip,
+        "status.nominatedNodeName": lambda pod: (pod.get("status") or {}).get("nominatedNodeName") or "",
+    },
 )

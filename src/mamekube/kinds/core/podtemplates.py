@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec.defaults import default_template
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="Containers", description="Names of each container in the template."),
+    Column(name="Images", description="Images referenced by each container in the template."),
+    Column(name="Pod Labels", description="The labels for the pod template."),
+)
+
+
+def default(pod_template: Object) -> None:
+    default_template(pod_template.get("template"))
+
+
+def row(pod_template: Object, now_s: float) -> list[Any]:
+    template = pod_template.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels")
+    return [cells.name(pod_template), *cells.container_cells(template), cells.labels_text(labels)]
+
 
 KIND = Kind(
     group="",
@@ -12,4 +35,7 @@ KIND = Kind(
     kind="PodTemplate",
     schema="io.k8s.api.core.v1.PodTemplate",
     counts_generation=True,
+    default=default,
+    columns=COLUMNS,
+    row=row,
 )

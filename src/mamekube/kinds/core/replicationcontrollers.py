@@ -2,7 +2,56 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind, Scale
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind, Scale
+from mamekube.kinds.podspec.defaults import default_template
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="Desired", type="integer"),
+    Column(name="Current", type="integer"),
+    Column(name="Ready", type="integer"),
+    cells.AGE,
+    cells.CONTAINERS,
+    cells.IMAGES,
+    cells.SELECTOR,
+)
+
+
+def default(controller: Object) -> None:
+    spec = controller.setdefault("spec", {})
+    template = spec.get("template")
+    default_template(template)
+    labels = ((template or {}).get("metadata") or {}).get("labels")
+    if labels:
+        if not spec.get("selector"):
+            spec["selector"] = dict(labels)
+        metadata = controller.setdefault("metadata", {})
+        if not metadata.get("labels"):
+            metadata["labels"] = dict(labels)
+    if spec.get("replicas") is None:
+        spec["replicas"] = 1
+
+
+def prepare_create(controller: Object) -> None:
+    controller["status"] = {"replicas": 0}
+
+
+def row(controller: Object, now_s: float) -> list[Any]:
+    spec, status = cells.spec_of(controller), cells.status_of(controller)
+    return [
+        cells.name(controller),
+        cells.count(spec, "replicas"),
+        cells.count(status, "replicas"),
+        cells.count(status, "readyReplicas"),
+        cells.age(controller, now_s),
+        *cells.container_cells(spec.get("template")),
+        cells.labels_text(spec.get("selector")),
+    ]
+
 
 KIND = Kind(
     group="",
@@ -16,4 +65,9 @@ KIND = Kind(
     has_status=True,
     counts_generation=True,
     scale=Scale(),
+    default=default,
+    prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
+    selectable={"status.replicas": lambda obj: str(cells.count(cells.status_of(obj), "replicas"))},
 )

@@ -2,7 +2,45 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec.defaults import canonicalize
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(
+        name="Request",
+        description="Request represents a minimum amount of cpu/memory that a container may consume.",
+    ),
+    Column(
+        name="Limit",
+        description="Limits control the maximum amount of cpu/memory that a container may use independent of "
+        "contention on the node.",
+    ),
+    cells.AGE,
+)
+
+
+def default(quota: Object) -> None:
+    canonicalize(cells.spec_of(quota).get("hard"))
+
+
+def prepare_create(quota: Object) -> None:
+    quota["status"] = {}
+
+
+def row(quota: Object, now_s: float) -> list[Any]:
+    status = cells.status_of(quota)
+    hard, used = status.get("hard") or {}, status.get("used") or {}
+    texts: dict[bool, list[str]] = {True: [], False: []}
+    for resource in sorted(hard):
+        amounts = f"{cells.quantity_text(used.get(resource))}/{cells.quantity_text(hard[resource])}"
+        texts[resource.startswith("limits.")].append(f"{resource}: {amounts}")
+    return [cells.name(quota), ", ".join(texts[False]), ", ".join(texts[True]), cells.age(quota, now_s)]
+
 
 KIND = Kind(
     group="",
@@ -13,4 +51,8 @@ KIND = Kind(
     short_names=("quota",),
     schema="io.k8s.api.core.v1.ResourceQuota",
     has_status=True,
+    default=default,
+    prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
 )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (cells.NAME, Column(name="Secrets"), cells.AGE)
+
+
+def row(account: Object, now_s: float) -> list[Any]:
+    return [cells.name(account), len(account.get("secrets") or ()), cells.age(account, now_s)]
+
 
 KIND = Kind(
     group="",
@@ -13,4 +24,6 @@ KIND = Kind(
     short_names=("sa",),
     schema="io.k8s.api.core.v1.ServiceAccount",
     subresources=("token",),
+    columns=COLUMNS,
+    row=row,
 )

@@ -2,7 +2,96 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="Type"),
+    Column(name="Cluster-IP"),
+    Column(name="External-IP"),
+    Column(name="Port(s)"),
+    cells.AGE,
+    cells.SELECTOR,
+)
+
+AFFINITY_TIMEOUT_S = 10800
+
+
+def default(service: Object) -> None:
+    spec = service.setdefault("spec", {})
+    affinity = spec.get("sessionAffinity") or "None"
+    spec["sessionAffinity"] = affinity
+    if affinity == "None":
+        spec.pop("sessionAffinityConfig", None)
+    elif affinity == "ClientIP":
+        _default_affinity(spec)
+    kind = spec["type"] = spec.get("type") or "ClusterIP"
+    for port in spec.get("ports") or ():
+        if not port.get("protocol"):
+            port["protocol"] = "TCP"
+        if not port.get("targetPort"):
+            port["targetPort"] = port.get("port")
+    if externally_accessible(spec) and not spec.get("externalTrafficPolicy"):
+        spec["externalTrafficPolicy"] = "Cluster"
+    if kind != "ExternalName" and not spec.get("internalTrafficPolicy"):
+        spec["internalTrafficPolicy"] = "Cluster"
+    if kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is None:
+        spec["allocateLoadBalancerNodePorts"] = True
+
+
+def _default_affinity(spec: dict[str, Any]) -> None:
+    config = spec.get("sessionAffinityConfig")
+    if config is None:
+        config = spec["sessionAffinityConfig"] = {}
+    client_ip = config.get("clientIP")
+    if client_ip is None:
+        client_ip = config["clientIP"] = {}
+    if client_ip.get("timeoutSeconds") is None:
+        client_ip["timeoutSeconds"] = AFFINITY_TIMEOUT_S
+
+
+def externally_accessible(spec: dict[str, Any]) -> bool:
+    kind = spec.get("type")
+    return kind in ("NodePort", "LoadBalancer") or (kind == "ClusterIP" and bool(spec.get("externalIPs")))
+
+
+def prepare_create(service: Object) -> None:
+    service["status"] = {"loadBalancer": {}}
+
+
+def row(service: Object, now_s: float) -> list[Any]:
+    spec = cells.spec_of(service)
+    addresses = spec.get("clusterIPs") or [spec.get("clusterIP") or cells.NONE]
+    return [
+        cells.name(service),
+        spec.get("type") or "",
+        addresses[0],
+        _external_text(service),
+        ",".join(_port_text(port) for port in spec.get("ports") or ()) or cells.NONE,
+        cells.age(service, now_s),
+        cells.labels_text(spec.get("selector")),
+    ]
+
+
+def _external_text(service: Object) -> str:
+    spec = cells.spec_of(service)
+    kind, external = spec.get("type"), spec.get("externalIPs") or []
+    if kind in ("ClusterIP", "NodePort"):
+        return ",".join(external) or cells.NONE
+    if kind == "LoadBalancer":
+        balanced = cells.load_balancer_text(cells.status_of(service).get("loadBalancer"))
+        return ",".join([*filter(None, [balanced]), *external]) or "<pending>"
+    return (spec.get("externalName") or "") if kind == "ExternalName" else "<unknown>"
+
+
+def _port_text(port: dict[str, Any]) -> str:
+    node_port = f":{port['nodePort']}" if port.get("nodePort") else ""
+    return f"{port.get('port') or 0}{node_port}/{port.get('protocol') or ''}"
+
 
 KIND = Kind(
     group="",
@@ -16,4 +105,12 @@ KIND = Kind(
     has_status=True,
     subresources=("proxy",),
     name_rule="label1035",
+    default=default,
+    prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
+    selectable={
+        "spec.clusterIP": lambda obj: cells.spec_of(obj).get("clusterIP") or "",
+        "spec.type": lambda obj: cells.spec_of(obj).get("type") or "",
+    },
 )

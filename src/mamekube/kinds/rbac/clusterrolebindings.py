@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mamekube.kinds.kind import Kind
+from mamekube.kinds.rbac import bindings
 
 KIND = Kind(
     group="rbac.authorization.k8s.io",
@@ -13,4 +14,7 @@ KIND = Kind(
     namespaced=False,
     schema="io.k8s.api.rbac.v1.ClusterRoleBinding",
     name_rule="path",
+    default=bindings.default,
+    columns=bindings.columns("clusterRoleBinding"),
+    row=bindings.row,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mamekube.kinds.kind import Kind
+from mamekube.kinds.rbac import bindings
 
 KIND = Kind(
     group="rbac.authorization.k8s.io",
@@ -12,4 +13,7 @@ KIND = Kind(
     kind="RoleBinding",
     schema="io.k8s.api.rbac.v1.RoleBinding",
     name_rule="path",
+    default=bindings.default,
+    columns=bindings.columns("roleBinding"),
+    row=bindings.row,
 )
