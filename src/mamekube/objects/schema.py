@@ -127,11 +127,12 @@ class Schema:
         "merge_key",
         "name",
         "nullable",
+        "plan",
         "preserve",
         "replaces",
+        "required",
         "retain_keys",
         "strategy",
-        "tracked",
         "type",
     )
 
@@ -155,6 +156,7 @@ class Schema:
     replaces: bool
     """A strategic merge patch replaces this struct or map as a whole."""
     default: Any
+    required: bool
     by_value: bool
     custom: bool
     preserve: bool
@@ -162,10 +164,10 @@ class Schema:
     embedded: bool
     """An object with apiVersion, kind and metadata of its own."""
     nullable: bool
-    tracked: dict[str, tuple[str, Schema]]
-    """Field name to (`f:` name, schema): what managed fields walk by. Fills itself for maps and unknown fields."""
+    plan: Any
+    """How managed fields walk it: theirs alone, kept here because it is worked out once."""
     compiled: Any
-    """Kept for field validation."""
+    """The same for field validation."""
 
     def __init__(
         self, type: str, *, go_type: str = "", build: Callable[[Schema], None] | None = None
@@ -181,11 +183,14 @@ class Schema:
         self.retain_keys = False
         self.replaces = False
         self.default = None
+        self.required = False
         self.by_value = False
         self.custom = False
         self.preserve = type == ANY
         self.embedded = False
         self.nullable = False
+        self.plan = None
+        self.compiled = None
         self._build = build
 
     def __getattr__(self, attribute: str) -> Any:
@@ -197,9 +202,6 @@ class Schema:
             if attribute == "fields":
                 self.fields = {}
                 return self.fields
-        elif attribute == "tracked":
-            self.tracked = {name: ("f:" + name, field) for name, field in self.fields.items()}
-            return self.tracked
         raise AttributeError(attribute)
 
     def __repr__(self) -> str:
@@ -236,7 +238,6 @@ class Schema:
 def _share(copy: Schema, original: Schema) -> None:
     if original.type == OBJECT:
         copy.fields = original.fields
-        copy.tracked = original.tracked
     elif original.type in (LIST, MAP):
         copy.element = original.element
     else:
@@ -319,11 +320,13 @@ def _build_builtin(schema: Schema) -> None:
     definition = definitions()[schema.name]
     is_kind = "x-kubernetes-group-version-kind" in definition
     by_value = STRUCT_FIELDS.get(simple, frozenset()) | (_BY_VALUE if is_kind else frozenset())
+    required = definition.get("required") or ()
     fields: dict[str, Schema] = {}
     for name, prop in (definition.get("properties") or {}).items():
         field = _property_schema(prop)
         if field.type == OBJECT and name in by_value:
             field.by_value = True
+        field.required = name in required
         field.default = KEY_DEFAULTS.get((simple, name))
         fields[name] = field
     schema.fields = fields

@@ -1,0 +1,514 @@
+"""Who owns which field: `metadata.managedFields`, kept on every write, and server-side apply on top of it.
+
+`track_update` belongs to every create, update and patch: the manager owns what the write changed. `apply_patch` is
+server-side apply: the manager states all it wants, conflicts with others are refused or forced, and what it no
+longer states is removed. Rules, order and wording are apimachinery's (`util/managedfields`) and
+structured-merge-diff's.
+
+A set is taken to mean the same in every version of a kind. Nothing given is changed; results share what stayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from mamekube.foundation.clock import parse_time
+from mamekube.objects.meta import Object, metadata, name_of, namespace_of
+from mamekube.objects.patches import field_sets, typed
+from mamekube.objects.patches.field_sets import FieldSet
+from mamekube.objects.patches.typed_validation import problems
+from mamekube.objects.schema import UNTYPED, Schema
+from mamekube.objects.status import StatusError, bad_request
+
+UPDATE = "Update"
+APPLY = "Apply"
+
+BEFORE_FIRST_APPLY = "before-first-apply"
+ANCIENT_CHANGES = "ancient-changes"
+UPDATERS_MAX = 10
+"""Update managers of one object. Upstream: DefaultMaxUpdateManagers; older ones are merged into one entry."""
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LAST_APPLIED_BYTES_MAX = 256 * 1024
+"""Upstream: TotalAnnotationSizeLimitB; a longer text is not kept."""
+
+MANAGER_BYTES_MAX = 128
+"""Of a manager's name. Upstream: FieldManagerMaxLength."""
+
+UNOWNED_METADATA = frozenset(
+    {
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "clusterName",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    }
+)
+_UNOWNED: FieldSet = {
+    "f:apiVersion": field_sets.LEAF,
+    "f:kind": field_sets.LEAF,
+    "f:metadata": {
+        field_sets.SELF: field_sets.LEAF,
+        **{"f:" + name: field_sets.LEAF for name in UNOWNED_METADATA},
+    },
+}
+_UNTRACKED = ("apiVersion", "kind", "metadata")
+
+
+class Identity(NamedTuple):
+    """What makes two entries one manager's. Appliers keep theirs across versions, so theirs has none."""
+
+    manager: str
+    operation: str
+    api_version: str
+    subresource: str
+
+    def __str__(self) -> str:
+        text = orjson.dumps(self.manager).decode()
+        if self.subresource:
+            text += f' with subresource "{self.subresource}"'
+        return f"{text} using {self.api_version}" if self.operation == UPDATE else text
+
+
+class Entry(NamedTuple):
+    """One manager's set: of which version, and since when it is so."""
+
+    fields: FieldSet
+    api_version: str
+    time: str
+
+
+Managers = dict[Identity, Entry]
+
+
+def manager_name(field_manager: str, user_agent: str) -> str:
+    """The manager of a request: the `fieldManager` parameter, or the user agent up to its first slash."""
+    if field_manager:
+        return field_manager
+    prefix = "".join(character for character in user_agent.partition("/")[0] if character.isprintable())
+    return prefix.encode()[:MANAGER_BYTES_MAX].decode(errors="ignore") or "unknown"
+
+
+# Entries on the wire ------------------------------------------------------------------------------------
+
+
+def decode(entries: Any) -> Managers | None:
+    """The managers of a `managedFields` list; None where it is not one."""
+    managers: Managers = {}
+    if not isinstance(entries, list):
+        return None
+    for entry in entries:
+        if not isinstance(entry, dict) or entry.get("operation") not in (UPDATE, APPLY):
+            return None
+        fields = entry.get("fieldsV1") or {}
+        if entry.get("fieldsType", "FieldsV1") != "FieldsV1" or not field_sets.is_valid(fields):
+            return None
+        version = entry.get("apiVersion", "")
+        operation = entry["operation"]
+        identity = Identity(
+            entry.get("manager", ""),
+            operation,
+            "" if operation == APPLY else version,
+            entry.get("subresource", ""),
+        )
+        managers[identity] = Entry(fields, version, entry.get("time", ""))
+    return managers
+
+
+def _trusted(entries: Sequence[Mapping[str, Any]]) -> Managers:
+    """As `decode`, for entries that this module wrote."""
+    return {
+        Identity(
+            entry.get("manager", ""),
+            entry["operation"],
+            "" if entry["operation"] == APPLY else entry["apiVersion"],
+            entry.get("subresource", ""),
+        ): Entry(entry.get("fieldsV1") or {}, entry["apiVersion"], entry.get("time", ""))
+        for entry in entries
+    }
+
+
+def encode(managers: Managers) -> list[dict[str, Any]]:
+    """The `managedFields` list: appliers first, then by time, manager, version and subresource."""
+    entries = []
+    for identity, entry in managers.items():
+        wire: dict[str, Any] = {
+            "manager": identity.manager,
+            "operation": identity.operation,
+            "apiVersion": entry.api_version,
+        }
+        if entry.time:
+            wire["time"] = entry.time
+        wire["fieldsType"] = "FieldsV1"
+        wire["fieldsV1"] = entry.fields
+        if identity.subresource:
+            wire["subresource"] = identity.subresource
+        entries.append(wire)
+    if len(entries) > 1:
+        entries.sort(
+            key=lambda wire: (
+                wire["operation"],
+                _seconds(wire.get("time", "")),
+                wire["manager"],
+                wire["apiVersion"],
+                wire.get("subresource", ""),
+            )
+        )
+    return entries
+
+
+def _seconds(time: str) -> int:
+    try:
+        return int(parse_time(time)) if time else 0
+    except ValueError:
+        return 0
+
+
+def _with_managers(obj: Object, managers: Managers) -> Object:
+    entries = encode(managers)
+    meta = dict(metadata(obj))
+    if entries:
+        meta["managedFields"] = entries
+    else:
+        meta.pop("managedFields", None)
+    return {**obj, "metadata": meta}
+
+
+# Every write --------------------------------------------------------------------------------------------
+
+
+def track_update(
+    old: Object | None,
+    new: Object,
+    schema: Schema,
+    *,
+    manager: str,
+    time: str,
+    subresource: str = "",
+    ignored: tuple[tuple[str, ...], ...] = (),
+) -> Object:
+    """`new` with the managedFields that follow from it, `old` being the stored object (None: a create).
+
+    `time` is now as `metav1.Time`. `ignored` are field paths that the request cannot write, such as
+    `("status",)`. Call it on the defaulted object before admission, as upstream does: what admission adds
+    belongs to nobody. An object whose managedFields were cleared (`[{}]`) stays without until it is applied.
+    """
+    managers = _starting_managers(old, new, in_subresource=bool(subresource))
+    if old is not None and not managers:
+        return _with_managers(new, {}) if "managedFields" in metadata(new) else new
+    changed, removed = _differences(schema, old or {}, new, ignored)
+    if not changed and not removed and old is not None:
+        stored = metadata(old).get("managedFields")
+        if metadata(new).get("managedFields") == stored:
+            return new
+        return _with_managers(new, managers)
+    identity = Identity(manager, UPDATE, new.get("apiVersion", ""), subresource)
+    return _with_managers(new, _claim(managers, identity, changed=changed, removed=removed, time=time))
+
+
+def _starting_managers(old: Object | None, new: Object, *, in_subresource: bool) -> Managers:
+    """The managers before the write: those the request gives, if it gives any that can be read, or the stored."""
+    stored = metadata(old).get("managedFields") if old else None
+    given = metadata(new).get("managedFields")
+    if not in_subresource and given and given is not stored and given != stored:
+        if given == [{}]:
+            return {}
+        managers = decode(given)
+        if managers:
+            return managers
+    return _trusted(stored) if stored else {}
+
+
+def _differences(
+    schema: Schema, old: Object, new: Object, ignored: tuple[tuple[str, ...], ...]
+) -> tuple[FieldSet, FieldSet]:
+    """What changed and was removed, without what nobody may own."""
+    changed, removed = typed.compare(schema, _owned_parts(old), _owned_parts(new))
+    below_changed, below_removed = _metadata_differences(schema, metadata(old), metadata(new))
+    if below_changed:
+        changed["f:metadata"] = below_changed
+    if below_removed:
+        removed["f:metadata"] = below_removed
+    if ignored:
+        mask = field_sets.of_paths(ignored)
+        changed = field_sets.difference_below(changed, mask)
+        removed = field_sets.difference_below(removed, mask)
+    return changed, removed
+
+
+def _owned_parts(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in _UNTRACKED}
+
+
+def _metadata_differences(
+    schema: Schema, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> tuple[FieldSet, FieldSet]:
+    return typed.compare(
+        schema.child("metadata") or UNTYPED,
+        {key: value for key, value in old.items() if key not in UNOWNED_METADATA},
+        {key: value for key, value in new.items() if key not in UNOWNED_METADATA},
+    )
+
+
+def _claim(
+    managers: Managers, identity: Identity, *, changed: FieldSet, removed: FieldSet, time: str
+) -> Managers:
+    """The managers after one of them wrote: it owns what changed, the others lose that and what was removed."""
+    result: Managers = {}
+    before = managers.get(identity)
+    for other, entry in managers.items():
+        if other != identity:
+            fields = field_sets.difference(field_sets.difference(entry.fields, changed), removed)
+            if fields:
+                result[other] = entry if fields is entry.fields else entry._replace(fields=fields)
+    # The set of the request itself never loses what it removed before: upstream unites it with the former one
+    # only after it has taken the removed paths from every manager, this one under its stored name included.
+    kept = field_sets.difference(before.fields, removed) if before else {}
+    mine = field_sets.union(kept, changed)
+    if mine:
+        same = before is not None and mine == before.fields
+        when = before.time if before is not None and same else time
+        result[identity] = Entry(mine, identity.api_version, when)
+    return _capped(result)
+
+
+def _capped(managers: Managers) -> Managers:
+    """At most `UPDATERS_MAX` update managers; the oldest of each version are merged into one."""
+    updaters = [identity for identity in managers if identity.operation == UPDATE]
+    excess = len(updaters) - UPDATERS_MAX
+    if excess <= 0:
+        return managers
+    updaters.sort(key=lambda identity: (_seconds(managers[identity].time), identity))
+    firsts: dict[str, Identity] = {}
+    for identity in updaters:
+        entry = managers[identity]
+        if excess <= 0:
+            break
+        if entry.api_version not in firsts:
+            firsts[entry.api_version] = identity
+            continue
+        bucket = Identity(ANCIENT_CHANGES, UPDATE, entry.api_version, "")
+        if bucket not in managers:
+            managers[bucket] = managers.pop(firsts[entry.api_version])
+        fields = field_sets.union(entry.fields, managers[bucket].fields)
+        del managers[identity]
+        managers[bucket] = Entry(fields, entry.api_version, entry.time)
+        excess -= 1
+    return managers
+
+
+# Server-side apply --------------------------------------------------------------------------------------
+
+
+def apply_patch(
+    live: Object | None,
+    applied: Object,
+    schema: Schema,
+    *,
+    manager: str,
+    force: bool,
+    time: str,
+    subresource: str = "",
+    ignored: tuple[tuple[str, ...], ...] = (),
+) -> Object:
+    """The object that server-side apply makes of `live` (None: it does not exist yet) and `applied`.
+
+    Its managedFields are complete: `track_update` is not called for an apply. Where nothing changes the stored
+    object's content comes back equal. Raises StatusError: 409 with one cause per conflict, 400 for a patch that
+    is not for this kind, 500 for one that does not fit the schema (upstream's codes).
+    """
+    _check_applied(live, applied, schema)
+    if live is None:
+        live = {"apiVersion": applied.get("apiVersion"), "kind": applied.get("kind"), "metadata": {}}
+    managers = decode(metadata(live).get("managedFields") or [])
+    if managers is None:
+        raise StatusError(500, "", "failed to decode managed fields")
+    if not managers:
+        changed, removed = _differences(schema, {}, live, ())
+        before = Identity(BEFORE_FIRST_APPLY, UPDATE, applied.get("apiVersion", ""), "")
+        managers = _claim({}, before, changed=changed, removed=removed, time=time)
+    call = _Apply(live, applied, schema, Identity(manager, APPLY, "", subresource), time, ignored)
+    try:
+        result = call.run(managers, force=force)
+    except _Conflicts as conflicts:
+        if manager == "kubectl":
+            conflicts.sets = _not_from_last_applied(conflicts.sets, live, schema)
+        if conflicts.sets:
+            raise conflict(conflicts.sets) from None
+        result = call.run(managers, force=True)
+    return _with_last_applied(result, live, applied) if manager == "kubectl" else result
+
+
+def conflict(sets: Mapping[Identity, FieldSet]) -> StatusError:
+    """409 with a cause for each field that another manager holds."""
+    found = [
+        (str(identity), path)
+        for identity in sorted(sets, key=str)
+        for path in field_sets.paths_of(sets[identity])
+    ]
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": path}
+        for who, path in found
+    ]
+    if len(found) == 1:
+        message = f"Apply failed with 1 conflict: conflict with {found[0][0]}: {found[0][1]}"
+    else:
+        lines: list[str] = []
+        for who in dict.fromkeys(who for who, _ in found):
+            lines.append(f"conflicts with {who}:")
+            lines += [f"- {path}" for other, path in found if other == who]
+        message = f"Apply failed with {len(found)} conflicts: " + "\n".join(lines)
+    return StatusError(409, "Conflict", message, details={"causes": causes})
+
+
+class _Conflicts(Exception):
+    def __init__(self, sets: dict[Identity, FieldSet]) -> None:
+        super().__init__()
+        self.sets = sets
+
+
+class _Apply(NamedTuple):
+    """One apply, which may have to be tried again with force."""
+
+    live: Object
+    applied: Object
+    schema: Schema
+    identity: Identity
+    time: str
+    ignored: tuple[tuple[str, ...], ...]
+
+    def run(self, managers: Managers, *, force: bool) -> Object:
+        live = _without_managers(self.live)
+        last = managers.get(self.identity)
+        fields = field_sets.difference(typed.fields_of(self.schema, self.applied), _UNOWNED)
+        config = self.applied
+        if self.ignored:
+            mask = field_sets.of_paths(self.ignored)
+            fields = field_sets.difference_below(fields, mask)
+            config = typed.remove(self.schema, config, mask) or {}
+        version = self.applied.get("apiVersion", "")
+        after = {**managers, self.identity: Entry(fields, version, last.time if last else self.time)}
+        result = typed.merge(self.schema, live, config)
+        if last is not None and last.fields:
+            result = _pruned(self.schema, result, after, last.fields)
+        changed, removed = _differences(self.schema, live, result, self.ignored)
+        after = _settled(after, self.identity, changed=changed, removed=removed, force=force)
+        if (changed or removed) and self.identity in after:
+            after[self.identity] = after[self.identity]._replace(time=self.time)
+        return _with_managers(result, after)
+
+
+def _settled(
+    managers: Managers, mine: Identity, *, changed: FieldSet, removed: FieldSet, force: bool
+) -> Managers:
+    """The managers after the merge: others lose what changed under them, or their claim is a conflict."""
+    conflicts: dict[Identity, FieldSet] = {}
+    result: Managers = {}
+    for identity, entry in managers.items():
+        fields = entry.fields
+        if identity != mine:
+            contested = field_sets.intersection(fields, changed)
+            if contested:
+                conflicts[identity] = contested
+            fields = field_sets.difference(field_sets.difference(fields, contested), removed)
+        if fields:
+            result[identity] = entry if fields is entry.fields else entry._replace(fields=fields)
+    if conflicts and not force:
+        raise _Conflicts(conflicts)
+    return result
+
+
+def _pruned(schema: Schema, merged: Object, managers: Managers, last: FieldSet) -> Object:
+    """`merged` without what the applier set last time, does not set now, and nobody else claims."""
+    owned: FieldSet = {}
+    for entry in managers.values():
+        owned = field_sets.union(owned, entry.fields)
+    last = typed.with_named_fields(schema, last)
+    owned = typed.with_named_fields(schema, owned)
+    everything = typed.with_named_fields(schema, typed.fields_of(schema, merged))
+
+    without_last = typed.remove(schema, merged, last) or {}
+    left = typed.with_named_fields(schema, typed.fields_of(schema, without_last))
+    unowned = field_sets.difference(everything, field_sets.union(left, owned))
+    without_unowned = typed.remove(schema, merged, unowned) or {}
+
+    left = typed.with_named_fields(schema, typed.fields_of(schema, without_unowned))
+    dropped = field_sets.intersection(field_sets.difference(everything, left), last)
+    result: Object = typed.remove(schema, merged, dropped) or {}
+    return result
+
+
+def _without_managers(obj: Object) -> Object:
+    meta = {key: value for key, value in metadata(obj).items() if key != "managedFields"}
+    return {**obj, "metadata": meta}
+
+
+def _check_applied(live: Object | None, applied: Object, schema: Schema) -> None:
+    expected = live.get("apiVersion") if live else applied.get("apiVersion")
+    if applied.get("apiVersion") != expected:
+        raise bad_request(
+            "Incorrect version specified in apply patch. "
+            f"Specified patch version: {applied.get('apiVersion')}, expected: {expected}"
+        )
+    if metadata(applied).get("managedFields") is not None:
+        raise bad_request("metadata.managedFields must be nil")
+    found = problems(schema, applied)
+    if found:
+        namespace, name = namespace_of(applied), name_of(applied)
+        named = f"{namespace}/{name}; {applied.get('apiVersion')}, Kind={applied.get('kind')}"
+        text = found[0] if len(found) == 1 else "errors:\n" + "\n".join(f"  {problem}" for problem in found)
+        raise StatusError(500, "", f"failed to create typed patch object ({named}): {text}")
+
+
+# Coming from client-side apply --------------------------------------------------------------------------
+
+
+def _last_applied(obj: Object) -> str:
+    return str((metadata(obj).get("annotations") or {}).get(LAST_APPLIED) or "")
+
+
+def _not_from_last_applied(
+    sets: dict[Identity, FieldSet], live: Object, schema: Schema
+) -> dict[Identity, FieldSet]:
+    """The conflicts that remain when `kubectl apply` takes over what it applied from the client's side before.
+
+    Allowed are fields that the annotation names and that still have its values.
+    """
+    try:
+        annotated = orjson.loads(_last_applied(live))
+    except orjson.JSONDecodeError:
+        return sets
+    if not isinstance(annotated, dict) or problems(schema, annotated):
+        return sets
+    changed, removed = typed.compare(schema, annotated, _without_managers(live))
+    allowed = field_sets.difference(typed.fields_of(schema, annotated), changed)
+    allowed = field_sets.difference(allowed, removed)
+    left = {identity: field_sets.difference(fields, allowed) for identity, fields in sets.items()}
+    return {identity: fields for identity, fields in left.items() if fields}
+
+
+def _with_last_applied(result: Object, live: Object, applied: Object) -> Object:
+    """Keep the annotation of client-side apply in step, where the object has one."""
+    if not _last_applied(live):
+        return result
+    meta = dict(metadata(result))
+    annotations = dict(meta.get("annotations") or {})
+    configuration = _without_managers(applied)
+    kept = dict(metadata(configuration).get("annotations") or {})
+    kept.pop(LAST_APPLIED, None)
+    configuration["metadata"] = {**configuration["metadata"], "annotations": kept}
+    if not kept:
+        del configuration["metadata"]["annotations"]
+    text = orjson.dumps(configuration, option=orjson.OPT_SORT_KEYS).decode() + "\n"
+    annotations[LAST_APPLIED] = text
+    if len(text) > LAST_APPLIED_BYTES_MAX:
+        del annotations[LAST_APPLIED]
+    meta["annotations"] = annotations
+    return {**result, "metadata": meta}
