@@ -19,6 +19,7 @@ CONTAINERS = Column(name="Containers", description="Names of each container in t
 IMAGES = Column(name="Images", description="Images referenced by each container in the template.", priority=1)
 SELECTOR = Column(name="Selector", priority=1)
 
+NAME_AND_AGE = (NAME, AGE)
 NAME_AND_CREATED = (NAME, Column(name="Created At", type="date"))
 """The table of built-in kinds that have no columns of their own."""
 

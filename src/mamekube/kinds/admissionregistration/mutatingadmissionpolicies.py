@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.admissionregistration import matching
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(
+        name="Mutations",
+        type="integer",
+        description="Mutation indicates the number of mutations rules defined in this configuration",
+    ),
+    matching.PARAM_KIND,
+    cells.AGE,
+)
+
+
+def default(policy: Object) -> None:
+    spec = policy.setdefault("spec", {})
+    if spec.get("failurePolicy") is None:
+        spec["failurePolicy"] = "Fail"
+    if not spec.get("reinvocationPolicy"):
+        spec["reinvocationPolicy"] = "Never"
+    matching.default_match(spec.get("matchConstraints"))
+
+
+def row(policy: Object, now_s: float) -> list[Any]:
+    return matching.policy_row(policy, now_s, rules="mutations")
+
 
 KIND = Kind(
     group="admissionregistration.k8s.io",
@@ -14,4 +44,7 @@ KIND = Kind(
     categories=("api-extensions",),
     schema="io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy",
     counts_generation=True,
+    default=default,
+    columns=COLUMNS,
+    row=row,
 )

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from mamekube.kinds.admissionregistration import matching
 from mamekube.kinds.kind import Kind
+from mamekube.objects.meta import Object
+
+
+def default(configuration: Object) -> None:
+    matching.default_webhooks(configuration)
+    for webhook in configuration.get("webhooks") or ():
+        if webhook.get("reinvocationPolicy") is None:
+            webhook["reinvocationPolicy"] = "Never"
+
 
 KIND = Kind(
     group="admissionregistration.k8s.io",
@@ -14,4 +24,7 @@ KIND = Kind(
     categories=("api-extensions",),
     schema="io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration",
     counts_generation=True,
+    default=default,
+    columns=matching.WEBHOOK_COLUMNS,
+    row=matching.webhooks_row,
 )

@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.admissionregistration import matching
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(
+        name="Validations",
+        type="integer",
+        description="Validations indicates the number of validation rules defined in this configuration",
+    ),
+    matching.PARAM_KIND,
+    cells.AGE,
+)
+
+
+def default(policy: Object) -> None:
+    spec = policy.setdefault("spec", {})
+    if spec.get("failurePolicy") is None:
+        spec["failurePolicy"] = "Fail"
+    matching.default_match(spec.get("matchConstraints"))
+
+
+def prepare_create(policy: Object) -> None:
+    policy["status"] = {}
+
+
+def row(policy: Object, now_s: float) -> list[Any]:
+    return matching.policy_row(policy, now_s, rules="validations")
+
 
 KIND = Kind(
     group="admissionregistration.k8s.io",
@@ -15,4 +47,8 @@ KIND = Kind(
     schema="io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy",
     has_status=True,
     counts_generation=True,
+    default=default,
+    prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
 )

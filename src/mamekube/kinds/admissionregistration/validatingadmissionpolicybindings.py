@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mamekube.kinds.admissionregistration import matching
 from mamekube.kinds.kind import Kind
 
 KIND = Kind(
@@ -14,4 +15,7 @@ KIND = Kind(
     categories=("api-extensions",),
     schema="io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding",
     counts_generation=True,
+    default=matching.default_binding,
+    columns=matching.BINDING_COLUMNS,
+    row=matching.binding_row,
 )

@@ -2,7 +2,73 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from copy import deepcopy
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.autoscaling import metrics
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+MIN_REPLICAS = 1
+CPU_UTILIZATION = 80
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="Reference"),
+    Column(name="Targets"),
+    Column(name="MinPods"),
+    Column(name="MaxPods"),
+    Column(name="Replicas"),
+    cells.AGE,
+)
+
+_SCALE_UP: dict[str, Any] = {
+    "stabilizationWindowSeconds": 0,
+    "selectPolicy": "Max",
+    "policies": [
+        {"type": "Pods", "value": 4, "periodSeconds": 15},
+        {"type": "Percent", "value": 100, "periodSeconds": 15},
+    ],
+}
+_SCALE_DOWN: dict[str, Any] = {
+    "selectPolicy": "Max",
+    "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+}
+
+
+def default(autoscaler: Object) -> None:
+    spec = autoscaler.setdefault("spec", {})
+    if spec.get("minReplicas") is None:
+        spec["minReplicas"] = MIN_REPLICAS
+    if not spec.get("metrics"):
+        spec["metrics"] = [metrics.cpu_metric(CPU_UTILIZATION, "target")]
+    behavior = spec.get("behavior")
+    if behavior is None:
+        return
+    for field, rules in (("scaleUp", _SCALE_UP), ("scaleDown", _SCALE_DOWN)):
+        given = behavior.get(field) or {}
+        said = {key: value for key, value in given.items() if value is not None}
+        behavior[field] = {**deepcopy(rules), **said}
+
+
+def prepare_create(autoscaler: Object) -> None:
+    autoscaler["status"] = {"desiredReplicas": 0, "currentMetrics": None}
+
+
+def row(autoscaler: Object, now_s: float) -> list[Any]:
+    spec, status = cells.spec_of(autoscaler), cells.status_of(autoscaler)
+    target, minimum = spec.get("scaleTargetRef") or {}, spec.get("minReplicas")
+    return [
+        cells.name(autoscaler),
+        f"{target.get('kind') or ''}/{target.get('name') or ''}",
+        metrics.text(spec.get("metrics") or (), status.get("currentMetrics") or ()),
+        cells.UNSET if minimum is None else str(minimum),
+        cells.count(spec, "maxReplicas"),
+        cells.count(status, "currentReplicas"),
+        cells.age(autoscaler, now_s),
+    ]
+
 
 KIND = Kind(
     group="autoscaling",
@@ -14,4 +80,8 @@ KIND = Kind(
     categories=("all",),
     schema="io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler",
     has_status=True,
+    default=default,
+    prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
 )

@@ -26,7 +26,7 @@ def row(endpoints: Object, now_s: float) -> list[Any]:
 def _endpoints_text(endpoints: Object) -> str:
     if not endpoints.get("subsets"):
         return cells.NONE
-    shown = []
+    shown: list[str] = []
     for subset in endpoints["subsets"]:
         addresses = [address.get("ip") or "" for address in subset.get("addresses") or ()]
         ports = [port.get("port") or 0 for port in subset.get("ports") or ()]

@@ -44,10 +44,10 @@ def default(service: Object) -> None:
 
 
 def _default_affinity(spec: dict[str, Any]) -> None:
-    config = spec.get("sessionAffinityConfig")
+    config: dict[str, Any] | None = spec.get("sessionAffinityConfig")
     if config is None:
         config = spec["sessionAffinityConfig"] = {}
-    client_ip = config.get("clientIP")
+    client_ip: dict[str, Any] | None = config.get("clientIP")
     if client_ip is None:
         client_ip = config["clientIP"] = {}
     if client_ip.get("timeoutSeconds") is None:

@@ -1,8 +1,52 @@
-"""`Event` of `events.k8s.io/v1`."""
+"""`Event` of `events.k8s.io/v1`: the same events as those of `v1`, under other names, and stored as those."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from mamekube.kinds.core import events as core
 from mamekube.kinds.kind import Kind
+from mamekube.objects.meta import Object
+
+API_VERSION = "events.k8s.io/v1"
+
+_CORE_NAMES = {
+    "note": "message",
+    "regarding": "involvedObject",
+    "reportingController": "reportingComponent",
+    "deprecatedSource": "source",
+    "deprecatedFirstTimestamp": "firstTimestamp",
+    "deprecatedLastTimestamp": "lastTimestamp",
+    "deprecatedCount": "count",
+}
+_OWN_NAMES = {core_name: own_name for own_name, core_name in _CORE_NAMES.items()}
+
+
+def to_storage(event: Object) -> Object:
+    return {**_renamed(event, _CORE_NAMES), "apiVersion": "v1"}
+
+
+def from_storage(event: Object) -> Object:
+    return {**_renamed(event, _OWN_NAMES), "apiVersion": API_VERSION}
+
+
+def _renamed(event: Object, names: dict[str, str]) -> Object:
+    return {names.get(field, field): value for field, value in event.items()}
+
+
+def default(event: Object) -> None:
+    for field in ("deprecatedFirstTimestamp", "deprecatedLastTimestamp"):
+        event.setdefault(field, None)
+    event.setdefault("deprecatedSource", {})
+
+
+def row(event: Object, now_s: float) -> list[Any]:
+    return core.row(to_storage(event), now_s)
+
+
+def _selects(value_of: Any) -> Any:
+    return lambda event: value_of(to_storage(event))
+
 
 KIND = Kind(
     group="events.k8s.io",
@@ -12,4 +56,19 @@ KIND = Kind(
     kind="Event",
     short_names=("ev",),
     schema="io.k8s.api.events.v1.Event",
+    default=default,
+    columns=core.COLUMNS,
+    row=row,
+    selectable={
+        **{
+            f"regarding.{field}": _selects(core.SELECTABLE[f"involvedObject.{field}"])
+            for field in core.REFERENCE_FIELDS
+        },
+        "reason": _selects(core.SELECTABLE["reason"]),
+        "reportingController": _selects(core.SELECTABLE["reportingComponent"]),
+        "type": _selects(core.SELECTABLE["type"]),
+    },
+    storage=core.KIND,
+    to_storage=to_storage,
+    from_storage=from_storage,
 )

@@ -2,7 +2,48 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects import conditions
+from mamekube.objects.meta import Object
+
+MATCHING_PRECEDENCE = 1000
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="PriorityLevel"),
+    Column(name="MatchingPrecedence"),
+    Column(name="DistinguisherMethod"),
+    cells.AGE,
+    Column(name="MissingPL", description="references a broken or non-existent PriorityLevelConfiguration"),
+)
+
+
+def default(schema: Object) -> None:
+    spec = schema.setdefault("spec", {})
+    if not spec.get("matchingPrecedence"):
+        spec["matchingPrecedence"] = MATCHING_PRECEDENCE
+
+
+def prepare_create(schema: Object) -> None:
+    schema["status"] = {}
+
+
+def row(schema: Object, now_s: float) -> list[Any]:
+    spec = cells.spec_of(schema)
+    method = spec.get("distinguisherMethod")
+    dangling = conditions.find(conditions.conditions_of(schema), "Dangling")
+    return [
+        cells.name(schema),
+        (spec.get("priorityLevelConfiguration") or {}).get("name") or "",
+        cells.count(spec, "matchingPrecedence"),
+        cells.NONE if method is None else method.get("type") or "",
+        cells.age(schema, now_s),
+        "?" if dangling is None else dangling.get("status") or "",
+    ]
+
 
 KIND = Kind(
     group="flowcontrol.apiserver.k8s.io",
@@ -14,4 +55,8 @@ KIND = Kind(
     schema="io.k8s.api.flowcontrol.v1.FlowSchema",
     has_status=True,
     counts_generation=True,
+    default=default,
+    prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
 )

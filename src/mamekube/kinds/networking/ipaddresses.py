@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (cells.NAME, Column(name="ParentRef"))
+
+
+def row(address: Object, now_s: float) -> list[Any]:
+    parent = cells.spec_of(address).get("parentRef")
+    if not parent:
+        return [cells.name(address), cells.NONE]
+    resource = f"{parent.get('resource') or ''}.{parent.get('group') or ''}".rstrip(".").lower()
+    return [
+        cells.name(address),
+        "/".join(filter(None, (resource, parent.get("namespace"), parent.get("name")))),
+    ]
+
 
 KIND = Kind(
     group="networking.k8s.io",
@@ -14,4 +32,6 @@ KIND = Kind(
     short_names=("ip",),
     schema="io.k8s.api.networking.v1.IPAddress",
     name_rule="path",
+    columns=COLUMNS,
+    row=row,
 )

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (cells.NAME, Column(name="CIDRs"), cells.AGE)
+
+
+def row(service_cidr: Object, now_s: float) -> list[Any]:
+    return [
+        cells.name(service_cidr),
+        ",".join(cells.spec_of(service_cidr).get("cidrs") or ()),
+        cells.age(service_cidr, now_s),
+    ]
+
 
 KIND = Kind(
     group="networking.k8s.io",
@@ -13,4 +28,6 @@ KIND = Kind(
     namespaced=False,
     schema="io.k8s.api.networking.v1.ServiceCIDR",
     has_status=True,
+    columns=COLUMNS,
+    row=row,
 )

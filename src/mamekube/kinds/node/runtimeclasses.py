@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec.defaults import canonicalize
+from mamekube.objects.meta import Object
+
+COLUMNS = (cells.NAME, Column(name="Handler"), cells.AGE)
+
+
+def default(runtime_class: Object) -> None:
+    canonicalize((runtime_class.get("overhead") or {}).get("podFixed"))
+
+
+def row(runtime_class: Object, now_s: float) -> list[Any]:
+    return [cells.name(runtime_class), runtime_class.get("handler") or "", cells.age(runtime_class, now_s)]
+
 
 KIND = Kind(
     group="node.k8s.io",
@@ -12,4 +28,7 @@ KIND = Kind(
     kind="RuntimeClass",
     namespaced=False,
     schema="io.k8s.api.node.v1.RuntimeClass",
+    default=default,
+    columns=COLUMNS,
+    row=row,
 )

@@ -2,7 +2,43 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="Min Available", description="The minimum number of pods that must be available."),
+    Column(name="Max Unavailable", description="The maximum number of pods that may be unavailable."),
+    Column(
+        name="Allowed Disruptions",
+        type="integer",
+        description="Calculated number of pods that may be disrupted at this time.",
+    ),
+    cells.AGE,
+)
+
+
+def prepare_create(budget: Object) -> None:
+    budget["status"] = dict.fromkeys(
+        ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"), 0
+    )
+
+
+def row(budget: Object, now_s: float) -> list[Any]:
+    spec = cells.spec_of(budget)
+    return [
+        cells.name(budget),
+        *(
+            "N/A" if spec.get(field) is None else str(spec[field])
+            for field in ("minAvailable", "maxUnavailable")
+        ),
+        cells.count(cells.status_of(budget), "disruptionsAllowed"),
+        cells.age(budget, now_s),
+    ]
+
 
 KIND = Kind(
     group="policy",
@@ -14,4 +50,7 @@ KIND = Kind(
     schema="io.k8s.api.policy.v1.PodDisruptionBudget",
     has_status=True,
     counts_generation=True,
+    prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mamekube.kinds import cells
 from mamekube.kinds.kind import Kind
 
 KIND = Kind(
@@ -13,4 +14,6 @@ KIND = Kind(
     namespaced=False,
     schema="io.k8s.api.resource.v1.DeviceClass",
     counts_generation=True,
+    columns=cells.NAME_AND_AGE,
+    row=cells.name_and_age,
 )

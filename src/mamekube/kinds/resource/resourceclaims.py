@@ -2,7 +2,44 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.resource.requests import default_claim_spec
+from mamekube.objects.meta import Object, being_deleted
+
+COLUMNS = (
+    cells.NAME,
+    Column(
+        name="State",
+        description="A summary of the current state (allocated, pending, reserved, etc.).",
+    ),
+    cells.AGE,
+)
+
+
+def default(claim: Object) -> None:
+    default_claim_spec(claim.get("spec"))
+
+
+def prepare_create(claim: Object) -> None:
+    claim["status"] = {}
+
+
+def row(claim: Object, now_s: float) -> list[Any]:
+    return [cells.name(claim), _state_text(claim), cells.age(claim, now_s)]
+
+
+def _state_text(claim: Object) -> str:
+    status, deleted = cells.status_of(claim), being_deleted(claim)
+    states = ["deleted"] if deleted else []
+    if status.get("allocation") is not None:
+        states += ["allocated", "reserved"] if status.get("reservedFor") else ["allocated"]
+    elif not deleted:
+        states.append("pending")
+    return ",".join(states)
+
 
 KIND = Kind(
     group="resource.k8s.io",
@@ -12,4 +49,8 @@ KIND = Kind(
     kind="ResourceClaim",
     schema="io.k8s.api.resource.v1.ResourceClaim",
     has_status=True,
+    default=default,
+    prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
 )

@@ -2,7 +2,56 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(name="AttachRequired", type="boolean"),
+    Column(name="PodInfoOnMount", type="boolean"),
+    Column(name="StorageCapacity", type="boolean"),
+    Column(name="TokenRequests"),
+    Column(name="RequiresRepublish", type="boolean"),
+    Column(name="Modes"),
+    cells.AGE,
+)
+
+_DEFAULTS: dict[str, Any] = {
+    "attachRequired": True,
+    "podInfoOnMount": False,
+    "storageCapacity": False,
+    "fsGroupPolicy": "ReadWriteOnceWithFSType",
+    "requiresRepublish": False,
+    "seLinuxMount": False,
+}
+
+
+def default(driver: Object) -> None:
+    spec = driver.setdefault("spec", {})
+    for field, value in _DEFAULTS.items():
+        if spec.get(field) is None:
+            spec[field] = value
+    if not spec.get("volumeLifecycleModes"):
+        spec["volumeLifecycleModes"] = ["Persistent"]
+
+
+def row(driver: Object, now_s: float) -> list[Any]:
+    spec = cells.spec_of(driver)
+    tokens = spec.get("tokenRequests")
+    return [
+        cells.name(driver),
+        spec.get("attachRequired") is not False,
+        bool(spec.get("podInfoOnMount")),
+        bool(spec.get("storageCapacity")),
+        cells.UNSET if tokens is None else ",".join(token.get("audience") or "" for token in tokens),
+        bool(spec.get("requiresRepublish")),
+        ",".join(spec.get("volumeLifecycleModes") or ()) or cells.NONE,
+        cells.age(driver, now_s),
+    ]
+
 
 KIND = Kind(
     group="storage.k8s.io",
@@ -12,4 +61,7 @@ KIND = Kind(
     kind="CSIDriver",
     namespaced=False,
     schema="io.k8s.api.storage.v1.CSIDriver",
+    default=default,
+    columns=COLUMNS,
+    row=row,
 )

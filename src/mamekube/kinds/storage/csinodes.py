@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object
+
+COLUMNS = (
+    cells.NAME,
+    Column(
+        name="Drivers",
+        type="integer",
+        description="Drivers indicates the number of CSI drivers registered on the node",
+    ),
+    cells.AGE,
+)
+
+
+def row(node: Object, now_s: float) -> list[Any]:
+    return [cells.name(node), len(cells.spec_of(node).get("drivers") or ()), cells.age(node, now_s)]
+
 
 KIND = Kind(
     group="storage.k8s.io",
@@ -12,4 +31,6 @@ KIND = Kind(
     kind="CSINode",
     namespaced=False,
     schema="io.k8s.api.storage.v1.CSINode",
+    columns=COLUMNS,
+    row=row,
 )

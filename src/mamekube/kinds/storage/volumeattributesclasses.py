@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.kind import Kind
+from typing import Any
+
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object, annotations_of
+
+DEFAULT_ANNOTATIONS = (
+    "volumeattributesclass.alpha.kubernetes.io/is-default-class",
+    "volumeattributesclass.kubernetes.io/is-default-class",
+)
+
+COLUMNS = (cells.NAME, Column(name="DriverName"), cells.AGE)
+
+
+def row(attributes_class: Object, now_s: float) -> list[Any]:
+    name, annotations = cells.name(attributes_class), annotations_of(attributes_class)
+    if any(annotations.get(key) == "true" for key in DEFAULT_ANNOTATIONS):
+        name = f"{name} (default)"
+    return [name, attributes_class.get("driverName") or "", cells.age(attributes_class, now_s)]
+
 
 KIND = Kind(
     group="storage.k8s.io",
@@ -13,4 +32,6 @@ KIND = Kind(
     namespaced=False,
     short_names=("vac",),
     schema="io.k8s.api.storage.v1.VolumeAttributesClass",
+    columns=COLUMNS,
+    row=row,
 )
