@@ -1,0 +1,187 @@
+"""The command line's connection to the API: one TLS connection, used by one thread, from the standard library.
+
+A command lives for some tens of milliseconds, so it does not load the asynchronous client of the long-lived
+programs. Streams of `exec` and `port-forward` do, in `kubectl.streams`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from mamekube.client.kubeconfig import ClientConfig
+from mamekube.kubectl.failures import Failure, from_status
+
+CONNECT_TIMEOUT_S = 32
+CHUNK_BYTES = 65_536
+TABLE_ACCEPT = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+
+
+@dataclass(slots=True)
+class Answer:
+    """A finished answer."""
+
+    code: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Api:
+    """Requests to one server with one user's credentials. Raises Failure with kubectl's wording."""
+
+    def __init__(self, config: ClientConfig, *, on_warning: Any = None) -> None:
+        self.config = config
+        self._connection: http.client.HTTPConnection | None = None
+        self._on_warning = on_warning
+
+    def get(self, path: str, *, query: Mapping[str, Any] | None = None, accept: str = "application/json") -> Any:
+        return self.call("GET", path, query=query, accept=accept)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Any:
+        """The decoded answer of a request that succeeded."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        answer = self.request(method, path, query=query, body=data, content_type=content_type, accept=accept)
+        if answer.code >= 400:
+            raise refusal(answer)
+        return answer.json()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Answer:
+        """The answer, whatever its code."""
+        response = self._send(method, path, query, body, content_type, accept)
+        answer = Answer(response.status, response.headers, response.read())
+        for warning in response.headers.get_all("Warning") or ():
+            if self._on_warning is not None:
+                self._on_warning(_warning_text(warning))
+        return answer
+
+    def stream(self, path: str, *, query: Mapping[str, Any] | None = None, accept: str = "*/*") -> Iterator[bytes]:
+        """The body of a GET as it comes. The connection serves nothing else until it ends."""
+        response = self._send("GET", path, query, None, "", accept)
+        if response.status >= 400:
+            raise refusal(Answer(response.status, response.headers, response.read()))
+        while chunk := response.read1(CHUNK_BYTES):
+            yield chunk
+
+    def lines(self, path: str, *, query: Mapping[str, Any] | None = None, accept: str = "*/*") -> Iterator[Any]:
+        """The JSON documents of a watch, one a line."""
+        rest = b""
+        for chunk in self.stream(path, query=query, accept=accept):
+            *complete, rest = (rest + chunk).split(b"\n")
+            yield from (json.loads(line) for line in complete if line)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+    ) -> http.client.HTTPResponse:
+        pairs = {key: value for key, value in (query or {}).items() if value not in (None, "", [])}
+        target = f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
+        headers = {"Accept": accept, "User-Agent": "kubectl/v1.36.2 (linux/amd64) mamekube"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if self.config.token:
+            headers["Authorization"] = f"Bearer {self.config.token}"
+        connection = self._connect()
+        try:
+            connection.request(method, target, body=body, headers=headers)
+            return connection.getresponse()
+        except (http.client.HTTPException, OSError) as error:
+            self._connection = None
+            raise self._unreachable(error) from None
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._connection is None:
+            server = urlsplit(self.config.server)
+            host, port = server.hostname or "localhost", server.port
+            if server.scheme == "https":
+                context = tls_context(self.config)
+                self._connection = http.client.HTTPSConnection(host, port or 443, context=context)
+            else:
+                self._connection = http.client.HTTPConnection(host, port or 80)
+        return self._connection
+
+    def _unreachable(self, error: Exception) -> Failure:
+        server = urlsplit(self.config.server)
+        place = server.netloc
+        if isinstance(error, ConnectionRefusedError):
+            return Failure(
+                f"The connection to the server {place} was refused - did you specify the right host or port?"
+            )
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return Failure(
+                f"Unable to connect to the server: tls: failed to verify certificate: x509: {error.verify_message}"
+            )
+        return Failure(f"Unable to connect to the server: {error}")
+
+
+def refusal(answer: Answer) -> Failure:
+    """The failure that an answer with an error code stands for."""
+    try:
+        status = answer.json()
+    except ValueError:
+        return Failure(f"Error from server: {answer.body.decode(errors='replace').strip()}")
+    return from_status(status) if isinstance(status, dict) else Failure(f"Error from server: {status}")
+
+
+def tls_context(config: ClientConfig) -> ssl.SSLContext:
+    """What the kubeconfig says about certificates, as a context."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if config.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif config.ca_data:
+        context.load_verify_locations(cadata=config.ca_data.decode())
+    else:
+        context.load_default_certs()
+    if config.client_certificate_data and config.client_key_data:
+        _load_client_certificate(context, config.client_certificate_data, config.client_key_data)
+    return context
+
+
+def _load_client_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    # The ssl module reads a client's key from a file only; this one is private and lives for a moment.
+    descriptor, path = tempfile.mkstemp(prefix="kubectl-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(certificate + b"\n" + key)
+        context.load_cert_chain(path)
+    finally:
+        os.unlink(path)
+
+
+def _warning_text(header: str) -> str:
+    """The text of a Warning header: `299 - "text"`."""
+    _, _, quoted = header.partition(' "')
+    return quoted.rstrip('"').replace('\\"', '"')
