@@ -6,6 +6,7 @@ everybody. Each of them allows or has no opinion; who gets no yes is refused, an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
@@ -76,9 +77,14 @@ class Authorizer(Component):
         super().__init__()
         self.roles = Roles()
         self.nodes = NodeAuthorizer()
-        self._mirrors = [
-            *(Mirror(store, resource, self._role_changed) for resource in ROLE_RESOURCES),
-            *(Mirror(store, resource, handler) for resource, handler in self.nodes.watches()),
+        self.roles_changed = asyncio.Event()
+        """Set with every change of a role or binding; whoever waits for it clears it."""
+        self._mirrors: list[Mirror[Any]] = [
+            *(
+                Mirror(store, resource, digest=_whole, handler=self._role_changed)
+                for resource in ROLE_RESOURCES
+            ),
+            *self.nodes.mirrors(store),
         ]
         self._stack = AsyncExitStack()
 
@@ -148,7 +154,8 @@ class Authorizer(Component):
         resolution = f"RBAC: {texts[0] if len(texts) == 1 else '[' + ', '.join(texts) + ']'}"
         return Decision(False, "\n".join(filter(None, (node_reason, resolution))))
 
-    def _role_changed(self, change: str, old: Object | None, new: Object | None) -> None:
+    def _role_changed(self, old: Object | None, new: Object | None) -> None:
+        self.roles_changed.set()
         if new is not None:
             self.roles.put(new, old)
         elif old is not None:
@@ -161,6 +168,11 @@ ROLE_RESOURCES: Sequence[Resource] = (
     builtin.ROLES,
     builtin.ROLE_BINDINGS,
 )
+
+
+def _whole(obj: Object, old: Object | None) -> Object:
+    """Roles and bindings are few, and all of them matters."""
+    return obj
 
 
 def forbidden(attributes: Attributes, reason: str = "") -> StatusError:

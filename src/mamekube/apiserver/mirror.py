@@ -1,12 +1,14 @@
-"""A decoded copy of one resource, kept by a watch on the store, for code that keeps an index of its own.
+"""What matters of one resource, kept up to date by a watch on the store, for code with an index of its own.
 
-Handlers are called in the loop with every change in order; at the start, and again after a watch was lost,
-they are told the difference between what they know and what is there.
+A mirror keeps a digest per object, not the object: ten thousand decoded pods would cost more memory than all
+the rest of the server. It tells its handler about every digest that changes, in order; at the start, and
+again after a watch was lost, about the difference between what it knows and what is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from mamekube.apiserver.writes import prefix_for
 from mamekube.foundation.lifecycle import Component
@@ -15,18 +17,25 @@ from mamekube.objects.resource import Resource
 from mamekube.store.backend import Compacted, WatchLost
 from mamekube.store.store import Store
 
-Handler = Callable[[str, Object | None, Object | None], None]
-"""`(type, old, new)` with type ADDED, MODIFIED or DELETED; must not block."""
+D = TypeVar("D")
 
 
-class Mirror(Component):
-    """`objects` by store key; read-only for everybody else."""
+class Mirror(Component, Generic[D]):
+    """`digest(object, old digest)` answers None for what does not matter; `handler(old, new)` must not block."""
 
-    def __init__(self, store: Store, resource: Resource, handler: Handler) -> None:
+    def __init__(
+        self,
+        store: Store,
+        resource: Resource,
+        *,
+        digest: Callable[[Object, D | None], D | None],
+        handler: Callable[[D | None, D | None], None],
+    ) -> None:
         super().__init__()
-        self.objects: dict[str, Object] = {}
+        self._digests: dict[str, D] = {}
         self._store = store
         self._prefix = prefix_for(resource)
+        self._digest = digest
         self._handler = handler
 
     async def start(self) -> None:
@@ -46,18 +55,20 @@ class Mirror(Component):
 
     async def _fill(self) -> int:
         snapshot = await self._store.list(prefix=self._prefix)
-        present = {item.key: item.object for item in snapshot.items}
-        for key in [key for key in self.objects if key not in present]:
+        present = {item.key for item in snapshot.items}
+        for key in [key for key in self._digests if key not in present]:
             self._note(key, None)
-        for key, obj in present.items():
-            self._note(key, obj)
+        for item in snapshot.items:
+            self._note(item.key, item.object)
         return snapshot.revision
 
-    def _note(self, key: str, new: Object | None) -> None:
-        old = self.objects.get(key)
+    def _note(self, key: str, obj: Object | None) -> None:
+        old = self._digests.get(key)
+        new = self._digest(obj, old) if obj is not None else None
+        if new is old:
+            return
         if new is None:
-            if self.objects.pop(key, None) is not None:
-                self._handler("DELETED", old, None)
-        elif new is not old:
-            self.objects[key] = new
-            self._handler("MODIFIED" if old is not None else "ADDED", old, new)
+            del self._digests[key]
+        else:
+            self._digests[key] = new
+        self._handler(old, new)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mamekube.apiserver import builtin
+from mamekube.apiserver.mirror import Mirror
 from mamekube.apiserver.request import User
 from mamekube.objects.meta import Object, annotations_of, name_of, namespace_of
-from mamekube.objects.resource import Resource
+from mamekube.store.store import Store
 
 if TYPE_CHECKING:
     from mamekube.apiserver.authorization import Attributes
@@ -54,22 +55,38 @@ def node_name_of(user: User) -> str | None:
     return user.name[len(NODE_USER_PREFIX) :]
 
 
+class References(NamedTuple):
+    """What `node` reaches through one pod or volume attachment."""
+
+    node: str
+    vertices: frozenset[Vertex]
+
+
+class VolumeLinks(NamedTuple):
+    """What a bound volume ties together."""
+
+    volume: Vertex
+    claim: Vertex
+    secrets: tuple[Vertex, ...]
+
+
 class NodeAuthorizer:
     """`authorize` answers the reason of a refusal, `""` for yes."""
 
     def __init__(self) -> None:
         self._reach: dict[Vertex, Counter[str]] = {}
         """How many pods of which node use the vertex. Invariant: no counter is 0 or negative."""
-        self._secrets_of_volume: dict[Vertex, tuple[Vertex, ...]] = {}
         self._claim_of_volume: dict[Vertex, Vertex] = {}
         self._volumes_of_secret: dict[Vertex, set[Vertex]] = {}
 
-    def watches(self) -> list[tuple[Resource, Callable[[str, Object | None, Object | None], None]]]:
-        """The resources the graph is made of, each with what to tell about its changes."""
+    def mirrors(self, store: Store) -> list[Mirror[Any]]:
+        """The copies of the store's content that keep the graph."""
         return [
-            (builtin.PODS, self.pod_changed),
-            (builtin.PERSISTENT_VOLUMES, self.volume_changed),
-            (builtin.VOLUME_ATTACHMENTS, self.attachment_changed),
+            Mirror(store, builtin.PODS, digest=digest_pod, handler=self.references_changed),
+            Mirror(
+                store, builtin.VOLUME_ATTACHMENTS, digest=digest_attachment, handler=self.references_changed
+            ),
+            Mirror(store, builtin.PERSISTENT_VOLUMES, digest=digest_volume, handler=self.volume_changed),
         ]
 
     def authorize(self, node: str, attributes: Attributes) -> str:
@@ -95,38 +112,23 @@ class NodeAuthorizer:
 
     # The graph ------------------------------------------------------------------------------------------
 
-    def pod_changed(self, change: str, old: Object | None, new: Object | None) -> None:
-        if old is not None and new is not None and _same_references(old, new):
-            return
-        for obj, sign in ((old, -1), (new, 1)):
-            node = _node_of(obj) if obj is not None else ""
-            if obj is not None and node:
-                for vertex in pod_references(obj):
-                    self._count(vertex, node, sign)
-
-    def volume_changed(self, change: str, old: Object | None, new: Object | None) -> None:
+    def references_changed(self, old: References | None, new: References | None) -> None:
         if old is not None:
-            vertex = ("persistentvolumes", "", name_of(old))
-            self._claim_of_volume.pop(vertex, None)
-            for secret in self._secrets_of_volume.pop(vertex, ()):
-                self._volumes_of_secret[secret].discard(vertex)
-        claim = (new or {}).get("spec", {}).get("claimRef")
-        if new is not None and claim:
-            vertex = ("persistentvolumes", "", name_of(new))
-            self._claim_of_volume[vertex] = (
-                "persistentvolumeclaims",
-                claim.get("namespace", ""),
-                claim.get("name", ""),
-            )
-            secrets = tuple(_volume_secrets(new["spec"], claim.get("namespace", "")))
-            self._secrets_of_volume[vertex] = secrets
-            for secret in secrets:
-                self._volumes_of_secret.setdefault(secret, set()).add(vertex)
+            for vertex in old.vertices:
+                self._count(vertex, old.node, -1)
+        if new is not None:
+            for vertex in new.vertices:
+                self._count(vertex, new.node, 1)
 
-    def attachment_changed(self, change: str, old: Object | None, new: Object | None) -> None:
-        for obj, sign in ((old, -1), (new, 1)):
-            if obj is not None and obj["spec"].get("nodeName"):
-                self._count(("volumeattachments", "", name_of(obj)), obj["spec"]["nodeName"], sign)
+    def volume_changed(self, old: VolumeLinks | None, new: VolumeLinks | None) -> None:
+        if old is not None:
+            del self._claim_of_volume[old.volume]
+            for secret in old.secrets:
+                self._volumes_of_secret[secret].discard(old.volume)
+        if new is not None:
+            self._claim_of_volume[new.volume] = new.claim
+            for secret in new.secrets:
+                self._volumes_of_secret.setdefault(secret, set()).add(new.volume)
 
     def _count(self, vertex: Vertex, node: str, sign: int) -> None:
         counts = self._reach.setdefault(vertex, Counter())
@@ -257,6 +259,36 @@ _DIVIDED: dict[tuple[str, str], Callable[[NodeAuthorizer, str, Attributes], str]
 }
 
 
+def digest_pod(pod: Object, old: References | None) -> References | None:
+    """None for a pod that is on no node yet. What a bound pod refers to is fixed, but for two things."""
+    spec = pod.get("spec") or {}
+    node = spec.get("nodeName")
+    if not node:
+        return None
+    if old is not None and not spec.get("ephemeralContainers") and not spec.get("resourceClaims"):
+        return old
+    return References(node, frozenset(pod_references(pod)))
+
+
+def digest_attachment(attachment: Object, old: References | None) -> References | None:
+    node = attachment["spec"].get("nodeName")
+    vertex = ("volumeattachments", "", name_of(attachment))
+    return References(node, frozenset((vertex,))) if node else None
+
+
+def digest_volume(volume: Object, old: VolumeLinks | None) -> VolumeLinks | None:
+    """None for a volume that no claim is bound to."""
+    claim = volume["spec"].get("claimRef")
+    if not claim:
+        return None
+    namespace = claim.get("namespace", "")
+    return VolumeLinks(
+        ("persistentvolumes", "", name_of(volume)),
+        ("persistentvolumeclaims", namespace, claim.get("name", "")),
+        tuple(_volume_secrets(volume["spec"], namespace)),
+    )
+
+
 def pod_references(pod: Object) -> set[Vertex]:
     """What a node with this pod may read: the pod, and what its spec names. A mirror pod gives its node
     nothing, or a kubelet could reach any secret by making a pod that names it."""
@@ -273,11 +305,6 @@ def pod_references(pod: Object) -> set[Vertex]:
             found.add(("persistentvolumeclaims", namespace, f"{name_of(pod)}-{volume['name']}"))
     found.update(("resourceclaims", namespace, name) for name in _claim_names(pod))
     return found
-
-
-def _same_references(old: Object, new: Object) -> bool:
-    """True for most updates, which are of status: of that only the names of generated claims matter here."""
-    return bool(old.get("spec") == new.get("spec")) and _claim_names(old) == _claim_names(new)
 
 
 def _claim_names(pod: Object) -> list[str]:
@@ -331,10 +358,6 @@ def _volume_secrets(spec: dict[str, Any], namespace: str) -> Iterator[Vertex]:
         reference = (spec.get(driver) or {}).get("secretRef")
         if reference:
             yield "secrets", reference.get("namespace") or namespace, reference.get("name", "")
-
-
-def _node_of(pod: Object) -> str:
-    return str((pod.get("spec") or {}).get("nodeName") or "")
 
 
 def _selects(field_selector: str, field: str, value: str) -> bool:
