@@ -7,12 +7,10 @@ here, the latter around the host's static busybox.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from mamekube.cluster import oci, pause
-from mamekube.cluster.failures import Failure
 
 PAUSE_IMAGE = "mamekube.local/pause:1"
 BOOTCAMP_IMAGE = "docker.io/jocatalin/kubernetes-bootcamp"
@@ -78,21 +76,22 @@ def _file(path: str, text: str, *, mode: int = 0o755) -> oci.File:
     return oci.File(path, text.encode(), mode=mode)
 
 
-def built_in_archive(folder: Path, busybox: Path, applets: Sequence[str]) -> Path:
-    """The archive of all images above, in `folder`; written only where it is not there already.
+def find_archive(folder: Path, busybox: Path) -> Path | None:
+    """The archive of all images above, where it was written before, around this very busybox."""
+    archive = _archive(folder, busybox)
+    return archive if archive.exists() else None
 
-    The pause image alone is a second archive beside it, for it is needed before the first pod can start.
-    """
-    stat = busybox.stat()
-    stem = f"images-{ARCHIVE_FORMAT}-{stat.st_size:x}-{int(stat.st_mtime):x}"
-    archive = folder / f"{stem}.tar"
-    if not archive.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(archive, [pause_image(), *bootcamp_images(busybox.read_bytes(), applets)])
+
+def write_archive(folder: Path, busybox: Path, applets: Sequence[str]) -> Path:
+    """Write it; `applets` are the commands that busybox has. Deterministic, and appears complete or not at all."""
+    archive = _archive(folder, busybox)
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = archive.with_suffix(f".{os.getpid()}")
+    oci.write_archive(unfinished, [pause_image(), *bootcamp_images(busybox.read_bytes(), applets)])
+    unfinished.rename(archive)
     return archive
 
 
-def _write(path: Path, images: Sequence[oci.Image]) -> None:
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    oci.write_archive(unfinished, images)
-    unfinished.rename(path)
+def _archive(folder: Path, busybox: Path) -> Path:
+    stat = busybox.stat()
+    return folder / f"images-{ARCHIVE_FORMAT}-{stat.st_size:x}-{int(stat.st_mtime):x}.tar"

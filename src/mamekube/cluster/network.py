@@ -1,7 +1,7 @@
 """What a profile changes in the host's network: one bridge, one nftables table, and routes on that bridge.
 
 The host forwards packets only so that nodes reach the outside; where forwarding was off, it is switched on with
-the first start, and off again when the profile that switched it on is deleted.
+the first start, and off again with the last profile.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from mamekube.cluster import profiles
 from mamekube.cluster.failures import NETWORK_ERROR, Failure
 from mamekube.cluster.profiles import Profile
 
@@ -31,8 +32,7 @@ def create(profile: Profile) -> None:
     _run(["nft", "-f", "-"], _table(profile))
     if FORWARDING.read_text().strip() == "0":
         FORWARDING.write_text("1")
-        profile.forwarding_switched_on = True
-        profile.save()
+        profiles.forwarding_mark().touch()
 
 
 def add_routes(profile: Profile) -> None:
@@ -56,7 +56,7 @@ def remove(profile: Profile) -> None:
         remove_link(profile.link(node))
     remove_link(profile.bridge)
     subprocess.run(["nft", "delete", "table", "ip", table_name(profile)], capture_output=True)
-    if profile.forwarding_switched_on:
+    if profiles.forwarding_mark().exists() and profiles.names() == [profile.name]:
         FORWARDING.write_text("0")
 
 

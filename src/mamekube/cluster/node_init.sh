@@ -30,6 +30,7 @@ link add eth0 type veth peer name $HOST_LINK netns /proc/self/fd/9
 address add $NODE_ADDRESS/24 dev eth0
 link set eth0 up
 route add default via $GATEWAY
+$NODE_ROUTES
 EOF
     nsenter --net=/proc/self/fd/9 "$IP" link set "$HOST_LINK" master "$BRIDGE" up
     echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -45,22 +46,6 @@ EOF
     exec 9<&-
 }
 
-# respawn LOG COMMAND...: run it for ever; at SIGTERM end it, and then itself.
-respawn() {
-    log=$1
-    shift
-    trap 'trap "" TERM; kill "$child"; wait "$child"; exit 0' TERM
-    while :; do
-        if [ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -gt "$LOG_BYTES_MAX" ]; then mv "$log" "$log.1"; fi
-        "$@" </dev/null >>"$log" 2>&1 &
-        child=$!
-        wait "$child" || echo "$(date -u +%FT%TZ) $1 ended with status $?; starting it again" >>"$log"
-        sleep 0.5 &
-        child=$!
-        wait "$child"
-    done
-}
-
 import_images() {
     [ ! -e "$NODE_FOLDER/images-imported" ] || return 0
     until [ -S /run/containerd/containerd.sock ]; do sleep 0.01; done
@@ -68,31 +53,47 @@ import_images() {
     : >"$NODE_FOLDER/images-imported"
 }
 
+# Whether a container still has a process of its own, besides its shim and the pause program.
+containers_run() {
+    for process in /proc/[0-9]*; do
+        [ "$process" != /proc/1 ] || continue
+        case $(readlink "$process/exe") in
+        "" | /pause | */containerd-shim*) ;;
+        *) return 0 ;;
+        esac
+    done
+    return 1
+}
+
 # As a machine that powers off: first what would start containers again, then the containers.
 shut_down() {
-    trap '' TERM
-    kill "$node" 2>/dev/null && wait "$node"
-    kill "$runtime" 2>/dev/null && wait "$runtime"
+    trap '' TERM INT
+    kill $node $runtime 2>/dev/null
+    wait $node $runtime
     kill -TERM -1 2>/dev/null
     tries=0
-    while [ "$tries" -lt 20 ] && kill -0 -1 2>/dev/null; do
+    while [ "$tries" -lt 20 ] && containers_run; do
         sleep 0.1
         tries=$((tries + 1))
     done
     exit 0
 }
 
-furnish
-respawn "$NODE_FOLDER/containerd.log" "$CONTAINERD" --config "$NODE_FOLDER/containerd.toml" &
-runtime=$!
-connect
-respawn "$NODE_FOLDER/node.log" $NODE_COMMAND &
-node=$!
-set +e
+node=
+runtime=
 trap shut_down TERM INT
-import_images &
-# Waiting reaps every orphan of the node; it would end only if both loops above had ended.
+furnish
+if [ -z "$FAKE" ]; then
+    sh "$RESPAWN" "$NODE_FOLDER/containerd.log" "$CONTAINERD" --config "$NODE_FOLDER/containerd.toml" 9<&- &
+    runtime=$!
+fi
+connect
+sh "$RESPAWN" "$NODE_FOLDER/node.log" "$PYTHON" -m mamekube.cluster.node_process "$NODE_FOLDER/node.json" &
+node=$!
+[ -n "$FAKE" ] || import_images &
+# What can fail has been done. Waiting reaps every orphan of the node.
+set +e
 while :; do
     wait
-    sleep 1
+    sleep 1 &
 done

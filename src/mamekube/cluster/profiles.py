@@ -62,8 +62,6 @@ class Profile:
     next_number: int = 1
     registry_mirrors: dict[str, str] = field(default_factory=dict)
     kubernetes_version: str = KUBERNETES_VERSION
-    forwarding_switched_on: bool = False
-    """Whether the host did not forward packets before this profile was started."""
 
     @property
     def folder(self) -> Path:
@@ -132,6 +130,11 @@ def cache_folder() -> Path:
 
 def folder_of(name: str) -> Path:
     return home() / "profiles" / name
+
+
+def forwarding_mark() -> Path:
+    """A file that says that the host did not forward packets before the first profile was started."""
+    return home() / "forwarding-switched-on"
 
 
 def command(name: str) -> str:
@@ -232,6 +235,7 @@ def remove(name: str) -> None:
         raise Failure(GUEST_CONFLICT, f"{folder_of(name)} cannot be removed", advice="Is a file of it in use?")
     if not names():
         shutil.rmtree(cache_folder(), ignore_errors=True)
+        forwarding_mark().unlink(missing_ok=True)
         for folder in (home() / "profiles", home()):
             try:
                 folder.rmdir()

@@ -1,0 +1,128 @@
+"""The program of the control plane: store, API server, controllers and scheduler, in one process.
+
+Started by the launcher with a JSON file, see `clusters.py`; it ends on SIGTERM, in the opposite order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from mamekube.apiserver.server import ApiServer, ApiServerConfig
+from mamekube.client.client import Client
+from mamekube.cluster import program
+from mamekube.cluster.profiles import CLUSTER_DOMAIN, DNS_ADDRESS, KUBERNETES_SERVICE_ADDRESS, SERVICE_NETWORK
+from mamekube.controllers.controllers import Controllers, ControllersConfig
+from mamekube.foundation.clock import Clock
+from mamekube.kinds.core import services
+from mamekube.objects.meta import Object
+from mamekube.objects.status import StatusError
+from mamekube.scheduler.scheduler import Scheduler
+from mamekube.store.sqlite import SqliteBackend
+from mamekube.store.store import Store
+
+COMPACTION_PERIOD_S = 300.0
+"""Upstream: --etcd-compaction-interval. History is kept for one to two periods."""
+
+log = logging.getLogger("mamekube.server")
+
+
+async def serve(config: dict[str, Any]) -> None:
+    clock = Clock()
+    folder = Path(config["folder"])
+    certificates = Path(config["certificates"])
+    await program.file_written(certificates)
+    async with AsyncExitStack() as stack:
+        backend = SqliteBackend(folder / "store.db")
+        store = await stack.enter_async_context(Store(backend))
+        api = ApiServer(api_server_config(config, certificates), store, clock)
+        await stack.enter_async_context(api)
+        log.info("serving on %s:%d", config["address"], config["port"])
+        controllers = await stack.enter_async_context(
+            Controllers(
+                api.client("system:kube-controller-manager"), clock, config=controllers_config(certificates)
+            )
+        )
+        scheduler = await stack.enter_async_context(Scheduler(api.client("system:kube-scheduler"), clock))
+        administrator = api.client("kubernetes-admin", ("system:masters",))
+        await ensure_dns_service(administrator)
+        program.settle()
+        log.info("controllers and scheduler run")
+        async with asyncio.TaskGroup() as group:
+            for component in (store, api, controllers, scheduler):
+                group.create_task(component.wait())
+            group.create_task(compact(store, backend))
+
+
+def api_server_config(config: dict[str, Any], certificates: Path) -> ApiServerConfig:
+    return ApiServerConfig(
+        address=config["address"],
+        port=config["port"],
+        advertise_address=config["address"],
+        certificate_file=str(certificates / "apiserver.crt"),
+        key_file=str(certificates / "apiserver.key"),
+        client_ca_file=str(certificates / "ca.crt"),
+        service_account_key_file=str(certificates / "service-account.key"),
+        service_account_issuer=f"https://kubernetes.default.svc.{CLUSTER_DOMAIN}",
+        service_cidr=SERVICE_NETWORK,
+        kubelet_ca_file=str(certificates / "ca.crt"),
+        kubelet_client_certificate_file=str(certificates / "apiserver-kubelet-client.crt"),
+        kubelet_client_key_file=str(certificates / "apiserver-kubelet-client.key"),
+        proxy_client_certificate_file=str(certificates / "front-proxy-client.crt"),
+        proxy_client_key_file=str(certificates / "front-proxy-client.key"),
+        requestheader_ca_file=str(certificates / "front-proxy-ca.crt"),
+    )
+
+
+def controllers_config(certificates: Path) -> ControllersConfig:
+    return ControllersConfig(root_ca=(certificates / "ca.crt").read_text())
+
+
+def dns_service() -> Object:
+    """The service of the cluster's DNS. Every node's own DNS server has the address, so no proxy serves it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kube-dns",
+            "namespace": "kube-system",
+            "labels": {
+                "k8s-app": "kube-dns",
+                "kubernetes.io/cluster-service": "true",
+                "kubernetes.io/name": "CoreDNS",
+                "service.kubernetes.io/service-proxy-name": "mamekube-dns",
+            },
+        },
+        "spec": {
+            "clusterIP": DNS_ADDRESS,
+            "ports": [
+                {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
+                {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
+            ],
+        },
+    }
+
+
+async def ensure_dns_service(client: Client) -> None:
+    service = dns_service()
+    try:
+        await client.create(services.KIND, service, namespace="kube-system")
+    except StatusError as error:
+        if error.reason != "AlreadyExists":
+            raise
+
+
+async def compact(store: Store, backend: SqliteBackend) -> None:
+    """Forget history from before the last period, for ever."""
+    before = store.revision
+    while True:
+        await asyncio.sleep(COMPACTION_PERIOD_S)
+        await backend.compact(revision=before)
+        before = store.revision
+
+
+if __name__ == "__main__":
+    program.run(serve(program.read_configuration()))
