@@ -66,9 +66,7 @@ def create_cluster_certificates(folder: Path, *, addresses: Sequence[str]) -> No
     }
     for name, subject in leaves.items():
         _create_leaf(unfinished, name, authority, subject)
-    _create_leaf(
-        unfinished, "front-proxy-client", proxy_authority, Subject(common_name="front-proxy-client")
-    )
+    _create_leaf(unfinished, "front-proxy-client", proxy_authority, Subject(common_name="front-proxy-client"))
     key = ec.generate_private_key(ec.SECP256R1())
     _write_key(unfinished / "service-account.key", key)
     unfinished.rename(folder)

@@ -85,12 +85,16 @@ def _kubectl_arguments(arguments: list[str]) -> tuple[str, list[str]] | None:
 
 def build_parser() -> Parser:
     parser = Parser(prog="mamekube", description=DESCRIPTION)
-    parser.add_argument("-p", "--profile", default=DEFAULT_NAME, help="the cluster's name (default: %(default)s)")
+    parser.add_argument(
+        "-p", "--profile", default=DEFAULT_NAME, help="the cluster's name (default: %(default)s)"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="say when each step was reached")
     parser.set_defaults(run=None)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-p", "--profile", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    common.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    common.add_argument(
+        "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
     subparsers = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
 
     def add(name: str, answer: object, summary: str, *, under: object = subparsers) -> Parser:
@@ -136,7 +140,9 @@ def _add_access_commands(add) -> None:  # type: ignore[no-untyped-def]
     service.add_argument("-n", "--namespace", default="default")
     service.add_argument("--url", action="store_true", help="print the URL alone")
     logs = add("logs", commands.logs, "Print the logs of the cluster's processes")
-    logs.add_argument("-n", "--length", type=_positive, default=60, help="lines of each (default: %(default)s)")
+    logs.add_argument(
+        "-n", "--length", type=_positive, default=60, help="lines of each (default: %(default)s)"
+    )
     logs.add_argument("-f", "--follow", action="store_true")
     version = add("version", commands.version, "Print the version")
     version.add_argument("--short", action="store_true")
@@ -145,7 +151,9 @@ def _add_access_commands(add) -> None:  # type: ignore[no-untyped-def]
 
 def _add_groups(add) -> None:  # type: ignore[no-untyped-def]
     image = _group(add, "image", "Manage the images of the nodes")
-    load = add("load", commands.image_load, "Load archives or images of a local store into every node", under=image)
+    load = add(
+        "load", commands.image_load, "Load archives or images of a local store into every node", under=image
+    )
     load.add_argument("images", nargs="+", metavar="FILE|NAME")
     listing = add("ls", commands.image_ls, "List images", under=image)
     _add_output(listing, "text", "short", "json", "table")
@@ -176,10 +184,9 @@ def _add_output(parser: Parser, *formats: str) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
 
 
 def _duration(text: str) -> float:
@@ -188,7 +195,7 @@ def _duration(text: str) -> float:
 
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", text)
     if "".join(number + unit for number, unit in parts) != text or not parts:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s or 6m0s")
     return sum(float(number) * {"h": 3600, "m": 60, "s": 1, "ms": 0.001}[unit] for number, unit in parts)
 
 

@@ -10,6 +10,8 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from mamekube.cluster import cgroups, control_plane, network, node, profiles, tools
 from mamekube.cluster.failures import (
@@ -20,6 +22,9 @@ from mamekube.cluster.failures import (
     Failure,
 )
 from mamekube.cluster.profiles import Node, Profile
+
+if TYPE_CHECKING:
+    from mamekube.cluster.api import ApiConnection
 
 Report = Callable[[str, str], None]
 """Called with the kind of a step (`start`, `ready`, …) and a line for the user."""
@@ -118,15 +123,20 @@ def _wait_until_ready(profile: Profile, deadline: float, logged: int) -> None:
 
     wait(api.ready, CONTROL_PLANE_TIMEOUT, "The API server did not become ready")
     for item in profile.nodes:
-        path = f"/api/v1/nodes/{item.name}"
-        wait(lambda path=path: _is_ready(api.get(path)), GUEST_TIMEOUT, f"Node {item.name} did not become Ready")  # type: ignore[misc]
+        node_is_ready = partial(_is_ready, api, item.name)
+        wait(node_is_ready, GUEST_TIMEOUT, f"Node {item.name} did not become Ready")
     account = "/api/v1/namespaces/default/serviceaccounts/default"
-    wait(lambda: api.get(account) is not None, CONTROL_PLANE_TIMEOUT, "The default service account was not made")
+    wait(
+        lambda: api.get(account) is not None,
+        CONTROL_PLANE_TIMEOUT,
+        "The default service account was not made",
+    )
     api.close()
 
 
-def _is_ready(found: dict | None) -> bool:  # type: ignore[type-arg]
-    conditions = ((found or {}).get("status") or {}).get("conditions") or []
+def _is_ready(api: ApiConnection, node_name: str) -> bool:
+    found = api.get(f"/api/v1/nodes/{node_name}") or {}
+    conditions = found.get("status", {}).get("conditions", [])
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 

@@ -307,7 +307,14 @@ def profile_list(arguments: Namespace) -> int:
         shown = "Running" if state.host == state.apiserver == "Running" else "Stopped"
         address = profile.address(profile.nodes[0])
         rows.append(
-            [name, address, str(profiles.API_PORT), profile.kubernetes_version, shown, str(len(profile.nodes))]
+            [
+                name,
+                address,
+                str(profiles.API_PORT),
+                profile.kubernetes_version,
+                shown,
+                str(len(profile.nodes)),
+            ]
         )
     headings = ["Profile", "IP", "Port", "Version", "Status", "Nodes"]
     if arguments.output == "json":

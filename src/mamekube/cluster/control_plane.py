@@ -32,7 +32,12 @@ def start(profile: Profile) -> None:
     write_atomically(place, json.dumps(config, indent=2) + "\n")
     first = processes.spawn(
         [
-            *(str(tools.busybox()), "sh", str(node.SCRIPTS / "respawn.sh"), str(profile.folder / "server.log")),
+            *(
+                str(tools.busybox()),
+                "sh",
+                str(node.SCRIPTS / "respawn.sh"),
+                str(profile.folder / "server.log"),
+            ),
             *(sys.executable, "-m", "mamekube.cluster.server_process", str(place)),
         ],
         environment=node.process_environment(),

@@ -64,7 +64,11 @@ def _busybox_files(busybox: bytes, applets: Sequence[str]) -> list[oci.File]:
     files = [
         oci.File("tmp", mode=0o1777),
         oci.File("bin/busybox", busybox),
-        _file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", mode=0o644),
+        _file(
+            "etc/passwd",
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+            mode=0o644,
+        ),
         _file("etc/group", "root:x:0:\nnobody:x:65534:\n", mode=0o644),
         _file("etc/httpd.conf", ".html:text/plain\n", mode=0o644),
     ]

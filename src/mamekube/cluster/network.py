@@ -83,4 +83,6 @@ def _run(arguments: list[str], text: str) -> None:
     done = subprocess.run(arguments, input=text, text=True, capture_output=True)
     if done.returncode != 0:
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-        raise Failure(NETWORK_ERROR, f'"{" ".join(arguments)}" failed: {reason}', advice="Does the kernel have it?")
+        raise Failure(
+            NETWORK_ERROR, f'"{" ".join(arguments)}" failed: {reason}', advice="Does the kernel have it?"
+        )

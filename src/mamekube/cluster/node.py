@@ -181,7 +181,9 @@ def process_environment() -> dict[str, str]:
         "PATH": tools.SYSTEM_PATH,
         "HOME": "/root",
         "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join([str(SCRIPTS.parent.parent), os.environ.get("PYTHONPATH", "")]).strip(":"),
+        "PYTHONPATH": os.pathsep.join([str(SCRIPTS.parent.parent), os.environ.get("PYTHONPATH", "")]).strip(
+            ":"
+        ),
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "1",
         "LOG_BYTES_MAX": str(processes.LOG_BYTES_MAX),
@@ -214,4 +216,6 @@ def resolver_configuration() -> str:
             break
         except OSError:
             continue
-    return "".join(f"{line}\n" for line in lines if not line.startswith(("nameserver 127.", "nameserver ::1")))
+    return "".join(
+        f"{line}\n" for line in lines if not line.startswith(("nameserver 127.", "nameserver ::1"))
+    )

@@ -25,6 +25,8 @@ from mamekube.kubelet.kubelet import Kubelet, KubeletConfig
 from mamekube.kubelet.runtime import Runtime
 from mamekube.proxy.proxy import ServiceProxy
 
+KUBECONFIG = "kubelet.conf"
+RESOLVER_FILE = Path("/etc/resolv.conf")
 CRI_SOCKET = Path("/run/containerd/containerd.sock")
 
 log = logging.getLogger("mamekube.node")
@@ -33,16 +35,9 @@ log = logging.getLogger("mamekube.node")
 async def serve(config: dict[str, Any]) -> None:
     clock = Clock()
     folder = Path(config["folder"])
-    kubeconfig = folder / "kubelet.conf"
-    await program.file_written(kubeconfig)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(HttpClient(load_kubeconfig(str(kubeconfig))))
-        runtime: Runtime
-        if config["fake"]:
-            runtime = FakeRuntime()
-        else:
-            await program.file_written(CRI_SOCKET)
-            runtime = CriRuntime(str(CRI_SOCKET))
+        client = await stack.enter_async_context(HttpClient(load_kubeconfig(str(folder / KUBECONFIG))))
+        runtime: Runtime = FakeRuntime() if config["fake"] else CriRuntime(str(CRI_SOCKET))
         kubelet = Kubelet(kubelet_config(config, folder), client, runtime, clock)
         await stack.enter_async_context(kubelet)
         log.info("kubelet runs")
@@ -62,7 +57,7 @@ async def _enter_network(stack: AsyncExitStack, client: Client, config: dict[str
         client,
         addresses=[config["clusterDns"]],
         domain=config["clusterDomain"],
-        upstreams=upstream_resolvers(Path("/etc/resolv.conf").read_text()),
+        upstreams=upstream_resolvers(RESOLVER_FILE),
     )
     await stack.enter_async_context(dns)
     log.info("service proxy and DNS run")
@@ -90,11 +85,19 @@ def kubelet_config(config: dict[str, Any], folder: Path) -> KubeletConfig:
     )
 
 
-def upstream_resolvers(text: str) -> list[str]:
+def upstream_resolvers(file: Path) -> list[str]:
     """The name servers in a resolv.conf."""
-    lines = (line.split() for line in text.splitlines())
+    lines = (line.split() for line in file.read_text().splitlines())
     return [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"]
 
 
+def main() -> None:
+    config = program.read_configuration()
+    program.wait_for_file(Path(config["folder"]) / KUBECONFIG)
+    if not config["fake"]:
+        program.wait_for_file(CRI_SOCKET)
+    program.run(serve(config))
+
+
 if __name__ == "__main__":
-    program.run(serve(program.read_configuration()))
+    main()

@@ -232,7 +232,9 @@ def remove(name: str) -> None:
     """Delete the profile's files, and with the last profile all of Mamekube's."""
     shutil.rmtree(folder_of(name), ignore_errors=True)
     if folder_of(name).exists():
-        raise Failure(GUEST_CONFLICT, f"{folder_of(name)} cannot be removed", advice="Is a file of it in use?")
+        raise Failure(
+            GUEST_CONFLICT, f"{folder_of(name)} cannot be removed", advice="Is a file of it in use?"
+        )
     if not names():
         shutil.rmtree(cache_folder(), ignore_errors=True)
         forwarding_mark().unlink(missing_ok=True)

@@ -54,8 +54,10 @@ def read_configuration() -> dict[str, Any]:
     return content
 
 
-async def file_written(path: Path) -> None:
-    """Wait for a file or folder that the launcher makes meanwhile, complete from its first appearance."""
-    async with asyncio.timeout(FILE_TIMEOUT_S):
-        while not path.exists():
-            await asyncio.sleep(FILE_POLL_S)
+def wait_for_file(path: Path) -> None:
+    """Wait, before the loop runs, for what the launcher makes meanwhile; it appears complete or not at all."""
+    deadline = time.monotonic() + FILE_TIMEOUT_S
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path} was not made in {FILE_TIMEOUT_S} seconds")
+        time.sleep(FILE_POLL_S)

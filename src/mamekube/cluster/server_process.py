@@ -14,7 +14,7 @@ from typing import Any
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
 from mamekube.cluster import program
-from mamekube.cluster.profiles import CLUSTER_DOMAIN, DNS_ADDRESS, KUBERNETES_SERVICE_ADDRESS, SERVICE_NETWORK
+from mamekube.cluster.profiles import CLUSTER_DOMAIN, DNS_ADDRESS, SERVICE_NETWORK
 from mamekube.controllers.controllers import Controllers, ControllersConfig
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.core import services
@@ -34,7 +34,6 @@ async def serve(config: dict[str, Any]) -> None:
     clock = Clock()
     folder = Path(config["folder"])
     certificates = Path(config["certificates"])
-    await program.file_written(certificates)
     async with AsyncExitStack() as stack:
         backend = SqliteBackend(folder / "store.db")
         store = await stack.enter_async_context(Store(backend))
@@ -124,5 +123,11 @@ async def compact(store: Store, backend: SqliteBackend) -> None:
         before = store.revision
 
 
+def main() -> None:
+    config = program.read_configuration()
+    program.wait_for_file(Path(config["certificates"]))
+    program.run(serve(config))
+
+
 if __name__ == "__main__":
-    program.run(serve(program.read_configuration()))
+    main()
