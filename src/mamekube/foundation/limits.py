@@ -17,6 +17,12 @@ WATCH_EVENTS_PENDING_MAX = 1_000
 HISTORY_EVENTS_MAX = 10_000
 """Changes kept in memory to start watches from; older revisions are answered 410 Expired."""
 
+HISTORY_BYTES_MAX = 16 * 1024 * 1024
+"""Values those changes may hold together: with large objects memory ends the history sooner than their number."""
+
+COMPACTION_PERIOD_S = 300.0
+"""History on disk is kept for one to two of these. Upstream: --etcd-compaction-interval, five minutes."""
+
 EVENTS_TTL_S = 3600
 """How long an Event object lives. Upstream: --event-ttl, one hour."""
 

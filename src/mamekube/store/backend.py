@@ -20,6 +20,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+FIRST_REVISION = 1
+"""The revision of an empty store, as in etcd."""
+
 
 class StoreError(Exception):
     """Something the store refused or failed to do."""
@@ -34,10 +37,10 @@ class KeyMissing(StoreError):
 
 
 class RevisionMismatch(StoreError):
-    """update, delete: the key is at another revision than expected; `current` is what is there."""
+    """update, delete: the key is at another revision than expected; `current` is the one it is at."""
 
-    def __init__(self, current: Record) -> None:
-        super().__init__(f"{current.key} is at revision {current.revision}")
+    def __init__(self, key: str, current: int) -> None:
+        super().__init__(f"{key} is at revision {current}")
         self.current = current
 
 
@@ -78,11 +81,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write: a put (`record` is the new one) or a delete (`record` is the last one, at the delete's revision)."""
+    """One write: a put, or a deletion, whose record has the deletion's revision and no value."""
 
     record: Record
-    previous: Record | None
+    previous: int
+    """The revision of the record that it replaced or removed; 0 for a creation."""
     deleted: bool
+
+    @property
+    def key(self) -> str:
+        return self.record.key
 
     @property
     def revision(self) -> int:
@@ -123,19 +131,24 @@ class Backend(Protocol):
         """Records under `prefix` from key `start` on, `limit` at most (0: all). Raises as `get`."""
         ...
 
-    def watch(self, *, prefix: str, after: int) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Change]]]:
+    def watch(
+        self, *, prefix: str, after: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Change]]]:
         """Every change under `prefix` with a revision above `after`, in order, in batches.
 
-        Entering it raises Compacted; iterating it raises WatchLost. It ends never by itself.
+        Entering it raises Compacted; iterating it raises WatchLost. It never ends by itself.
         """
         ...
 
     async def compact(self, *, revision: int) -> None:
-        """Forget the history before `revision`; what is current stays."""
+        """Forget the history before `revision`; what is current stays.
+
+        `revision` itself can still be read, and watched from. Raises FutureRevision.
+        """
         ...
 
     async def revision(self) -> int:
-        """The revision of the last acknowledged write, 1 for an empty store."""
+        """The revision of the last acknowledged write; FIRST_REVISION for an empty store."""
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,479 @@
+"""What the API server stores objects in: a backend, with all current objects in memory in front of it.
+
+Duty: objects become bytes once, on their way in; lists, gets and watches hand out the same bytes to everybody.
+Every change comes out of one watch of the backend, so the cache, the watches and the acknowledgements follow the
+backend's order, and a write that was acknowledged can be read at once.
+
+Invariants:
+
+* `_items` is the state of the backend as of `_revision`; a batch of changes is applied without a pause.
+* A stored value has no metadata.resourceVersion and begins with apiVersion, kind and metadata, so the first
+  `"metadata":{` in it is the object's own. An `Item` has the version stamped in at that place.
+
+It knows nothing of kinds, selectors or HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import orjson
+
+from mamekube.foundation import limits
+from mamekube.foundation.lifecycle import Component
+from mamekube.objects.meta import Object
+from mamekube.store.backend import (
+    FIRST_REVISION,
+    Backend,
+    Change,
+    Compacted,
+    FutureRevision,
+    Page,
+    Record,
+    StoreFailed,
+)
+from mamekube.store.watchers import Watchers
+
+METADATA = b'"metadata":{'
+STAMP = b'"metadata":{"resourceVersion":"'
+COLLECTION_DEPTH = 4
+"""Slashes in the prefix of a resource, `/registry/apps/deployments/`."""
+APPLY_CHUNK = 250
+"""Events published before the watchers get a turn; far fewer than they may have pending."""
+LOADED_EVENTS = 2_000
+"""Changes before a start that watches may resume from at no cost; older ones are read from the backend."""
+RECENT_EVENTS_MIN = 1_000
+"""Events kept however large they are: a writer finds its own among them when it is woken."""
+WARM_EVENTS = 256
+"""Newest events that keep what was decoded and encoded for them; watchers that keep up read no older ones."""
+
+_revision = attrgetter("revision")
+
+
+class Item:
+    """One object as of one revision. Immutable, and shared by the cache, the watches and in-process clients."""
+
+    __slots__ = ("_object", "created", "key", "revision", "value")
+
+    def __init__(self, key: str, *, value: bytes, revision: int, created: int) -> None:
+        self.key = key
+        self.value = value
+        """The wire JSON, with metadata.resourceVersion stamped in."""
+        self.revision = revision
+        self.created = created
+        self._object: Object | None = None
+
+    @property
+    def object(self) -> Object:
+        """The decoded value; read-only."""
+        if self._object is None:
+            self._object = orjson.loads(self.value)
+        return self._object
+
+    def cool(self) -> None:
+        """Drop what can be had again by decoding."""
+        self._object = None
+
+    def __repr__(self) -> str:
+        return f"Item({self.key!r}, revision={self.revision})"
+
+
+class StoreEvent:
+    """One change, as every watcher of it gets it."""
+
+    __slots__ = ("_wire", "item", "previous", "type")
+
+    def __init__(self, type: str, item: Item, previous: Item | None) -> None:
+        self.type = type
+        self.item = item
+        self.previous = previous
+        self._wire: bytes | None = None
+
+    @property
+    def key(self) -> str:
+        return self.item.key
+
+    @property
+    def revision(self) -> int:
+        return self.item.revision
+
+    @property
+    def wire(self) -> bytes:
+        """The event as a line of a watch's response."""
+        if self._wire is None:
+            self._wire = b'{"type":"%b","object":%b}\n' % (self.type.encode(), self.item.value)
+        return self._wire
+
+    def cool(self) -> None:
+        self._wire = None
+
+    def __repr__(self) -> str:
+        return f"StoreEvent({self.type}, {self.item!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Items in the order of their keys, all as of `revision`; `remaining` of them follow where `more` is true."""
+
+    items: Sequence[Item]
+    revision: int
+    more: bool = False
+    remaining: int = 0
+
+
+class Store(Component):
+    """Owns its backend: stopping the store closes it."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__()
+        self._backend = backend
+        self._revision = 0
+        self._loaded = 0
+        """The cache was loaded as of this revision: of what changed before, only the backend knows."""
+        self._items: dict[str, Item] = {}
+        self._collections: dict[str, _Collection] = {}
+        self._recent = _Recent()
+        self._watchers: Watchers[StoreEvent] = Watchers(pending_max=limits.WATCH_EVENTS_PENDING_MAX)
+        self._written: dict[int, asyncio.Future[Item]] = {}
+        self._last_states: dict[tuple[str, int], bytes] = {}
+        self._feed = AsyncExitStack()
+        self._stopped = False
+
+    async def start(self) -> None:
+        newest = await self._backend.revision()
+        page = await self._page_before(newest)
+        for record in page.records:
+            self._items[record.key] = _item(record)
+            self._collection(record.key).keys.append(record.key)
+        self._revision = self._loaded = self._recent.floor = page.revision
+        batches = await self._feed.enter_async_context(self._backend.watch(prefix="", after=page.revision))
+        while self._revision < newest:
+            self._apply(await anext(batches))
+        self.spawn(self._follow(batches), name="store-follow")
+
+    async def stop(self) -> None:
+        self._end()
+        await self._feed.aclose()
+        await self._backend.close()
+
+    @property
+    def revision(self) -> int:
+        """The revision of the newest change that can be read."""
+        return self._revision
+
+    # Writing ------------------------------------------------------------------------------------
+
+    async def create(self, *, key: str, obj: Object) -> Item:
+        """Store a new object. Raises KeyExists."""
+        return await self._visible(await self._backend.create(key=key, value=encode(obj)))
+
+    async def update(self, *, key: str, obj: Object, expected: int) -> Item:
+        """Replace the object that is at revision `expected`. Raises KeyMissing, RevisionMismatch."""
+        return await self._visible(await self._backend.update(key=key, value=encode(obj), expected=expected))
+
+    async def delete(self, *, key: str, expected: int, last: Object | None = None) -> Item:
+        """Remove the object; the answer, and the DELETED event, are its last state at the removal's revision.
+
+        `last` is that state where it differs from what is stored. Raises KeyMissing, RevisionMismatch.
+        """
+        if last is None:
+            return await self._visible(await self._backend.delete(key=key, expected=expected))
+        self._last_states[key, expected] = encode(last)
+        try:
+            return await self._visible(await self._backend.delete(key=key, expected=expected))
+        finally:
+            self._last_states.pop((key, expected), None)
+
+    async def _visible(self, revision: int) -> Item:
+        """The item that the write with this revision made, as soon as it can be read."""
+        if revision <= self._revision:
+            event = self._recent.at(revision)
+            assert event is not None, "a write older than the whole recent history"
+            return event.item
+        if self._stopped:
+            raise StoreFailed("the store closed")
+        written = self._written[revision] = asyncio.get_running_loop().create_future()
+        return await written
+
+    # Reading ------------------------------------------------------------------------------------
+
+    async def get(self, *, key: str, revision: int = 0) -> Item | None:
+        """The object now, or as of `revision`. Raises Compacted, FutureRevision."""
+        self._check_reached(revision)
+        item = self._items.get(key)
+        if not revision or (item is not None and item.revision <= revision):
+            return item
+        collection = self._collections.get(_collection_of(key))
+        if self._unchanged_since(revision, [collection] if collection else []):
+            return None
+        record = await self._backend.get(key=key, revision=revision)
+        return _item(record) if record else None
+
+    async def list(self, *, prefix: str, revision: int = 0, start: str = "", limit: int = 0) -> Snapshot:
+        """Objects under `prefix` from key `start` on, `limit` at most (0: all), now or as of `revision`.
+
+        Raises Compacted, FutureRevision. It waits for the backend only where something under the prefix's
+        collection has changed since `revision`.
+        """
+        self._check_reached(revision)
+        collections = self._collections_under(prefix)
+        if revision and not self._unchanged_since(revision, collections):
+            page = await self._backend.list(prefix=prefix, revision=revision, start=start, limit=limit)
+            items = [_item(record) for record in page.records]
+            return Snapshot(items, page.revision, more=page.more, remaining=page.remaining)
+        keys = [key for collection in collections for key in collection.between(prefix, start)]
+        total = len(keys)
+        if limit and total > limit:
+            keys = keys[:limit]
+        known = self._items
+        return Snapshot(
+            [known[key] for key in keys],
+            revision or self._revision,
+            more=len(keys) < total,
+            remaining=total - len(keys),
+        )
+
+    @asynccontextmanager
+    async def watch(self, *, prefix: str, after: int) -> AsyncIterator[AsyncIterator[Sequence[StoreEvent]]]:
+        """Batches of every event under `prefix` with a revision above `after`, in order.
+
+        Entering it raises Compacted, iterating it WatchLost. It never ends by itself.
+        """
+        after = max(after, FIRST_REVISION)  # nothing happened before
+        watcher = self._watchers.add(prefix, after=max(after, self._revision))
+        try:
+            if after < self._revision:
+                floor = self._recent.floor
+                recent = self._recent.since(max(after, floor), prefix)
+                older = await self._history(prefix, after=after, until=floor) if after < floor else []
+                watcher.replay([*older, *recent])
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    # History ------------------------------------------------------------------------------------
+
+    async def compact(self, *, revision: int) -> None:
+        """Forget the history before `revision`. Raises FutureRevision."""
+        await self._backend.compact(revision=revision)
+
+    async def compact_periodically(self, *, period_s: float = limits.COMPACTION_PERIOD_S) -> None:
+        """Never return; every `period_s` forget what was history already one period ago."""
+        while True:
+            reached = self._revision
+            await asyncio.sleep(period_s)
+            await self.compact(revision=reached)
+
+    async def _history(self, prefix: str, *, after: int, until: int) -> Sequence[StoreEvent]:
+        """Events of the backend's history after `after`, up to and including `until`."""
+        events: list[StoreEvent] = []
+        latest: dict[str, Item] = {}
+        # The watch is of everything, although little of it is wanted: only so it tells when `until` is reached.
+        async with self._backend.watch(prefix="", after=after) as batches:
+            async for batch in batches:
+                for change in batch:
+                    if change.revision <= until and change.key.startswith(prefix):
+                        previous = latest.get(change.key) or await self._item_before(change)
+                        event = _event(change, previous if change.previous else None)
+                        latest[change.key] = event.item
+                        events.append(event)
+                if batch[-1].revision >= until:
+                    break
+        return events
+
+    async def _item_before(self, change: Change) -> Item | None:
+        if not change.previous:
+            return None
+        record = await self._backend.get(key=change.key, revision=change.revision - 1)
+        return _item(record) if record else None
+
+    async def _page_before(self, newest: int) -> Page:
+        """Everything as of a revision so far before `newest` as watches should find recent events."""
+        try:
+            return await self._backend.list(prefix="", revision=max(newest - LOADED_EVENTS, 1))
+        except Compacted as error:
+            return await self._backend.list(prefix="", revision=error.oldest)
+
+    # Following the backend ----------------------------------------------------------------------
+
+    async def _follow(self, batches: AsyncIterator[Sequence[Change]]) -> None:
+        try:
+            async for batch in batches:
+                for start in range(0, len(batch), APPLY_CHUNK):
+                    self._apply(batch[start : start + APPLY_CHUNK])
+                    if start + APPLY_CHUNK < len(batch):
+                        await asyncio.sleep(0)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Nobody follows the backend any more: let nobody wait for it either."""
+        self._stopped = True
+        self._watchers.lose_all("the store closed")
+        for written in self._written.values():
+            if not written.done():
+                written.set_exception(StoreFailed("the store closed"))
+        self._written.clear()
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        events = [self._applied(change) for change in changes]
+        self._watchers.publish(events)
+        if self._written:
+            for event in events:
+                written = self._written.pop(event.revision, None)
+                if written is not None and not written.done():
+                    written.set_result(event.item)
+
+    def _applied(self, change: Change) -> StoreEvent:
+        key = change.key
+        event = _event(change, self._items.get(key), last=self._last_states.get((key, change.previous)))
+        collection = self._collection(key)
+        collection.changed = change.revision
+        if change.deleted:
+            del self._items[key]
+            del collection.keys[bisect_left(collection.keys, key)]
+        else:
+            self._items[key] = event.item
+            if not change.previous:
+                insort(collection.keys, key)
+        self._revision = change.revision
+        self._recent.append(event)
+        return event
+
+    def _check_reached(self, revision: int) -> None:
+        if revision > self._revision:
+            raise FutureRevision(self._revision)
+
+    def _collection(self, key: str) -> _Collection:
+        name = _collection_of(key)
+        collection = self._collections.get(name)
+        if collection is None:
+            collection = self._collections[name] = _Collection()
+        return collection
+
+    def _collections_under(self, prefix: str) -> Sequence[_Collection]:
+        if prefix.count("/") >= COLLECTION_DEPTH:
+            collection = self._collections.get(_collection_of(prefix))
+            return [collection] if collection else []
+        return [self._collections[name] for name in sorted(self._collections) if name.startswith(prefix)]
+
+    def _unchanged_since(self, revision: int, collections: Iterable[_Collection]) -> bool:
+        return revision >= self._loaded and all(collection.changed <= revision for collection in collections)
+
+
+def _collection_of(key: str) -> str:
+    """The prefix of the key's resource; the key itself where it is shorter than that."""
+    parts = key.split("/", COLLECTION_DEPTH)
+    return key if len(parts) <= COLLECTION_DEPTH else "/".join(parts[:COLLECTION_DEPTH]) + "/"
+
+
+class _Collection:
+    """The sorted keys of one resource, and the revision of its last change."""
+
+    __slots__ = ("changed", "keys")
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.changed = 0
+
+    def between(self, prefix: str, start: str) -> list[str]:
+        first = bisect_left(self.keys, max(prefix, start))
+        end = bisect_left(self.keys, prefix[:-1] + chr(ord(prefix[-1]) + 1)) if prefix else len(self.keys)
+        return self.keys[first:end]
+
+
+class _Recent:
+    """The newest events, in order: what a watch can start from without asking the backend.
+
+    Every event above `floor` is here. The oldest go when there are too many, or too large ones.
+    """
+
+    def __init__(self) -> None:
+        self.floor = 0
+        self._events: list[StoreEvent] = []
+        self._first = 0  # the events before it are gone; the list is cut when they are half of it
+        self._bytes = 0
+
+    def append(self, event: StoreEvent) -> None:
+        self._events.append(event)
+        self._bytes += len(event.item.value)
+        if len(self._events) - self._first > WARM_EVENTS:
+            self._cool(self._events[-WARM_EVENTS - 1])
+        while self._too_many(len(self._events) - self._first):
+            oldest = self._events[self._first]
+            self.floor = oldest.revision
+            self._bytes -= len(oldest.item.value)
+            self._first += 1
+        if self._first > len(self._events) // 2 and self._first > WARM_EVENTS:
+            del self._events[: self._first]
+            self._first = 0
+
+    def _too_many(self, count: int) -> bool:
+        too_large = self._bytes > limits.HISTORY_BYTES_MAX and count > RECENT_EVENTS_MIN
+        return too_large or count > limits.HISTORY_EVENTS_MAX
+
+    def at(self, revision: int) -> StoreEvent | None:
+        index = bisect_left(self._events, revision, lo=self._first, key=_revision)
+        event = self._events[index] if index < len(self._events) else None
+        return event if event is not None and event.revision == revision else None
+
+    def since(self, after: int, prefix: str) -> list[StoreEvent]:
+        first = bisect_right(self._events, after, lo=self._first, key=_revision)
+        return [event for event in self._events[first:] if event.key.startswith(prefix)]
+
+    def _cool(self, event: StoreEvent) -> None:
+        event.cool()
+        if event.previous is not None:
+            event.previous.cool()  # Superseded by this event, so no cache holds it any more.
+        if event.type == "DELETED":
+            event.item.cool()
+
+
+def encode(obj: Object) -> bytes:
+    """The object as it is stored: apiVersion, kind and metadata first, without metadata.resourceVersion."""
+    metadata = obj.get("metadata") or {}
+    if "resourceVersion" in metadata:
+        metadata = {name: value for name, value in metadata.items() if name != "resourceVersion"}
+    ordered: dict[str, Any] = {}
+    for name in ("apiVersion", "kind"):
+        if name in obj:
+            ordered[name] = obj[name]
+    ordered["metadata"] = metadata
+    for name, value in obj.items():
+        if name not in ordered:
+            ordered[name] = value
+    return orjson.dumps(ordered)
+
+
+def stamp(value: bytes, revision: int) -> bytes:
+    """A stored value with its resourceVersion."""
+    at = value.index(METADATA) + len(METADATA)
+    comma = b"" if value[at : at + 1] == b"}" else b","
+    return b'%b"resourceVersion":"%d"%b%b' % (value[:at], revision, comma, value[at:])
+
+
+def restamp(value: bytes, revision: int) -> bytes:
+    """A stamped value with another resourceVersion."""
+    at = value.index(STAMP) + len(STAMP)
+    return b"%b%d%b" % (value[:at], revision, value[value.index(b'"', at) :])
+
+
+def _item(record: Record) -> Item:
+    value = stamp(record.value, record.revision)
+    return Item(record.key, value=value, revision=record.revision, created=record.created)
+
+
+def _event(change: Change, previous: Item | None, *, last: bytes | None = None) -> StoreEvent:
+    if not change.deleted:
+        return StoreEvent("MODIFIED" if change.previous else "ADDED", _item(change.record), previous)
+    assert previous is not None, "a deletion of what was not there"
+    record = change.record
+    value = stamp(last, record.revision) if last is not None else restamp(previous.value, record.revision)
+    item = Item(record.key, value=value, revision=record.revision, created=record.created)
+    return StoreEvent("DELETED", item, previous)
