@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mamekube.foundation.clock import Clock
+
 CA_DAYS = 3650
 LEAF_DAYS = 1095
 """Three years, as minikube's --cert-expiration."""
@@ -133,7 +135,7 @@ def _create_leaf(folder: Path, name: str, authority: Authority, subject: Subject
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.fromtimestamp(Clock().now(), datetime.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

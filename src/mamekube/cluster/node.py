@@ -171,6 +171,7 @@ def _environment(profile: Profile, node: Node, folder: Path) -> dict[str, str]:
         "IP": tools.find("ip"),
         "NFT": tools.find("nft"),
         "PYTHON": sys.executable,
+        "NODE_PROGRAM": "mamekube.cluster.node_process",
         "FAKE": "1" if node.fake else "",
     }
 

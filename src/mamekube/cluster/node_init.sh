@@ -88,7 +88,7 @@ if [ -z "$FAKE" ]; then
     runtime=$!
 fi
 connect
-sh "$RESPAWN" "$NODE_FOLDER/node.log" "$PYTHON" -m mamekube.cluster.node_process "$NODE_FOLDER/node.json" &
+sh "$RESPAWN" "$NODE_FOLDER/node.log" "$PYTHON" -m "$NODE_PROGRAM" "$NODE_FOLDER/node.json" &
 node=$!
 [ -n "$FAKE" ] || import_images &
 # What can fail has been done. Waiting reaps every orphan of the node.
