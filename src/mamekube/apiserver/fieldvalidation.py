@@ -1,0 +1,460 @@
+"""Strict decoding: whether an object that a client sent fits the schema of its kind.
+
+Wrong JSON types are refused. Unknown and repeated fields are dropped and, by `fieldValidation`, refused (Strict),
+warned of (Warn) or passed over (Ignore). Null is the same as absent for the built-in kinds. The texts are those of
+sigs.k8s.io/json, which upstream decodes with.
+
+An object in which everything is known and well typed, as almost all are, takes one quick pass that notes no paths;
+only when that finds something does a second one work out what to say. Custom resources are pruned here and no more:
+their types and values are the schema validator's affair.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import orjson
+
+from mamekube.apiserver import codec
+from mamekube.kinds.kind import Kind
+from mamekube.objects import fielderrors, schema
+from mamekube.objects.meta import Object
+from mamekube.objects.schema import Schema, builtin_schema, schema_from_crd
+from mamekube.objects.status import StatusError, bad_request
+
+STRICT = "Strict"
+WARN = "Warn"
+IGNORE = "Ignore"
+
+STRICT_ERRORS_MAX = 100
+"""Upstream's decoder notes no more."""
+
+CUSTOM_SCHEMAS_MAX = 1_000
+"""Schemas of custom kinds kept; beyond that all are worked out anew."""
+
+QUANTITY = re.compile(
+    r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?", re.ASCII
+)
+QUANTITY_PROBLEM = (
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+)
+TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+INT32_MAX = 2**31 - 1
+INT64_MAX = 2**63 - 1
+
+Check: TypeAlias = Callable[[Schema, Any], bool]
+
+
+def decode(
+    body: bytes, kind: Kind, *, mode: str = WARN, content_type: str = codec.JSON
+) -> tuple[Object, list[str]]:
+    """The object in `body` and the warnings about it. Raises 400, 413, 415."""
+    value = codec.decode(body, content_type)
+    if not isinstance(value, dict):
+        found = _json_kind(value)
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {kind.kind}): couldn't get version/kind; json "
+            f"parse error: json: cannot unmarshal {found} into Go value of type struct "
+            '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+            f" ({codec.summarize(body)})"
+        )
+    if mode != IGNORE and codec.media_type(content_type) == codec.JSON and may_repeat_keys(body, value):
+        value, warnings = check(json.loads(body, object_pairs_hook=_Repeating), kind, mode)
+        return orjson.loads(orjson.dumps(value)), warnings
+    return check(value, kind, mode)
+
+
+def check(obj: Object, kind: Kind, mode: str = WARN) -> tuple[Object, list[str]]:
+    """`obj`, changed in place to what the kind knows of it, and the warnings about it. Raises 400."""
+    findings = inspect(obj, schema_of(kind))
+    if findings.error:
+        raise _undecodable(obj, kind, findings.error)
+    if findings.strict and mode == STRICT:
+        raise _undecodable(obj, kind, "strict decoding error: " + ", ".join(findings.strict))
+    return obj, findings.strict if mode == WARN else []
+
+
+def check_patched(
+    obj: Object,
+    kind: Kind,
+    *,
+    mode: str,
+    patch: Any,
+    strategic: bool = False,
+    repeated: list[str] | None = None,
+) -> tuple[Object, list[str]]:
+    """As `check`, for the result of a patch: refusals are 422 and show the patch, as upstream's.
+
+    `repeated` are findings about the patch itself (`repeated_keys`).
+    """
+    # Go prints a strategic patch as a map, and of the other patches the whole patched object.
+    before = "" if strategic else orjson.dumps(obj).decode()
+    findings = inspect(obj, schema_of(kind))
+    strict = (repeated or []) + findings.strict
+    problem = findings.error
+    if not problem and strict and mode == STRICT:
+        problem = "strict decoding error: " + ", ".join(strict)
+    if problem:
+        error = fielderrors.invalid("patch", print_go_map(patch) if strategic else before, problem)
+        cause = {"reason": error.reason, "message": error.message, "field": error.field}
+        raise StatusError(422, "Invalid", f' "" is invalid: {error}', details={"causes": [cause]})
+    return obj, strict if mode == WARN else []
+
+
+def schema_of(kind: Kind) -> Schema:
+    """The schema of a kind, custom ones included."""
+    if isinstance(kind.schema, str):
+        return builtin_schema(kind.schema)
+    kept = _custom_schemas.get(id(kind.schema))
+    if kept is not None and kept[0] is kind.schema:
+        return kept[1]
+    if len(_custom_schemas) >= CUSTOM_SCHEMAS_MAX:
+        _custom_schemas.clear()
+    made = schema_from_crd(kind.schema)
+    _custom_schemas[id(kind.schema)] = (kind.schema, made)
+    return made
+
+
+_custom_schemas: dict[int, tuple[Mapping[str, Any], Schema]] = {}
+
+
+def _undecodable(obj: Object, kind: Kind, problem: str) -> StatusError:
+    version = str(obj.get("apiVersion") or kind.api_version).rpartition("/")[2]
+    found = obj.get("kind") or kind.kind
+    return bad_request(f'{found} in version "{version}" cannot be handled as a {kind.kind}: {problem}')
+
+
+# Repeated keys ------------------------------------------------------------------------------------------
+
+
+class _Repeating(dict[str, Any]):
+    """An object that remembers which of its keys stood there more than once."""
+
+    __slots__ = ("repeated",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated: frozenset[str] = frozenset()
+        if len(self) != len(pairs):
+            seen: set[str] = set()
+            twice: set[str] = set()
+            for key, _ in pairs:
+                (twice if key in seen else seen).add(key)
+            self.repeated = frozenset(twice)
+
+
+_LOOSE = (b'" :', b'"\n', b'"\r', b'"\t', b"\\u0022")
+
+
+def may_repeat_keys(body: bytes, value: Any) -> bool:
+    """Whether a key may stand twice in one object of `body`, which decodes to `value`.
+
+    No is certain: every key that is kept has its `":` in both texts, and nothing else in the body can hide one.
+    """
+    if any(mark in body for mark in _LOOSE):
+        return True
+    return body.count(b'":') != orjson.dumps(value).count(b'":')
+
+
+def repeated_keys(body: bytes, value: Any) -> list[str]:
+    """`duplicate field "…"` for every key that stands twice in an object of `body`, a patch."""
+    if not may_repeat_keys(body, value):
+        return []
+    findings = Findings()
+    _note_repeated(json.loads(body, object_pairs_hook=_Repeating), "", findings)
+    return findings.strict
+
+
+def _note_repeated(value: Any, path: str, findings: Findings) -> None:
+    if isinstance(value, _Repeating):
+        for key, item in value.items():
+            below = f"{path}.{key}" if path else key
+            if key in value.repeated:
+                findings.note(f'duplicate field "{below}"')
+            _note_repeated(item, below, findings)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _note_repeated(item, f"{path}[{index}]", findings)
+
+
+# The quick pass -----------------------------------------------------------------------------------------
+
+
+class Findings:
+    """What is wrong: the first error that no mode forgives, and what strict decoding names."""
+
+    __slots__ = ("error", "strict")
+
+    def __init__(self) -> None:
+        self.error = ""
+        self.strict: list[str] = []
+
+    def note(self, problem: str) -> None:
+        if len(self.strict) < STRICT_ERRORS_MAX and problem not in self.strict:
+            self.strict.append(problem)
+
+    def fail(self, problem: str) -> None:
+        self.error = self.error or problem
+
+
+def inspect(obj: Object, of: Schema) -> Findings:
+    """What does not fit; unknown fields and nulls are removed from `obj`."""
+    findings = Findings()
+    if type(obj) is not dict or not _clean_struct(of, obj):
+        _Pass(findings).struct(of, obj, "", "")
+    return findings
+
+
+def _compiled(of: Schema) -> dict[str, tuple[type, Check | None, Schema]]:
+    found: dict[str, tuple[type, Check | None, Schema]] | None = of.compiled
+    if found is None:
+        found = of.compiled = {name: (*_QUICK[field.type], field) for name, field in of.fields.items()}
+    return found
+
+
+def _clean_struct(of: Schema, value: dict[str, Any]) -> bool:
+    fields = of.compiled or _compiled(of)
+    for key, item in value.items():
+        entry = fields.get(key)
+        if entry is None:
+            if of.preserve:
+                continue
+            return False
+        wanted, check_item, field = entry
+        if type(item) is not wanted:
+            if wanted is object and item is not None and (check_item is None or check_item(field, item)):
+                continue
+            return False
+        if check_item is not None and not check_item(field, item):
+            return False
+    return True
+
+
+def _clean_map(of: Schema, value: dict[str, Any]) -> bool:
+    wanted, check_item, _ = _element_of(of)
+    for item in value.values():
+        if type(item) is not wanted and (wanted is not object or item is None):
+            return False
+        if check_item is not None and not check_item(of.element, item):
+            return False
+    return True
+
+
+def _clean_list(of: Schema, value: list[Any]) -> bool:
+    wanted, check_item, element = _element_of(of)
+    for item in value:
+        if type(item) is not wanted and (wanted is not object or item is None):
+            return False
+        if check_item is not None and not check_item(element, item):
+            return False
+    return True
+
+
+def _element_of(of: Schema) -> tuple[type, Check | None, Schema]:
+    entry: tuple[type, Check | None, Schema] | None = of.compiled
+    if entry is None:
+        element = of.element
+        entry = of.compiled = (*_QUICK[element.type], element)
+    return entry
+
+
+def _clean_int32(of: Schema, value: Any) -> bool:
+    return -INT32_MAX - 1 <= value <= INT32_MAX
+
+
+def _clean_int64(of: Schema, value: Any) -> bool:
+    return -INT64_MAX - 1 <= value <= INT64_MAX
+
+
+def _clean_number(of: Schema, value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _clean_bytes(of: Schema, value: Any) -> bool:
+    try:
+        binascii.a2b_base64(value, strict_mode=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _clean_time(of: Schema, value: Any) -> bool:
+    return TIME.fullmatch(value) is not None
+
+
+def _clean_quantity(of: Schema, value: Any) -> bool:
+    return type(value) is int or (type(value) is str and QUANTITY.fullmatch(value) is not None)
+
+
+def _clean_int_or_string(of: Schema, value: Any) -> bool:
+    return type(value) is str or (type(value) is int and _clean_int32(of, value))
+
+
+_QUICK: Mapping[str, tuple[type, Check | None]] = {
+    schema.OBJECT: (dict, _clean_struct),
+    schema.MAP: (dict, _clean_map),
+    schema.LIST: (list, _clean_list),
+    schema.STRING: (str, None),
+    schema.BOOL: (bool, None),
+    schema.INT32: (int, _clean_int32),
+    schema.INT64: (int, _clean_int64),
+    schema.NUMBER: (object, _clean_number),
+    schema.BYTES: (str, _clean_bytes),
+    schema.TIME: (str, _clean_time),
+    schema.MICRO_TIME: (str, _clean_time),
+    schema.QUANTITY: (object, _clean_quantity),
+    schema.INT_OR_STRING: (object, _clean_int_or_string),
+    schema.ANY: (object, None),
+}
+"""By type of schema: the type that its value has (object: any but null), and what else is asked of it."""
+
+
+# The thorough pass --------------------------------------------------------------------------------------
+
+
+class _Pass:
+    """Walks with paths. `path` is the strict one with indices, `fields` Go's, which knows field names only."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+
+    def struct(self, of: Schema, value: dict[str, Any], path: str, fields: str) -> None:
+        repeated = value.repeated if isinstance(value, _Repeating) else ()
+        for key, item in list(value.items()):
+            below = f"{path}.{key}" if path else key
+            field = of.child(key)
+            if field is None:
+                self.findings.note(f'unknown field "{below}"')
+                del value[key]
+                continue
+            if key in repeated:
+                self.findings.note(f'duplicate field "{below}"')
+            if item is None and not of.custom and not field.custom:
+                del value[key]
+                continue
+            named = f"{fields}.{key}" if fields else key
+            struct = of.go_type.rpartition(".")[2]
+            value[key] = self.value(field, item, below, named, f"Go struct field {struct}.{named}")
+
+    def value(self, of: Schema, value: Any, path: str, fields: str, where: str) -> Any:
+        """The value as it shall be. `where` is how an error about its type names the place."""
+        kind = of.type
+        if value is None:
+            return value if of.custom else _ZEROS.get(kind, value)
+        if kind in (schema.OBJECT, schema.MAP):
+            return self._mapping(of, value, path, fields, where)
+        if kind == schema.LIST:
+            return self._list(of, value, path, fields, where)
+        if kind == schema.ANY or of.custom:
+            return value
+        return self._scalar(of, value, where)
+
+    def _mapping(self, of: Schema, value: Any, path: str, fields: str, where: str) -> Any:
+        if not isinstance(value, dict):
+            if not of.custom:
+                self._mistyped(value, where, of.go_type)
+            return value
+        if of.type == schema.OBJECT:
+            self.struct(of, value, path, fields)
+            return value
+        repeated = value.repeated if isinstance(value, _Repeating) else ()
+        for key, item in value.items():
+            below = f"{path}.{key}"
+            if key in repeated:
+                self.findings.note(f'duplicate field "{below}"')
+            value[key] = self.value(of.element, item, below, fields, where)
+        return value
+
+    def _list(self, of: Schema, value: Any, path: str, fields: str, where: str) -> Any:
+        if not isinstance(value, list):
+            if not of.custom:
+                self._mistyped(value, where, of.go_type)
+            return value
+        return [
+            self.value(of.element, item, f"{path}[{index}]", fields, where)
+            for index, item in enumerate(value)
+        ]
+
+    def _scalar(self, of: Schema, value: Any, where: str) -> Any:
+        kind = of.type
+        wanted, clean = _QUICK[kind]
+        if (wanted is object or type(value) is wanted) and (clean is None or clean(of, value)):
+            return value
+        if kind == schema.QUANTITY:
+            self.findings.fail(QUANTITY_PROBLEM)
+        elif kind == schema.INT_OR_STRING:
+            self._mistyped(value, "Go value", "int32")
+        elif kind in (schema.TIME, schema.MICRO_TIME):
+            self._bad_time(value)
+        elif kind == schema.BYTES and isinstance(value, str):
+            return self._lenient_bytes(value)
+        else:
+            self._mistyped(value, where, "string" if kind == schema.BYTES else of.go_type)
+        return value
+
+    def _bad_time(self, value: Any) -> None:
+        if isinstance(value, str):
+            layout = "2006-01-02T15:04:05Z07:00"
+            self.findings.fail(
+                f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"'
+                if not re.match(r"\d{4}", value)
+                else f'parsing time "{value}" as "{layout}": cannot parse "{value[4:]}" as "-"'
+            )
+        else:
+            self._mistyped(value, "Go value", "string")
+
+    def _lenient_bytes(self, value: str) -> str:
+        """Go's base64 passes over line ends; what it does not pass over is named by its place."""
+        joined = value.replace("\n", "").replace("\r", "")
+        if joined != value and _clean_bytes(schema.UNTYPED, joined):
+            return joined
+        match = re.search(r"[^A-Za-z0-9+/\r\n]", value)
+        place = match.start() if match and match.group() != "=" else len(value) - len(value) % 4
+        self.findings.fail(f"illegal base64 data at input byte {place}")
+        return value
+
+    def _mistyped(self, value: Any, where: str, go_type: str) -> None:
+        found = _json_kind(value)
+        if found == "number" and go_type in ("int32", "int64"):
+            found = f"number {orjson.dumps(value).decode()}"
+        self.findings.fail(f"json: cannot unmarshal {found} into {where} of type {go_type}")
+
+
+_ZEROS: Mapping[str, Any] = {
+    schema.STRING: "",
+    schema.INT32: 0,
+    schema.INT64: 0,
+    schema.NUMBER: 0,
+    schema.BOOL: False,
+    schema.QUANTITY: "0",
+    schema.OBJECT: {},
+}
+"""What null in a list or as a map's value is decoded to; as the value of a field it is dropped."""
+
+
+def _json_kind(value: Any) -> str:
+    if isinstance(value, dict):
+        return "object"
+    if isinstance(value, list):
+        return "array"
+    if isinstance(value, str):
+        return "string"
+    return "bool" if isinstance(value, bool) else "number" if value is not None else "null"
+
+
+def print_go_map(value: Any) -> str:
+    """A JSON value as Go prints a `map[string]interface{}`: `map[spec:map[replicas:3]]`."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{print_go_map(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(print_go_map(item) for item in value) + "]"
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
