@@ -1,0 +1,58 @@
+"""Who gets which event."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from mamekube.store.backend import WatchLost
+from mamekube.store.watchers import Watchers
+
+
+@dataclass(frozen=True)
+class Event:
+    key: str
+    revision: int
+
+
+async def test_an_event_reaches_the_watchers_of_its_prefixes_only() -> None:
+    watchers: Watchers[Event] = Watchers(pending_max=10)
+    prefixes = ["", "/pods/", "/pods/a", "/pods/a/x", "/nodes/", "/pods/b/"]
+    by_prefix = {prefix: watchers.add(prefix, after=0) for prefix in prefixes}
+    watchers.publish([Event("/pods/a/x", 1)])
+    reached = [prefix for prefix, watcher in by_prefix.items() if watcher._pending]
+    assert reached == ["", "/pods/", "/pods/a", "/pods/a/x"]
+
+
+async def test_a_discarded_watcher_is_not_reached_any_more() -> None:
+    watchers: Watchers[Event] = Watchers(pending_max=10)
+    first, second = watchers.add("/a", after=0), watchers.add("/a", after=0)
+    watchers.discard(first)
+    watchers.discard(first)
+    watchers.publish([Event("/a", 1)])
+    assert (first._pending, second._pending, len(watchers)) == ([], [Event("/a", 1)], 1)
+    watchers.discard(second)
+    watchers.publish([Event("/a", 2)])
+    assert (len(watchers), second._pending) == (0, [Event("/a", 1)])
+
+
+async def test_the_past_comes_before_what_happened_while_it_was_read() -> None:
+    watchers: Watchers[Event] = Watchers(pending_max=1)
+    watcher = watchers.add("/", after=3)
+    watchers.publish([Event("/a", 3), Event("/a", 4)])
+    watcher.replay([Event("/a", 1), Event("/a", 2), Event("/a", 3)])
+    assert [event.revision for event in await anext(watcher)] == [1, 2, 3, 4]
+
+
+async def test_only_more_than_the_limit_loses_a_watcher() -> None:
+    watchers: Watchers[Event] = Watchers(pending_max=2)
+    watcher = watchers.add("/", after=0)
+    reading = asyncio.ensure_future(anext(watcher))
+    await asyncio.sleep(0)
+    watchers.publish([Event("/a", 1), Event("/a", 2)])
+    assert len(await reading) == 2
+    watchers.publish([Event("/a", 3), Event("/a", 4), Event("/a", 5)])
+    with pytest.raises(WatchLost, match="more than 2 events behind"):
+        await anext(watcher)
