@@ -17,7 +17,7 @@ from mamekube.apiserver.node_authorizer import NodeAuthorizer, node_name_of
 from mamekube.apiserver.rbac import MissingRole, Roles, rule_allows, rule_allows_path
 from mamekube.apiserver.request import Request, User
 from mamekube.foundation.lifecycle import Component
-from mamekube.objects.meta import Object, key_of, name_of
+from mamekube.objects.meta import Object, name_of, namespace_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError
 from mamekube.store.store import Store
@@ -216,8 +216,9 @@ def _reason(binding: Object, subject: Any) -> str:
     reference = binding["roleRef"]
     kind = subject.get("kind", "")
     who = f'{kind} "{subject.get("name", "")}"'
+    home = namespace_of(binding)
     if kind == "ServiceAccount":
-        who = f'{kind} "{subject.get("name", "")}/{subject.get("namespace", "")}"'
-    label = key_of(binding) if binding["kind"] == "RoleBinding" else name_of(binding)
+        who = f'{kind} "{subject.get("name", "")}/{subject.get("namespace") or home}"'
+    label = f"{name_of(binding)}/{home}" if home else name_of(binding)
     role = f'{reference.get("kind")} "{reference.get("name")}"'
     return f'RBAC: allowed by {binding["kind"]} "{label}" of {role} to {who}'
