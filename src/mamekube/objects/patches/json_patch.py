@@ -27,7 +27,10 @@ class PatchError(ValueError):
 
 
 def apply(doc: Any, operations: Any) -> Any:
-    """`doc` after all `operations`, sharing what stayed. Raises 400 (no patch), 413 (too long), 422 (does not apply)."""
+    """`doc` after all `operations`, sharing what stayed.
+
+    Raises 400 for what is no patch, 413 for too many operations, 422 where one does not apply.
+    """
     check(operations)
     work = _Work(doc)
     try:
@@ -41,9 +44,9 @@ def apply(doc: Any, operations: Any) -> Any:
 def check(operations: Any) -> None:
     """Raises 400 unless this is a list of operations, and 413 if it is too long."""
     if not isinstance(operations, list):
-        kind = {dict: "object", str: "string", bool: "bool"}.get(type(operations), "number")
         raise bad_request(
-            f"error decoding patch: json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp"
+            f"error decoding patch: json: cannot unmarshal {_json_kind(operations)} into Go value of type "
+            "[]handlers.jsonPatchOp"
         )
     if len(operations) > JSON_PATCH_OPERATIONS_MAX:
         raise too_large(
