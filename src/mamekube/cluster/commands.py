@@ -173,9 +173,10 @@ def _running(profile: Profile, node: Node) -> int:
 
 
 def kubectl(profile: str, arguments: list[str]) -> int:
+    profiles.load(profile)
+
     from mamekube.kubectl.main import main
 
-    profiles.load(profile)
     named = any(word == "--context" or word.startswith(("--context=", "--kubeconfig")) for word in arguments)
     return main(arguments if named else ["--context", profile, *arguments])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,17 @@ async def serve(config: dict[str, Any]) -> None:
         api = ApiServer(api_server_config(config, certificates), store, clock)
         await stack.enter_async_context(api)
         log.info("serving on %s:%d", config["address"], config["port"])
-        controllers = await stack.enter_async_context(
-            Controllers(
-                api.client("system:kube-controller-manager"), clock, config=controllers_config(certificates)
-            )
+        controllers = Controllers(
+            api.client("system:kube-controller-manager"),
+            clock,
+            config=controllers_config(certificates),
+            client_for=partial(controller_client, api),
         )
-        scheduler = await stack.enter_async_context(Scheduler(api.client("system:kube-scheduler"), clock))
-        administrator = api.client("kubernetes-admin", ("system:masters",))
-        await ensure_dns_service(administrator)
+        scheduler = Scheduler(api.client("system:kube-scheduler"), clock)
+        await api.ready()
+        await stack.enter_async_context(controllers)
+        await stack.enter_async_context(scheduler)
+        await ensure_dns_service(api.client("kubernetes-admin", ("system:masters",)))
         program.settle()
         log.info("controllers and scheduler run")
         async with asyncio.TaskGroup() as group:
@@ -78,6 +82,12 @@ def api_server_config(config: dict[str, Any], certificates: Path) -> ApiServerCo
 
 def controllers_config(certificates: Path) -> ControllersConfig:
     return ControllersConfig(root_ca=(certificates / "ca.crt").read_text())
+
+
+def controller_client(api: ApiServer, account: str) -> Client:
+    """The API as one controller's service account, as upstream's --use-service-account-credentials."""
+    groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system")
+    return api.client(f"system:serviceaccount:kube-system:{account}", groups)
 
 
 def dns_service() -> Object:
