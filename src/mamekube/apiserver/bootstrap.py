@@ -62,11 +62,18 @@ API_SERVICE_PRIORITIES: Mapping[str, tuple[int, int]] = {
 class BootstrapConfig(Protocol):
     """The part of the server's configuration that shows in objects."""
 
-    service_cidr: str
-    advertise_address: str
-    port: int
-    client_ca_file: str
-    requestheader_ca_file: str
+    @property
+    def address(self) -> str: ...
+    @property
+    def advertise_address(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def service_cidr(self) -> str: ...
+    @property
+    def client_ca_file(self) -> str: ...
+    @property
+    def requestheader_ca_file(self) -> str: ...
 
 
 async def bootstrap(
@@ -157,7 +164,7 @@ def priority_classes() -> list[Object]:
 
 def kubernetes_service(config: BootstrapConfig) -> Object:
     address = str(ipaddress.ip_network(config.service_cidr)[1])
-    port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": config.port}
+    port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": config.port or 443}
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -176,6 +183,13 @@ def kubernetes_service(config: BootstrapConfig) -> Object:
     }
 
 
+def advertised(config: BootstrapConfig) -> str:
+    """Where pods and nodes find this server; `""` where only this machine does, and endpoints cannot say so."""
+    text = config.advertise_address or config.address
+    address = ipaddress.ip_address(text)
+    return "" if address.is_loopback or address.is_unspecified else text
+
+
 def kubernetes_endpoints(config: BootstrapConfig) -> Object:
     port = {"name": "https", "port": config.port, "protocol": "TCP"}
     return {
@@ -186,12 +200,12 @@ def kubernetes_endpoints(config: BootstrapConfig) -> Object:
             "namespace": "default",
             "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
         },
-        "subsets": [{"addresses": [{"ip": config.advertise_address}], "ports": [port]}],
+        "subsets": [{"addresses": [{"ip": advertised(config)}], "ports": [port]}],
     }
 
 
 def kubernetes_endpoint_slice(config: BootstrapConfig) -> Object:
-    version = ipaddress.ip_address(config.advertise_address).version
+    version = ipaddress.ip_address(advertised(config)).version
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -201,7 +215,7 @@ def kubernetes_endpoint_slice(config: BootstrapConfig) -> Object:
             "labels": {"kubernetes.io/service-name": "kubernetes"},
         },
         "addressType": f"IPv{version}",
-        "endpoints": [{"addresses": [config.advertise_address], "conditions": {"ready": True}}],
+        "endpoints": [{"addresses": [advertised(config)], "conditions": {"ready": True}}],
         "ports": [{"name": "https", "port": config.port, "protocol": "TCP"}],
     }
 
@@ -346,6 +360,8 @@ async def _ensure_one(
 
 async def _ensure_service(client: Client, config: BootstrapConfig) -> None:
     await _ensure_one(client, builtin.SERVICES, kubernetes_service(config), fields=(), create_only=True)
+    if not advertised(config) or not config.port:
+        return
     await _ensure_one(client, builtin.ENDPOINTS, kubernetes_endpoints(config), fields=("subsets",))
     await _ensure_one(
         client, builtin.ENDPOINT_SLICES, kubernetes_endpoint_slice(config), fields=("endpoints", "ports")
