@@ -1,0 +1,391 @@
+"""`Runtime` over CRI v1: containerd, or any other runtime that serves it on a unix socket.
+
+Containers that end are heard of at once, through containerd's own event stream or CRI's. A runtime that has
+neither is asked for a list every second, as upstream's relisting does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from grpclib.client import Channel
+from grpclib.const import Cardinality, Status
+from grpclib.encoding.base import CodecBase
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+
+from mamekube.kubelet import cri_messages as cri
+from mamekube.kubelet.runtime import (
+    CONTAINER_HASH,
+    CONTAINER_NAME,
+    POD_NAME,
+    POD_NAMESPACE,
+    POD_UID,
+    RESTART_COUNT,
+    Container,
+    ContainerState,
+    ExecResult,
+    Image,
+    PodRecord,
+    RuntimeCondition,
+    RuntimeFailure,
+    RuntimeVersion,
+    Sandbox,
+)
+from mamekube.kubelet.wire import Schema
+
+CALL_TIMEOUT_S = 120.0
+"""Any call but a pull and a stop, which take the time they need. Upstream: --runtime-request-timeout."""
+RELIST_PERIOD_S = 1.0
+RECONNECT_DELAY_S = 0.2
+STATES: tuple[ContainerState, ...] = ("created", "running", "exited", "unknown")
+TASK_TOPICS = ("/tasks/exit", "/tasks/delete", "/tasks/oom")
+TASK_EVENTS = {"/tasks/exit": "TaskExit", "/tasks/delete": "TaskDelete", "/tasks/oom": "TaskOOM"}
+EVENT_NAMESPACE = "k8s.io"
+NANOSECONDS = 1_000_000_000
+
+CODE_NAMES = {
+    Status.CANCELLED: "Canceled",
+    Status.UNKNOWN: "Unknown",
+    Status.INVALID_ARGUMENT: "InvalidArgument",
+    Status.DEADLINE_EXCEEDED: "DeadlineExceeded",
+    Status.NOT_FOUND: "NotFound",
+    Status.ALREADY_EXISTS: "AlreadyExists",
+    Status.PERMISSION_DENIED: "PermissionDenied",
+    Status.RESOURCE_EXHAUSTED: "ResourceExhausted",
+    Status.FAILED_PRECONDITION: "FailedPrecondition",
+    Status.ABORTED: "Aborted",
+    Status.OUT_OF_RANGE: "OutOfRange",
+    Status.UNIMPLEMENTED: "Unimplemented",
+    Status.INTERNAL: "Internal",
+    Status.UNAVAILABLE: "Unavailable",
+    Status.DATA_LOSS: "DataLoss",
+    Status.UNAUTHENTICATED: "Unauthenticated",
+}
+
+
+class WireCodec(CodecBase):
+    """Hands grpclib a table's codec: a message's type is its name."""
+
+    __content_subtype__ = "proto"
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    def encode(self, message: Any, message_type: Any) -> bytes:
+        return self._schema.encode(message_type, message)
+
+    def decode(self, data: bytes, message_type: Any) -> Any:
+        return self._schema.decode(message_type, data)
+
+
+class CriRuntime:
+    """A client of one runtime's socket; it reconnects by itself."""
+
+    def __init__(self, socket_path: str) -> None:
+        self._socket_path = socket_path.removeprefix("unix://")
+        self._channel: Channel | None = None
+        # What a dead container says never changes: it is asked once.
+        self._dead: dict[str, Container] = {}
+
+    async def open(self) -> None:
+        self._channel = Channel(path=self._socket_path, codec=WireCodec(cri.SCHEMA))
+
+    async def close(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    async def version(self) -> RuntimeVersion:
+        answer = await self._call("Version", {"version": "v1"}, timeout_s=5.0)
+        return RuntimeVersion(name=answer["runtime_name"], version=answer["runtime_version"])
+
+    async def conditions(self) -> list[RuntimeCondition]:
+        answer = await self._call("Status", {}, timeout_s=10.0)
+        return [RuntimeCondition(**condition) for condition in answer["status"]["conditions"]]
+
+    async def list_pods(self) -> dict[str, PodRecord]:
+        return await self._records({})
+
+    async def pod(self, uid: str) -> PodRecord:
+        record = (await self._records({POD_UID: uid})).get(uid) or PodRecord(uid=uid)
+        sandboxes, containers = await asyncio.gather(
+            asyncio.gather(*map(self._sandbox_status, record.sandboxes)),
+            asyncio.gather(*map(self._container_status, record.containers)),
+        )
+        return PodRecord(
+            uid=uid,
+            name=record.name,
+            namespace=record.namespace,
+            sandboxes=tuple(sandbox for sandbox in sandboxes if sandbox),
+            containers=tuple(container for container in containers if container),
+        )
+
+    async def _records(self, selector: dict[str, str]) -> dict[str, PodRecord]:
+        query = {"filter": {"label_selector": selector}}
+        sandboxes, containers = await asyncio.gather(
+            self._call("ListPodSandbox", query), self._call("ListContainers", query)
+        )
+        return assemble(sandboxes["items"], containers["containers"])
+
+    async def _sandbox_status(self, sandbox: Sandbox) -> Sandbox | None:
+        if not sandbox.ready:
+            return sandbox
+        try:
+            answer = await self._call("PodSandboxStatus", {"pod_sandbox_id": sandbox.id})
+        except RuntimeFailure as failure:
+            if failure.code == "NotFound":
+                return None
+            raise
+        status = answer["status"]
+        network = status.get("network") or {"ip": "", "additional_ips": []}
+        ips = (network["ip"], *(extra["ip"] for extra in network["additional_ips"]))
+        return Sandbox(
+            id=sandbox.id,
+            attempt=sandbox.attempt,
+            ready=status["state"] == cri.SANDBOX_READY,
+            created_s=sandbox.created_s,
+            ips=tuple(ip for ip in ips if ip),
+        )
+
+    async def _container_status(self, container: Container) -> Container | None:
+        if container.state == "exited" and container.id in self._dead:
+            return self._dead[container.id]
+        try:
+            answer = await self._call("ContainerStatus", {"container_id": container.id})
+        except RuntimeFailure as failure:
+            if failure.code == "NotFound":
+                return None
+            raise
+        full = container_from_status(answer["status"], container)
+        if full.state == "exited":
+            self._dead[container.id] = full
+        return full
+
+    async def events(self) -> AsyncIterator[str]:
+        """See Runtime.events. Container ids are translated to pods by the sandbox they are in."""
+        while True:
+            yield ""
+            try:
+                async for uid in self._task_events():
+                    yield uid
+            except RuntimeFailure as failure:
+                if failure.code == "Unimplemented":
+                    await asyncio.sleep(RELIST_PERIOD_S)
+                    continue
+            await asyncio.sleep(RECONNECT_DELAY_S)
+
+    async def _task_events(self) -> AsyncIterator[str]:
+        filters = [f'namespace=={EVENT_NAMESPACE},topic=="{topic}"' for topic in TASK_TOPICS]
+        owners: dict[str, str] = {}
+        async for envelope in self._stream("Subscribe", {"filters": filters}):
+            event = cri.SCHEMA.decode(TASK_EVENTS[envelope["topic"]], envelope["event"]["value"])
+            task_id = event["container_id"]
+            if event.get("id", task_id) not in ("", task_id):
+                continue  # a process that somebody started inside by exec
+            if task_id not in owners:
+                owners = await self._owners()
+            if task_id in owners:
+                yield owners[task_id]
+
+    async def _owners(self) -> dict[str, str]:
+        """Which pod every task, a sandbox's or a container's, belongs to."""
+        records = await self.list_pods()
+        owners: dict[str, str] = {}
+        for uid, record in records.items():
+            for task in (*record.sandboxes, *record.containers):
+                owners[task.id] = uid
+        return owners
+
+    async def run_sandbox(self, config: dict[str, Any]) -> str:
+        answer = await self._call("RunPodSandbox", {"config": config})
+        return str(answer["pod_sandbox_id"])
+
+    async def stop_sandbox(self, sandbox_id: str) -> None:
+        await self._call("StopPodSandbox", {"pod_sandbox_id": sandbox_id})
+
+    async def remove_sandbox(self, sandbox_id: str) -> None:
+        await self._call("RemovePodSandbox", {"pod_sandbox_id": sandbox_id})
+
+    async def create_container(
+        self, sandbox_id: str, config: dict[str, Any], sandbox_config: dict[str, Any]
+    ) -> str:
+        request = {"pod_sandbox_id": sandbox_id, "config": config, "sandbox_config": sandbox_config}
+        return str((await self._call("CreateContainer", request))["container_id"])
+
+    async def start_container(self, container_id: str) -> None:
+        await self._call("StartContainer", {"container_id": container_id})
+
+    async def stop_container(self, container_id: str, *, grace_s: int) -> None:
+        request = {"container_id": container_id, "timeout": grace_s}
+        await self._call("StopContainer", request, timeout_s=grace_s + CALL_TIMEOUT_S)
+
+    async def remove_container(self, container_id: str) -> None:
+        await self._call("RemoveContainer", {"container_id": container_id})
+        self._dead.pop(container_id, None)
+
+    async def reopen_log(self, container_id: str) -> None:
+        await self._call("ReopenContainerLog", {"container_id": container_id})
+
+    async def exec_sync(self, container_id: str, command: Sequence[str], *, timeout_s: int) -> ExecResult:
+        request = {"container_id": container_id, "cmd": list(command), "timeout": timeout_s}
+        limit_s = timeout_s + CALL_TIMEOUT_S if timeout_s else None
+        answer = await self._call("ExecSync", request, timeout_s=limit_s)
+        return ExecResult(exit_code=answer["exit_code"], stdout=answer["stdout"], stderr=answer["stderr"])
+
+    async def image(self, reference: str) -> Image | None:
+        answer = await self._call("ImageStatus", {"image": {"image": reference}})
+        return image_from_wire(answer["image"]) if "image" in answer else None
+
+    async def images(self) -> list[Image]:
+        return [image_from_wire(image) for image in (await self._call("ListImages", {}))["images"]]
+
+    async def pull_image(self, reference: str, *, auth: dict[str, str], config: dict[str, Any]) -> str:
+        request = {"image": {"image": reference}, "auth": auth or None, "sandbox_config": config}
+        return str((await self._call("PullImage", request, timeout_s=None))["image_ref"])
+
+    async def remove_image(self, reference: str) -> None:
+        await self._call("RemoveImage", {"image": {"image": reference}})
+
+    async def exec_url(
+        self, container_id: str, command: Sequence[str], *, streams: Sequence[str], tty: bool
+    ) -> str:
+        wanted = {name: True for name in streams}
+        request = {"container_id": container_id, "cmd": list(command), "tty": tty, **wanted}
+        return str((await self._call("Exec", request))["url"])
+
+    async def attach_url(self, container_id: str, *, streams: Sequence[str], tty: bool) -> str:
+        request = {"container_id": container_id, "tty": tty, **{name: True for name in streams}}
+        return str((await self._call("Attach", request))["url"])
+
+    async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
+        request = {"pod_sandbox_id": sandbox_id, "port": list(ports)}
+        return str((await self._call("PortForward", request))["url"])
+
+    async def stats(self) -> list[dict[str, Any]]:
+        return list((await self._call("ListContainerStats", {}))["stats"])
+
+    async def _call(
+        self, method: str, request: dict[str, Any], *, timeout_s: float | None = CALL_TIMEOUT_S
+    ) -> dict[str, Any]:
+        with _failures():
+            async with self._open(method, Cardinality.UNARY_UNARY, timeout_s) as stream:
+                await stream.send_message(request, end=True)
+                answer: dict[str, Any] | None = await stream.recv_message()
+        if answer is None:
+            raise RuntimeFailure("the runtime closed the call without an answer", code="Unavailable")
+        return answer
+
+    async def _stream(self, method: str, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        with _failures():
+            async with self._open(method, Cardinality.UNARY_STREAM, None) as stream:
+                await stream.send_message(request, end=True)
+                async for message in stream:
+                    yield message
+
+    def _open(self, method: str, cardinality: Cardinality, timeout_s: float | None) -> Any:
+        if self._channel is None:
+            raise RuntimeFailure("the connection to the runtime is closed", code="Unavailable")
+        path, request_type, answer_type = cri.METHODS[method]
+        return self._channel.request(path, cardinality, request_type, answer_type, timeout=timeout_s)
+
+
+@contextlib.contextmanager
+def _failures() -> Any:
+    """Every way a call can fail, as RuntimeFailure."""
+    try:
+        yield
+    except GRPCError as error:
+        code = CODE_NAMES.get(error.status, "Unknown")
+        raise RuntimeFailure(error.message or code, code=code) from error
+    except TimeoutError as error:
+        raise RuntimeFailure("context deadline exceeded", code="DeadlineExceeded") from error
+    except (StreamTerminatedError, OSError) as error:
+        raise RuntimeFailure(str(error) or "the connection was lost", code="Unavailable") from error
+
+
+def assemble(sandboxes: list[dict[str, Any]], containers: list[dict[str, Any]]) -> dict[str, PodRecord]:
+    """Pods by uid out of CRI's two lists; what carries no pod's labels is not the kubelet's."""
+    by_pod: dict[str, tuple[list[Sandbox], list[Container]]] = {}
+    names: dict[str, dict[str, str]] = {}
+    for item in sandboxes:
+        if POD_UID in item["labels"]:
+            uid = item["labels"][POD_UID]
+            names[uid] = item["labels"]
+            by_pod.setdefault(uid, ([], []))[0].append(sandbox_from_list(item))
+    for item in containers:
+        if POD_UID in item["labels"]:
+            uid = item["labels"][POD_UID]
+            names.setdefault(uid, item["labels"])
+            by_pod.setdefault(uid, ([], []))[1].append(container_from_list(item))
+    return {
+        uid: PodRecord(
+            uid=uid,
+            name=names[uid].get(POD_NAME, ""),
+            namespace=names[uid].get(POD_NAMESPACE, ""),
+            sandboxes=tuple(sorted(found, key=lambda sandbox: (-sandbox.attempt, -sandbox.created_s))),
+            containers=tuple(sorted(of_pod, key=lambda one: (-one.attempt, -one.created_s))),
+        )
+        for uid, (found, of_pod) in by_pod.items()
+    }
+
+
+def sandbox_from_list(item: dict[str, Any]) -> Sandbox:
+    return Sandbox(
+        id=item["id"],
+        attempt=item["metadata"]["attempt"],
+        ready=item["state"] == cri.SANDBOX_READY,
+        created_s=item["created_at"] / NANOSECONDS,
+    )
+
+
+def container_from_list(item: dict[str, Any]) -> Container:
+    annotations = item["annotations"]
+    return Container(
+        id=item["id"],
+        name=item["labels"].get(CONTAINER_NAME, ""),
+        sandbox_id=item["pod_sandbox_id"],
+        state=STATES[item["state"]],
+        attempt=int(annotations.get(RESTART_COUNT, item["metadata"]["attempt"])),
+        hash=annotations.get(CONTAINER_HASH, ""),
+        created_s=item["created_at"] / NANOSECONDS,
+        image=item.get("image", {}).get("image", ""),
+        image_ref=item["image_ref"],
+        labels=item["labels"],
+        annotations=annotations,
+    )
+
+
+def container_from_status(status: dict[str, Any], listed: Container) -> Container:
+    return Container(
+        id=listed.id,
+        name=listed.name,
+        sandbox_id=listed.sandbox_id,
+        state=STATES[status["state"]],
+        attempt=listed.attempt,
+        hash=listed.hash,
+        created_s=status["created_at"] / NANOSECONDS,
+        started_s=status["started_at"] / NANOSECONDS,
+        finished_s=status["finished_at"] / NANOSECONDS,
+        exit_code=status["exit_code"],
+        reason=status["reason"],
+        message=status["message"],
+        image=status.get("image", {}).get("image", "") or listed.image,
+        image_ref=status["image_ref"],
+        log_path=status["log_path"],
+        labels=listed.labels,
+        annotations=listed.annotations,
+    )
+
+
+def image_from_wire(image: dict[str, Any]) -> Image:
+    uid = image.get("uid")
+    return Image(
+        id=image["id"],
+        tags=tuple(image["repo_tags"]),
+        digests=tuple(image["repo_digests"]),
+        size_bytes=image["size"],
+        user=str(uid["value"]) if uid is not None else image["username"],
+    )
