@@ -6,6 +6,9 @@ restarts no container.
 
 from __future__ import annotations
 
+import mamekube.cluster.fastimport  # noqa: F401
+
+# isort: split
 import asyncio
 import logging
 from contextlib import AsyncExitStack

@@ -5,6 +5,9 @@ Started by the launcher with a JSON file, see `clusters.py`; it ends on SIGTERM,
 
 from __future__ import annotations
 
+import mamekube.cluster.fastimport  # noqa: F401
+
+# isort: split
 import asyncio
 import logging
 from contextlib import AsyncExitStack
