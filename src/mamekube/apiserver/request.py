@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
-from mamekube.objects.status import StatusError, bad_request
+from mamekube.objects.status import bad_request
 
 VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
@@ -164,31 +164,16 @@ def _of_collection(verb: str, query: Mapping[str, list[str]]) -> tuple[str, str]
         verb = "deletecollection"
     name = ""
     if verb in ("list", "watch", "deletecollection") and "fieldSelector" in query:
-        name = _selected_name(query["fieldSelector"][0])
+        name = selected_name(query["fieldSelector"][0])
     return verb, name
 
 
-def _selected_name(field_selector: str) -> str:
+def selected_name(field_selector: str) -> str:
     for requirement in field_selector.split(","):
         key, sign, value = requirement.partition("=")
         if key.strip() == "metadata.name" and sign:
             return value.removeprefix("=").strip()
     return ""
-
-
-def check_dry_run(request: Request) -> bool:
-    """Whether nothing may be stored. Raises 400/422 for a value other than `All`."""
-    values = request.query.get("dryRun")
-    if not values:
-        return False
-    if values != ["All"]:
-        raise StatusError(
-            422,
-            "Invalid",
-            ' "" is invalid: dryRun: Unsupported value: '
-            + f'[{" ".join(values)}]: supported values: "All"'.replace("[", '["').replace("]", '"]'),
-        )
-    return True
 
 
 def parse_int(request: Request, key: str) -> int | None:

@@ -1,0 +1,249 @@
+"""From a request to its handler: the verbs of every kind, and the subresources.
+
+`Api.serve` answers what is one answer, `Api.watch` what is a stream of events. Both are what HTTP and the
+in-process client share; neither authenticates or authorizes, which their callers have done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from mamekube.apiserver import codec, fieldvalidation, patching, strategy, watching
+from mamekube.apiserver.admission.chain import Admission
+from mamekube.apiserver.deletion import Deletion
+from mamekube.apiserver.documents import Answer, Collection, Document, Made
+from mamekube.apiserver.listing import list_items
+from mamekube.apiserver.options import parse_delete, parse_list, parse_patch, parse_write
+from mamekube.apiserver.request import Request
+from mamekube.apiserver.resources import Resources, check_identity, fresh
+from mamekube.apiserver.reviews import Reviews
+from mamekube.apiserver.strategy import Strategy
+from mamekube.apiserver.subresources import (
+    approval,
+    binding,
+    ephemeralcontainers,
+    eviction,
+    finalize,
+    resize,
+    scale,
+)
+from mamekube.apiserver.subresources import token as token_requests
+from mamekube.apiserver.tokens import Tokens
+from mamekube.foundation.clock import Clock
+from mamekube.kinds import subresources
+from mamekube.kinds.kind import Kind
+from mamekube.kinds.registry import Registry
+from mamekube.objects.meta import Object
+from mamekube.objects.status import StatusError, bad_request
+from mamekube.store.store import Store
+
+REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+
+
+class NotServed(Exception):
+    """There is nothing at this path. Upstream answers it with plain text, and so does the server."""
+
+
+@dataclass(slots=True)
+class Payload:
+    """The body of a request: as bytes off the wire, or as a value that this request owns."""
+
+    content_type: str = codec.JSON
+    body: bytes = b""
+    value: Any = None
+
+    def decode(self) -> Any:
+        return self.value if self.value is not None else codec.decode(self.body, self.content_type)
+
+    def decode_patch(self, patch_type: str) -> Any:
+        return self.value if self.value is not None else patching.decode(patch_type, self.body)
+
+    @property
+    def empty(self) -> bool:
+        return self.value is None and not self.body
+
+
+STRATEGIES: Mapping[str, Strategy] = {
+    "status": strategy.STATUS,
+    "approval": approval.STRATEGY,
+    "ephemeralcontainers": ephemeralcontainers.STRATEGY,
+    "finalize": finalize.STRATEGY,
+    "resize": resize.STRATEGY,
+}
+"""Subresources that are another way to get and write the object itself."""
+
+HANDLERS: Mapping[str, Callable[[Api, Request, Kind, Payload], Awaitable[Answer]]] = {
+    "binding": binding.serve,
+    "eviction": eviction.serve,
+    "scale": scale.serve,
+    "token": token_requests.serve,
+}
+"""Subresources with a kind of their own."""
+
+
+class Api:
+    """The handlers, and what they share."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        registry: Registry,
+        admission: Admission,
+        reviews: Reviews,
+        tokens: Tokens,
+        clock: Clock,
+    ) -> None:
+        self.store = store
+        self.registry = registry
+        self.admission = admission
+        self.tokens = tokens
+        self.clock = clock
+        self.resources = Resources(store, admission, clock)
+        self.deletion = Deletion(store, admission, clock)
+        self._reviews = reviews
+
+    def kind_of(self, request: Request) -> Kind:
+        """Raises NotServed, and 405 for a verb that the resource does not have."""
+        kind = self.registry.find(request.group, request.version, request.resource)
+        if kind is None or (request.namespace and not kind.namespaced and request.resource != "namespaces"):
+            raise NotServed
+        if request.resource == "namespaces" and not request.group:
+            # The path names the namespace twice; the object itself is in none.
+            request.namespace = ""
+        if request.subresource:
+            return self._with_subresource(kind, request)
+        if request.verb not in kind.verbs or (request.verb == "create" and request.name):
+            raise not_allowed()
+        return kind
+
+    def _with_subresource(self, kind: Kind, request: Request) -> Kind:
+        if request.subresource not in subresources.names(kind):
+            raise NotServed
+        if request.verb not in subresources.describe(kind, request.subresource).verbs:
+            raise not_allowed()
+        return kind
+
+    async def serve(self, request: Request, payload: Payload) -> Answer | Collection:
+        """Raises StatusError and NotServed."""
+        kind = self.kind_of(request)
+        if request.subresource in HANDLERS:
+            return await HANDLERS[request.subresource](self, request, kind, payload)
+        rules = STRATEGIES[request.subresource] if request.subresource else strategy.WHOLE
+        verb = request.verb
+        if verb == "get":
+            return Answer(await self.resources.get(kind, request.namespace, request.name), 200, kind)
+        if verb == "list":
+            return await list_items(
+                self.store, kind, namespace=request.namespace, options=parse_list(request)
+            )
+        if verb == "create":
+            return await self._create(request, kind, payload)
+        if verb == "update":
+            return await self._update(request, kind, payload, rules)
+        if verb == "patch":
+            return await self._patch(request, kind, payload, rules)
+        if verb == "delete":
+            options = parse_delete(request, _delete_body(payload))
+            return await self.deletion.delete(request, kind, options)
+        return await self._delete_collection(request, kind, payload)
+
+    def watch(self, request: Request) -> tuple[Kind, AbstractAsyncContextManager[watching.Batches]]:
+        kind = self.kind_of(request)
+        options = parse_list(request, watch=True)
+        return kind, watching.watch(self.store, kind, namespace=request.namespace, options=options)
+
+    async def _create(self, request: Request, kind: Kind, payload: Payload) -> Answer:
+        options = parse_write(request, "CreateOptions")
+        obj = self.decode(request, kind, payload, options.field_validation)
+        if kind.group in REVIEW_GROUPS:
+            return Answer(await self._review(request, kind, obj), 201)
+        if kind.plural == "bindings":
+            return await binding.bind_named(self, request, obj)
+        return await self.resources.create(request, kind, obj, options)
+
+    async def _update(self, request: Request, kind: Kind, payload: Payload, rules: Strategy) -> Answer:
+        options = parse_write(request, "UpdateOptions")
+        obj = self.decode(request, kind, payload, options.field_validation)
+        unconditional = not (obj.get("metadata") or {}).get("resourceVersion")
+        may_create = not rules.subresource and kind.group_resource in strategy.CREATED_BY_UPDATE
+        return await self.resources.update(
+            request,
+            kind,
+            _Replacement(obj),
+            options,
+            rules=rules,
+            may_create=may_create,
+            retries=unconditional,
+        )
+
+    async def _patch(self, request: Request, kind: Kind, payload: Payload, rules: Strategy) -> Answer:
+        patch_type = patching.check_type(kind, payload.content_type)
+        apply = patch_type == patching.APPLY_YAML
+        options = parse_patch(request, apply=apply)
+        patch = payload.decode_patch(patch_type)
+        change = patching.change_for(
+            patch_type, patch, kind, options, clock=self.clock, subresource=rules.subresource
+        )
+        may_create = apply and not rules.subresource
+        return await self.resources.update(
+            request, kind, change, options, rules=rules, may_create=may_create, applied=apply
+        )
+
+    async def _delete_collection(self, request: Request, kind: Kind, payload: Payload) -> Collection:
+        options = parse_delete(request, _delete_body(payload))
+        deleted = await self.deletion.delete_collection(request, kind, parse_list(request), options)
+        return Collection(kind, deleted, self.store.revision)
+
+    async def _review(self, request: Request, kind: Kind, obj: Object) -> Document:
+        check_identity(kind, obj, namespace=request.namespace, name="")
+        return Made(await self._reviews.create_review(kind, obj, request))
+
+    def decode(self, request: Request, kind: Kind, payload: Payload, validation: str) -> Object:
+        """The object in the body, as far as the kind knows its fields. Raises 400, 413, 415."""
+        if payload.value is not None:
+            obj, warnings = fieldvalidation.check(payload.value, kind, validation)
+        else:
+            obj, warnings = fieldvalidation.decode(
+                payload.body, kind, mode=validation, content_type=payload.content_type
+            )
+        request.warnings.extend(warnings)
+        return obj
+
+    def decode_body(self, payload: Payload, kind: str) -> Object:
+        """The JSON object in the body, which should be of `kind`. Raises 400, 413, 415."""
+        value = payload.decode()
+        if not isinstance(value, dict):
+            raise bad_request(
+                f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json "
+                f"parse error: json: cannot unmarshal into Go value of type struct ({codec.summarize(payload.body)})"
+            )
+        return value
+
+
+class _Replacement:
+    """The change of an update: the same new object whatever is there. It is copied where it is used again."""
+
+    def __init__(self, obj: Object) -> None:
+        self._obj = obj
+
+    def __call__(self, old: Object | None) -> Object:
+        return fresh(self._obj)
+
+
+def _delete_body(payload: Payload) -> Mapping[str, Any] | None:
+    if payload.empty:
+        return None
+    body = payload.decode()
+    if not isinstance(body, dict):
+        raise bad_request("the body of a delete must be DeleteOptions")
+    return body
+
+
+def not_allowed() -> StatusError:
+    return StatusError(
+        405, "MethodNotAllowed", "the server does not allow this method on the requested resource", details={}
+    )

@@ -1,0 +1,98 @@
+"""Bodies in and out: JSON and YAML, with the limits that keep a bad body cheap.
+
+A body is refused for its size before it is read to the end, and for its depth before it is decoded, so that no
+recursive function ever sees what it could not finish.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from mamekube.foundation.limits import BODY_BYTES_MAX
+from mamekube.objects.status import StatusError, bad_request, unsupported_media_type
+
+JSON = "application/json"
+YAML = "application/yaml"
+BODY_TYPES = (JSON, YAML)
+
+DEPTH_MAX = 500
+"""Far deeper than any real object, and shallow enough for every recursive walk on Python's stack."""
+
+YAML_NODES_MAX = 400_000
+"""Scalars, lists and maps in one YAML document with its aliases written out."""
+
+SUMMARY_CHARACTERS = 30
+
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
+def media_type(header: str) -> str:
+    """The type of a Content-Type header, without its parameters."""
+    return header.partition(";")[0].strip().lower() or JSON
+
+
+def decode(body: bytes, content_type: str) -> Any:
+    """The JSON value in a body of JSON or YAML. Raises 400, 413, 415; the text of a 400 is what is wrong."""
+    kind = media_type(content_type)
+    if kind == JSON:
+        return decode_json(body)
+    if kind == YAML:
+        return decode_yaml(body)
+    raise unsupported_media_type(BODY_TYPES)
+
+
+def decode_json(body: bytes) -> Any:
+    check_size(body)
+    if body.count(b"{") + body.count(b"[") > DEPTH_MAX and _depth(body) > DEPTH_MAX:
+        raise bad_request("json parse error: exceeded max depth")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise bad_request(f"couldn't get version/kind; json parse error: {error.msg}") from None
+
+
+def _depth(body: bytes) -> int:
+    deepest = depth = 0
+    for match in _STRING_OR_BRACKET.finditer(body):
+        symbol = match.group()
+        if symbol in (b"{", b"["):
+            depth += 1
+            if depth > DEPTH_MAX:
+                return depth
+            deepest = max(deepest, depth)
+        elif symbol in (b"}", b"]"):
+            depth -= 1
+    return deepest
+
+
+def check_size(body: bytes) -> None:
+    if len(body) > BODY_BYTES_MAX:
+        raise StatusError(
+            413,
+            "RequestEntityTooLarge",
+            f"Request entity too large: limit is {BODY_BYTES_MAX}",
+        )
+
+
+def decode_yaml(body: bytes) -> Any:
+    check_size(body)
+    from mamekube.apiserver import yamls
+
+    try:
+        return yamls.decode(body, depth_max=DEPTH_MAX, nodes_max=YAML_NODES_MAX)
+    except yamls.YamlError as error:
+        raise bad_request(f"error converting YAML to JSON: {error}") from None
+
+
+def summarize(body: bytes) -> str:
+    """The start of a body that could not be understood, as messages show it."""
+    if not body:
+        return "<empty>"
+    if body[:1] in (b"{", b"["):
+        text = body[:SUMMARY_CHARACTERS].decode(errors="replace")
+    else:
+        text = body[:SUMMARY_CHARACTERS].hex()
+    return f"{text} ..." if len(body) > SUMMARY_CHARACTERS else text

@@ -1,0 +1,330 @@
+"""HTTP: a request off the wire becomes a `Request`, passes who-are-you and may-you, and its answer is written.
+
+One handler for every path; what the path means is decided by splitting it, not by matching patterns. Errors of
+all kinds become a Status in one place (`_refusal`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import orjson
+from aiohttp import web
+
+from mamekube.apiserver import codec, negotiation, tables, watching
+from mamekube.apiserver.api import Api, NotServed, Payload
+from mamekube.apiserver.authentication import Authenticator, impersonate
+from mamekube.apiserver.authorization import Authorizer
+from mamekube.apiserver.documents import Answer, Collection, Text, encode
+from mamekube.apiserver.metrics import Metrics
+from mamekube.apiserver.negotiation import PLAIN, Form
+from mamekube.apiserver.request import Request, parse_request
+from mamekube.foundation.clock import Clock
+from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
+from mamekube.kinds.kind import Kind
+from mamekube.objects.meta import Object
+from mamekube.objects.status import StatusError, internal_error, timeout
+from mamekube.store.backend import StoreError
+
+log = logging.getLogger(__name__)
+
+GZIP_MIN_BYTES = 128 * 1024
+PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
+"""Clients behind which a person reads: answers are indented for them."""
+
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Pages(Protocol):
+    """The paths that are no resources: discovery, health, OpenAPI and so on."""
+
+    async def serve(self, request: Request) -> Text | None: ...
+
+
+class Streams(Protocol):
+    """Subresources that reach into a node and answer more than an object: logs, exec, proxies."""
+
+    def serves(self, request: Request) -> bool: ...
+
+    async def serve(self, request: Request, raw: web.BaseRequest) -> web.StreamResponse: ...
+
+
+class Front:
+    """The HTTP handler."""
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        pages: Pages,
+        streams: Streams,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._api = api
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        self._pages = pages
+        self._streams = streams
+        self._metrics = metrics
+        self._clock = clock
+
+    async def handle(self, raw: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, whatever happens."""
+        started_s = time.perf_counter()
+        headers = raw.headers
+        request = parse_request(
+            raw.method,
+            raw.raw_path,
+            headers=headers,
+            audit_id=headers.get("Audit-Id", ""),
+            source=raw.remote or "",
+        )
+        try:
+            response = await self._respond(request, raw)
+        except asyncio.CancelledError:
+            raise
+        except ConnectionResetError:
+            raise
+        except Exception as error:
+            response = self._failure(request, error)
+        self._metrics.note(request, response.status, time.perf_counter() - started_s)
+        return response
+
+    async def _respond(self, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+        transport = raw.transport
+        certificate = transport.get_extra_info("peercert") if transport is not None else None
+        user = await self._authenticator.authenticate(
+            certificate=certificate, headers=raw.headers, query=request.query
+        )
+        request.user = impersonate(user, raw.headers, self._authorizer)
+        self._authorizer.authorize_request(request)
+        if not request.is_resource:
+            return await self._page(request)
+        if request.verb == "watch":
+            return await self._watch(request, raw)
+        if request.subresource and self._streams.serves(request):
+            self._api.kind_of(request)
+            return await self._streams.serve(request, raw)
+        body = await read_body(raw) if request.method in BODY_METHODS else b""
+        payload = Payload(raw.headers.get("Content-Type", codec.JSON), body)
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            answer = await self._api.serve(request, payload)
+        return await self._write(request, raw, answer)
+
+    # Answers ------------------------------------------------------------------------------------
+
+    async def _page(self, request: Request) -> web.StreamResponse:
+        text = await self._pages.serve(request)
+        if text is None:
+            raise NotServed
+        headers = {**_headers(request), **text.headers, "Content-Type": text.content_type}
+        if request.method == "HEAD":
+            return web.Response(status=text.code, headers=headers)
+        return web.Response(body=text.body, status=text.code, headers=headers)
+
+    async def _write(
+        self, request: Request, raw: web.BaseRequest, answer: Answer | Collection
+    ) -> web.StreamResponse:
+        accept = request.headers.get("Accept", "")
+        collection = isinstance(answer, Collection)
+        form = negotiation.object_form(accept, collection=collection) if accept else PLAIN
+        code = 200 if isinstance(answer, Collection) else answer.code
+        if form.as_kind:
+            value = self._converted(request, answer, form)
+            body = encode(value)
+        elif isinstance(answer, Collection):
+            body = answer.value
+        else:
+            body = answer.document.value
+        if form.media_type != codec.JSON or _wants_pretty(request, form):
+            body = _rendered(body, form)
+        headers = _headers(request)
+        headers["Content-Type"] = form.content_type
+        if request.headers.get("If-None-Match") is None and len(body) > GZIP_MIN_BYTES:
+            body = await _compressed(request, body, headers)
+        return web.Response(body=body, status=code, headers=headers)
+
+    def _converted(self, request: Request, answer: Answer | Collection, form: Form) -> Any:
+        """The answer as a Table, or with its metadata only."""
+        now_s = self._clock.now()
+        if isinstance(answer, Collection):
+            if form.as_kind == negotiation.TABLE:
+                include = tables.include_of(request.first("includeObject"))
+                return tables.of_collection(answer, version=form.version, include=include, now_s=now_s)
+            return tables.partial_collection(answer, version=form.version)
+        obj = answer.document.object
+        if form.as_kind != negotiation.TABLE:
+            return tables.partial(obj, version=form.version) if answer.kind else obj
+        if answer.kind is None:
+            return tables.of_status(obj, version=form.version)
+        metadata = {"resourceVersion": (obj.get("metadata") or {}).get("resourceVersion", "")}
+        include = tables.include_of(request.first("includeObject"))
+        return tables.of_objects(
+            answer.kind, [obj], metadata, version=form.version, include=include, now_s=now_s
+        )
+
+    async def _watch(self, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+        kind, events = self._api.watch(request)
+        form = negotiation.watch_form(request.headers.get("Accept", ""))
+        response = web.StreamResponse(headers={**_headers(request), "Content-Type": form.media_type})
+        response.enable_chunked_encoding()
+        key = (kind.group, kind.version, kind.plural)
+        self._metrics.watchers[key] = self._metrics.watchers.get(key, 0) + 1
+        try:
+            line = self._lines(request, kind, form)
+            async with events as batches:
+                await response.prepare(raw)
+                async for batch in batches:
+                    await response.write(b"".join([line(event) for event in batch]))
+        except StatusError as error:
+            if not response.prepared and error.code != 410:
+                raise
+            await response.prepare(raw)
+            await response.write(watching.error_line(error))
+        finally:
+            self._metrics.watchers[key] -= 1
+        await response.write_eof()
+        return response
+
+    def _lines(self, request: Request, kind: Kind, form: Form) -> Callable[[watching.WatchEvent], bytes]:
+        """How one event is written in this form."""
+        if not form.as_kind:
+            return _wire
+        include = (
+            tables.include_of(request.first("includeObject")) if form.as_kind == negotiation.TABLE else ""
+        )
+        first = True
+
+        def line(event: watching.WatchEvent) -> bytes:
+            nonlocal first
+            shown: Object
+            obj = event.document.object
+            if form.as_kind == negotiation.TABLE:
+                metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+                if event.type == watching.BOOKMARK:
+                    metadata = obj["metadata"]
+                objects = [] if event.type == watching.BOOKMARK else [obj]
+                shown = tables.of_objects(
+                    kind,
+                    objects,
+                    metadata,
+                    version=form.version,
+                    include=include,
+                    now_s=self._clock.now(),
+                    columns=first,
+                )
+                first = False
+            else:
+                shown = tables.partial(obj, version=form.version)
+            return b'{"type":"%b","object":%b}\n' % (event.type.encode(), encode(shown))
+
+        return line
+
+    # Errors -------------------------------------------------------------------------------------
+
+    def _failure(self, request: Request, error: Exception) -> web.StreamResponse:
+        headers = _headers(request)
+        if isinstance(error, NotServed):
+            headers["Content-Type"] = "text/plain; charset=utf-8"
+            headers["X-Content-Type-Options"] = "nosniff"
+            return web.Response(body=b"404 page not found\n", status=404, headers=headers)
+        refused = refusal(error)
+        if refused.retry_after_s:
+            headers["Retry-After"] = str(refused.retry_after_s)
+        headers["Content-Type"] = codec.JSON
+        body = encode(refused.status)
+        if _wants_pretty(request, PLAIN):
+            body = _rendered(body, PLAIN)
+        return web.Response(body=body, status=refused.code, headers=headers)
+
+
+def refusal(error: Exception) -> StatusError:
+    """The Status for any exception: the one translation of the errors of other rooms."""
+    if isinstance(error, StatusError):
+        return error
+    if isinstance(error, TimeoutError):
+        return timeout("Timeout: request did not complete within the allotted timeout")
+    if isinstance(error, StoreError):
+        log.error("the store failed: %s", error)
+        return internal_error(str(error))
+    if isinstance(error, RecursionError):
+        return StatusError(400, "BadRequest", "the object is nested too deep")
+    log.exception("a request failed", exc_info=error)
+    return internal_error(f"{type(error).__name__}: {error}")
+
+
+async def read_body(raw: web.BaseRequest) -> bytes:
+    """The body, up to the limit. Raises 413 without reading the rest."""
+    if not raw.body_exists:
+        return b""
+    length = raw.content_length
+    if length is not None and length > BODY_BYTES_MAX:
+        raise _too_large()
+    parts: list[bytes] = []
+    size = 0
+    async for part in raw.content.iter_any():
+        size += len(part)
+        if size > BODY_BYTES_MAX:
+            raise _too_large()
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large() -> StatusError:
+    return StatusError(
+        413, "RequestEntityTooLarge", f"Request entity too large: limit is {BODY_BYTES_MAX}", details={}
+    )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    headers = {"Audit-Id": request.audit_id, "Cache-Control": "no-cache, private"}
+    if request.warnings:
+        headers["Warning"] = ", ".join(f'299 - "{_quoted(text)}"' for text in dict.fromkeys(request.warnings))
+    return headers
+
+
+def _quoted(text: str) -> str:
+    """A text inside of a quoted-string header value."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return printable.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _wire(event: watching.WatchEvent) -> bytes:
+    return event.wire
+
+
+def _wants_pretty(request: Request, form: Form) -> bool:
+    if "pretty" in request.query:
+        return request.flag("pretty")
+    return form.pretty or request.headers.get("User-Agent", "").startswith(PRETTY_AGENTS)
+
+
+def _rendered(body: bytes, form: Form) -> bytes:
+    value = orjson.loads(body)
+    if form.media_type == codec.JSON:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    from mamekube.apiserver import yamls
+
+    return yamls.encode(value)
+
+
+async def _compressed(request: Request, body: bytes, headers: dict[str, str]) -> bytes:
+    """The body as gzip where the client takes it, made in a thread: other requests go on meanwhile."""
+    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return body
+    headers["Content-Encoding"] = "gzip"
+    headers["Vary"] = "Accept-Encoding"
+    return await asyncio.get_running_loop().run_in_executor(None, _gzip, body)
+
+
+def _gzip(body: bytes) -> bytes:
+    packer = zlib.compressobj(level=1, wbits=31)
+    return packer.compress(body) + packer.flush()

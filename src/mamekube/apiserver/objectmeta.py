@@ -1,0 +1,182 @@
+"""Checks of the metadata that every object has, with apimachinery's rules and wording. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mamekube.kinds.kind import Kind
+from mamekube.objects import names
+from mamekube.objects.fielderrors import FieldError, forbidden, invalid, required, too_long
+from mamekube.objects.meta import Object, metadata
+
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+
+ANNOTATIONS_BYTES_MAX = 256 * 1024
+GENERATED_NAME_PREFIX_MAX = 58
+SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""Without vowels and look-alikes, so that no word comes out."""
+
+
+def generate_name(prefix: str) -> str:
+    """A name with five random characters after `prefix`, which is cut where it would grow too long."""
+    return prefix[:GENERATED_NAME_PREFIX_MAX] + "".join(random.choices(SUFFIX_LETTERS, k=5))
+
+
+def validate(kind: Kind, obj: Object) -> list[FieldError]:
+    """The metadata of a new object."""
+    meta = metadata(obj)
+    errors: list[FieldError] = []
+    name = meta.get("name", "")
+    generate = meta.get("generateName", "")
+    if generate:
+        problems = names.object_name(kind.name_rule, generate, prefix=True)
+        errors += [invalid("metadata.generateName", generate, problem) for problem in problems]
+    if not name:
+        errors.append(required("metadata.name", "name or generateName is required"))
+    else:
+        errors += [
+            invalid("metadata.name", name, problem) for problem in names.object_name(kind.name_rule, name)
+        ]
+    errors += _validate_namespace(kind, meta.get("namespace", ""))
+    if meta.get("generation", 0) < 0:
+        errors.append(
+            invalid("metadata.generation", meta["generation"], "must be greater than or equal to 0")
+        )
+    return errors + _validate_parts(meta)
+
+
+def _validate_namespace(kind: Kind, namespace: str) -> list[FieldError]:
+    if not kind.namespaced:
+        return [forbidden("metadata.namespace", "not allowed on this type")] if namespace else []
+    if not namespace:
+        return [required("metadata.namespace")]
+    return [invalid("metadata.namespace", namespace, problem) for problem in names.dns1123_label(namespace)]
+
+
+def _validate_parts(meta: Mapping[str, Any]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if meta.get("labels"):
+        errors += _validate_labels(meta["labels"])
+    if meta.get("annotations"):
+        errors += _validate_annotations(meta["annotations"])
+    if meta.get("ownerReferences"):
+        errors += _validate_owners(meta["ownerReferences"])
+    if meta.get("finalizers"):
+        errors += _validate_finalizers(meta["finalizers"])
+    return errors
+
+
+def _validate_labels(labels: Mapping[str, str]) -> list[FieldError]:
+    errors = []
+    for key, value in labels.items():
+        errors += [invalid("metadata.labels", key, problem) for problem in names.qualified_name(key)]
+        errors += [invalid("metadata.labels", value, problem) for problem in names.label_value(value)]
+    return errors
+
+
+def _validate_annotations(annotations: Mapping[str, str]) -> list[FieldError]:
+    errors = []
+    size = 0
+    for key, value in annotations.items():
+        errors += [
+            invalid("metadata.annotations", key, problem) for problem in names.qualified_name(key.lower())
+        ]
+        size += len(key.encode()) + len(value.encode())
+    if size > ANNOTATIONS_BYTES_MAX:
+        errors.append(too_long("metadata.annotations", ANNOTATIONS_BYTES_MAX))
+    return errors
+
+
+def _validate_owners(owners: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    controller = ""
+    for position, owner in enumerate(owners):
+        path = f"metadata.ownerReferences[{position}]"
+        if not owner.get("apiVersion"):
+            errors.append(invalid(f"{path}.apiVersion", "", "version must not be empty"))
+        errors += [
+            invalid(f"{path}.{key}", "", "must not be empty")
+            for key in ("kind", "name", "uid")
+            if not owner.get(key)
+        ]
+        if owner.get("kind") == "Event" and owner.get("apiVersion") in ("v1", "events.k8s.io/v1"):
+            errors.append(
+                invalid(
+                    path, dict(owner), f"{owner['apiVersion']}, Kind=Event is disallowed from being an owner"
+                )
+            )
+        if owner.get("controller"):
+            if controller:
+                detail = (
+                    "Only one reference can have Controller set to true. "
+                    f'Found "true" in references for {controller} and {owner.get("name", "")}'
+                )
+                errors.append(invalid("metadata.ownerReferences", list(owners), detail))
+            controller = owner.get("name", "")
+    return errors
+
+
+def _validate_finalizers(finalizers: Sequence[str]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for finalizer in finalizers:
+        errors += [
+            invalid("metadata.finalizers", finalizer, text) for text in names.qualified_name(finalizer)
+        ]
+    if ORPHAN in finalizers and FOREGROUND in finalizers:
+        detail = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
+        errors.append(invalid("metadata.finalizers", list(finalizers), detail))
+    return errors
+
+
+def validate_update(new: Object, old: Object) -> list[FieldError]:
+    """What an update may not change in metadata. Both are whole objects."""
+    after, before = metadata(new), metadata(old)
+    errors = _validate_parts(after)
+    if before.get("deletionTimestamp"):
+        added = [
+            name for name in after.get("finalizers") or () if name not in (before.get("finalizers") or ())
+        ]
+        if added:
+            listed = ", ".join(f'"{name}"' for name in added)
+            errors.append(
+                forbidden(
+                    "metadata.finalizers",
+                    "no new finalizers can be added if the object is being deleted, "
+                    f"found new finalizers []string{{{listed}}}",
+                )
+            )
+    if after.get("generation", 0) < before.get("generation", 0):
+        errors.append(invalid("metadata.generation", after.get("generation", 0), "must not be decremented"))
+    for key, absent in _IMMUTABLE:
+        if after.get(key, absent) != before.get(key, absent):
+            errors.append(invalid(f"metadata.{key}", after.get(key, absent), "field is immutable"))
+    return errors
+
+
+_IMMUTABLE: tuple[tuple[str, Any], ...] = (
+    ("name", ""),
+    ("namespace", ""),
+    ("uid", ""),
+    ("creationTimestamp", None),
+    ("deletionTimestamp", None),
+    ("deletionGracePeriodSeconds", None),
+)
+
+
+def kept_from_old(new: Object, old: Object) -> None:
+    """Carry over what every object keeps through its updates, where the new one leaves it out or may not say."""
+    after, before = new["metadata"], metadata(old)
+    for key in ("uid", "creationTimestamp"):
+        if not after.get(key) and before.get(key):
+            after[key] = before[key]
+    for key in ("deletionTimestamp", "deletionGracePeriodSeconds"):
+        if before.get(key) is not None:
+            after[key] = before[key]
+    if before.get("generation") is not None:
+        after["generation"] = before["generation"]
+    else:
+        after.pop("generation", None)
+    after.pop("selfLink", None)

@@ -1,0 +1,237 @@
+"""The options of a request, out of its query: what upstream calls ListOptions, DeleteOptions and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mamekube.apiserver.request import Request, parse_int
+from mamekube.objects import fielderrors, selectors
+from mamekube.objects.resource import Resource
+from mamekube.objects.selectors import FieldSelector, Selector
+from mamekube.objects.status import StatusError, bad_request, invalid
+
+FIELD_MANAGER_LENGTH_MAX = 128
+FIELD_VALIDATIONS = ("Ignore", "Strict", "Warn")
+PROPAGATIONS = ("Background", "Foreground", "Orphan")
+EXACT = "Exact"
+NOT_OLDER_THAN = "NotOlderThan"
+EVERY_FIELD = FieldSelector()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """Of a create, an update or a patch."""
+
+    dry_run: bool = False
+    field_manager: str = ""
+    """Never empty: the name asked for, or the user agent's."""
+    field_validation: str = "Warn"
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteOptions:
+    dry_run: bool = False
+    grace_period_s: int | None = None
+    propagation: str = ""
+    """`Background`, `Foreground`, `Orphan`, or `""` for the kind's own."""
+    uid: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOptions:
+    """Of a list, a watch or a deletecollection."""
+
+    labels: Selector = selectors.EVERYTHING
+    fields: FieldSelector = EVERY_FIELD
+    revision: str = ""
+    revision_match: str = ""
+    limit: int = 0
+    continue_token: str = ""
+    timeout_s: int = 0
+    bookmarks: bool = False
+    send_initial: bool | None = None
+
+
+def parse_write(request: Request, kind: str) -> WriteOptions:
+    """`kind` is CreateOptions, UpdateOptions or PatchOptions: what errors name."""
+    errors = []
+    dry_run = request.query.get("dryRun") or []
+    if dry_run and dry_run != ["All"]:
+        errors.append(fielderrors.not_supported("dryRun", dry_run, ["All"]))
+    manager = request.first("fieldManager")
+    if len(manager) > FIELD_MANAGER_LENGTH_MAX:
+        errors.append(fielderrors.too_long("fieldManager", FIELD_MANAGER_LENGTH_MAX))
+    if any(not character.isprintable() for character in manager):
+        errors.append(
+            fielderrors.invalid("fieldManager", manager, "should not contain unprintable characters")
+        )
+    validation = request.first("fieldValidation")
+    if validation and validation not in FIELD_VALIDATIONS:
+        errors.append(fielderrors.not_supported("fieldValidation", validation, FIELD_VALIDATIONS))
+    _raise(kind, errors)
+    return WriteOptions(
+        dry_run=bool(dry_run),
+        field_manager=manager or manager_of(request.headers.get("User-Agent", "")),
+        field_validation=validation or "Warn",
+        force=request.flag("force"),
+    )
+
+
+def parse_patch(request: Request, *, apply: bool) -> WriteOptions:
+    errors = []
+    if apply and not request.first("fieldManager"):
+        errors.append(fielderrors.required("fieldManager", "is required for apply patch"))
+    if not apply and "force" in request.query:
+        errors.append(fielderrors.forbidden("force", "may not be specified for non-apply patch"))
+    _raise("PatchOptions", errors)
+    return parse_write(request, "PatchOptions")
+
+
+def manager_of(user_agent: str) -> str:
+    """The field manager that a user agent stands for: what precedes the first slash."""
+    name = user_agent.partition("/")[0][:FIELD_MANAGER_LENGTH_MAX]
+    return "".join(character for character in name if character.isprintable()) or "unknown"
+
+
+def parse_delete(request: Request, body: Mapping[str, Any] | None) -> DeleteOptions:
+    """Out of the body, a DeleteOptions, where there is one; else out of the query."""
+    source: dict[str, Any] = dict(body) if body else _delete_query(request)
+    errors = []
+    dry_run = source.get("dryRun") or []
+    if dry_run and dry_run != ["All"]:
+        errors.append(fielderrors.not_supported("dryRun", dry_run, ["All"]))
+    propagation = source.get("propagationPolicy") or ""
+    orphan = source.get("orphanDependents")
+    if propagation and orphan is not None:
+        errors.append(
+            fielderrors.invalid(
+                "propagationPolicy",
+                propagation,
+                "orphanDependents and deletionPropagation cannot be both set",
+            )
+        )
+    elif propagation and propagation not in PROPAGATIONS:
+        errors.append(fielderrors.not_supported("propagationPolicy", propagation, [*PROPAGATIONS, "nil"]))
+    grace = source.get("gracePeriodSeconds")
+    _raise("DeleteOptions", errors)
+    if orphan is not None:
+        propagation = "Orphan" if orphan else "Background"
+    # A negative period is read as one second, which ends in the next moment but goes the graceful way.
+    grace = 1 if grace is not None and grace < 0 else grace
+    preconditions = source.get("preconditions") or {}
+    return DeleteOptions(
+        dry_run=bool(dry_run),
+        grace_period_s=grace,
+        propagation=propagation,
+        uid=preconditions.get("uid") or "",
+        revision=preconditions.get("resourceVersion") or "",
+    )
+
+
+def _delete_query(request: Request) -> dict[str, Any]:
+    source: dict[str, Any] = {
+        "dryRun": request.query.get("dryRun"),
+        "propagationPolicy": request.first("propagationPolicy"),
+        "gracePeriodSeconds": parse_int(request, "gracePeriodSeconds"),
+    }
+    if "orphanDependents" in request.query:
+        source["orphanDependents"] = request.flag("orphanDependents")
+    return source
+
+
+def parse_list(request: Request, *, watch: bool = False) -> ListOptions:
+    if not request.query and not request.name:
+        return ListOptions()
+    send_initial = request.flag("sendInitialEvents") if "sendInitialEvents" in request.query else None
+    options = ListOptions(
+        labels=_labels(request.first("labelSelector")),
+        fields=_fields(request.first("fieldSelector")),
+        revision=request.first("resourceVersion"),
+        revision_match=request.first("resourceVersionMatch"),
+        limit=parse_int(request, "limit") or 0,
+        continue_token=request.first("continue"),
+        timeout_s=parse_int(request, "timeoutSeconds") or 0,
+        bookmarks=request.flag("allowWatchBookmarks"),
+        send_initial=send_initial,
+    )
+    _raise("ListOptions", _watch_errors(options) if watch else _list_errors(options))
+    return options
+
+
+def _labels(text: str) -> Selector:
+    if not text:
+        return selectors.EVERYTHING
+    try:
+        return selectors.parse(text)
+    except selectors.SelectorError as error:
+        message = str(error)
+        plain = message.startswith("found '") and message.endswith("expected: ',' or 'end of string'")
+        raise bad_request(message if plain else f"unable to parse requirement: {message}") from None
+
+
+def _fields(text: str) -> FieldSelector:
+    if not text:
+        return FieldSelector()
+    try:
+        return selectors.parse_fields(text)
+    except selectors.SelectorError as error:
+        raise bad_request(str(error)) from None
+
+
+def _list_errors(options: ListOptions) -> list[fielderrors.FieldError]:
+    errors = []
+    match = options.revision_match
+    if options.send_initial is not None:
+        errors.append(fielderrors.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    if not match:
+        return errors
+    path = "resourceVersionMatch"
+    if not options.revision:
+        detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        errors.append(fielderrors.forbidden(path, detail))
+    if options.continue_token:
+        detail = "resourceVersionMatch is forbidden when continue is provided"
+        errors.append(fielderrors.forbidden(path, detail))
+    if match not in (EXACT, NOT_OLDER_THAN):
+        errors.append(fielderrors.not_supported(path, match, [EXACT, NOT_OLDER_THAN, ""]))
+    if match == EXACT and options.revision == "0":
+        detail = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+        errors.append(fielderrors.forbidden(path, detail))
+    return errors
+
+
+def _watch_errors(options: ListOptions) -> list[fielderrors.FieldError]:
+    path = "resourceVersionMatch"
+    match = options.revision_match
+    if options.send_initial is not None and match != NOT_OLDER_THAN:
+        detail = f"sendInitialEvents requires setting resourceVersionMatch to {NOT_OLDER_THAN}"
+        return [fielderrors.forbidden(path, detail)]
+    if match and options.send_initial is None:
+        return [
+            fielderrors.forbidden(
+                path, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            )
+        ]
+    if options.continue_token:
+        return [fielderrors.forbidden("continue", "continue is forbidden for watch")]
+    return []
+
+
+def _raise(kind: str, errors: list[fielderrors.FieldError]) -> None:
+    if errors:
+        raise invalid(Resource(group="meta.k8s.io", version="v1", plural="", kind=kind), "", errors)
+
+
+def parse_revision(text: str) -> int:
+    """A resourceVersion as a number, 0 for none. Raises 400."""
+    if not text:
+        return 0
+    if not text.isdecimal():
+        raise StatusError(
+            400, "BadRequest", f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        )
+    return int(text)

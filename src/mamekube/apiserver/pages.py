@@ -1,0 +1,72 @@
+"""The paths that are no resources: discovery, health, version, metrics, OpenAPI, the token issuer's keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mamekube.apiserver import version
+from mamekube.apiserver.discovery import Discovery
+from mamekube.apiserver.documents import Text, encode
+from mamekube.apiserver.health import Health
+from mamekube.apiserver.metrics import Metrics
+from mamekube.apiserver.request import Request
+from mamekube.apiserver.tokens import Tokens
+from mamekube.kinds.registry import Registry
+
+JSON = "application/json"
+LISTED = (
+    "/.well-known/openid-configuration",
+    "/healthz",
+    "/livez",
+    "/metrics",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/openid/v1/jwks",
+    "/readyz",
+    "/version",
+)
+
+
+class Pages:
+    """Finds the page for a path."""
+
+    def __init__(
+        self, *, registry: Registry, discovery: Discovery, health: Health, metrics: Metrics, tokens: Tokens
+    ) -> None:
+        self._registry = registry
+        self._discovery = discovery
+        self._health = health
+        self._tokens = tokens
+        self._exact: dict[str, Callable[[Request], Text]] = {
+            "": self._index,
+            "/version": lambda request: Text(encode(version.describe()), JSON),
+            "/metrics": lambda request: metrics.render(),
+            "/.well-known/openid-configuration": lambda request: Text(encode(tokens.discovery()), JSON),
+            "/openid/v1/jwks": lambda request: Text(encode(tokens.jwks()), "application/jwk-set+json"),
+        }
+
+    async def serve(self, request: Request) -> Text | None:
+        """None where there is nothing at the path."""
+        path = request.path.rstrip("/")
+        page = self._exact.get(path)
+        if page is not None:
+            return page(request)
+        if path.startswith("/api"):
+            return self._discovery.serve(path, request.headers)
+        if path.startswith("/openapi/"):
+            return self._openapi(request)
+        return self._health.serve(request)
+
+    def _index(self, request: Request) -> Text:
+        """`GET /`: every path there is."""
+        paths = {"/api", "/api/v1", "/apis", *LISTED}
+        for group, versions in self._registry.group_versions():
+            if group:
+                paths.add(f"/apis/{group}")
+                paths.update(f"/apis/{group}/{name}" for name in versions)
+        return Text(encode({"paths": sorted(paths)}), JSON)
+
+    def _openapi(self, request: Request) -> Text | None:
+        from mamekube.apiserver import openapi
+
+        return openapi.serve(self._registry, request)

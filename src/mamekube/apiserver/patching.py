@@ -1,0 +1,71 @@
+"""PATCH: one of four kinds of patch becomes a change of the object as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mamekube.apiserver import codec, ownership
+from mamekube.apiserver.fieldvalidation import schema_of
+from mamekube.apiserver.options import WriteOptions
+from mamekube.apiserver.resources import Change, fresh
+from mamekube.foundation.clock import Clock
+from mamekube.kinds.kind import Kind
+from mamekube.objects.meta import Object
+from mamekube.objects.status import StatusError, bad_request, unsupported_media_type
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_YAML = "application/apply-patch+yaml"
+APPLY_CBOR = "application/apply-patch+cbor"
+BUILTIN_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_YAML)
+CUSTOM_TYPES = (JSON_PATCH, MERGE_PATCH, APPLY_YAML)
+
+
+def check_type(kind: Kind, content_type: str) -> str:
+    """The media type of the patch. Raises 415 for one that the kind does not take."""
+    found = codec.media_type(content_type)
+    types = BUILTIN_TYPES if isinstance(kind.schema, str) else CUSTOM_TYPES
+    if found not in types:
+        raise unsupported_media_type(types)
+    return found
+
+
+def decode(patch_type: str, body: bytes) -> Any:
+    """The patch itself. Raises 400, 413."""
+    if patch_type == APPLY_YAML:
+        return codec.decode_yaml(body) if body[:1] != b"{" else codec.decode_json(body)
+    return codec.decode_json(body)
+
+
+def change_for(
+    patch_type: str, patch: Any, kind: Kind, options: WriteOptions, *, clock: Clock, subresource: str = ""
+) -> Change:
+    """The change that `patch` makes. It raises 400, 409 (apply conflicts), 422 when it is called."""
+    if patch_type != JSON_PATCH and not isinstance(patch, dict):
+        raise bad_request("error decoding patch: the patch is not an object")
+
+    def change(old: Object | None) -> Object:
+        if patch_type == APPLY_YAML:
+            return fresh(ownership.apply(old, patch, kind, options, clock=clock, subresource=subresource))
+        assert old is not None, "only apply may create"
+        patched = _patched(patch_type, patch, old, kind)
+        if not isinstance(patched, dict):
+            raise StatusError(422, "Invalid", "the patched object is not an object")
+        return fresh(patched)
+
+    return change
+
+
+def _patched(patch_type: str, patch: Any, old: Object, kind: Kind) -> Any:
+    if patch_type == JSON_PATCH:
+        from mamekube.objects.patches import json_patch
+
+        return json_patch.apply(old, patch)
+    if patch_type == MERGE_PATCH:
+        from mamekube.objects.patches import merge_patch
+
+        return merge_patch.apply(old, patch)
+    from mamekube.objects.patches import strategic
+
+    return strategic.apply(old, patch, schema_of(kind))

@@ -1,0 +1,329 @@
+"""Create, get, update and patch, for every kind alike.
+
+Order of a write, as upstream's: read the body, default it, note the field's owners, mutating admission, prepare,
+validate, validating admission, store. An update that loses a race is made again from what is there now, unless
+the client named the resourceVersion it started from.
+
+Nothing here knows a kind by name, or speaks HTTP.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from mamekube.apiserver import objectmeta, ownership, strategy
+from mamekube.apiserver.admission.chain import Admission
+from mamekube.apiserver.documents import Answer, Document, Made
+from mamekube.apiserver.options import WriteOptions
+from mamekube.apiserver.request import Request
+from mamekube.apiserver.strategy import Strategy
+from mamekube.apiserver.versions import shown, storage_key, stored
+from mamekube.apiserver.writes import CREATE, UPDATE, Write
+from mamekube.foundation.clock import Clock
+from mamekube.kinds.kind import Kind
+from mamekube.objects import fielderrors, status
+from mamekube.objects.meta import Object, being_deleted, metadata
+from mamekube.objects.status import StatusError, bad_request
+from mamekube.store.backend import KeyExists, KeyMissing, RevisionMismatch
+from mamekube.store.store import Item, Store
+
+RETRIES_MAX = 5
+"""Of an update that lost a race. Upstream: MaxRetryWhenPatchConflicts."""
+
+NAME_TRIES_MAX = 8
+"""Of a create with generateName whose name was taken. Upstream: maxNameGenerationCreateAttempts."""
+
+Change = Callable[[Object | None], Object]
+"""The object as it is (read-only, None where there is none) -> the object as it shall be, a fresh copy.
+
+The version of `metadata.resourceVersion` in it is the condition of the write; none means unconditional.
+"""
+
+
+class Resources:
+    """The write path of every kind."""
+
+    def __init__(self, store: Store, admission: Admission, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self._admission = admission
+
+    # Reading ------------------------------------------------------------------------------------
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Document:
+        """Raises 404."""
+        return shown(kind, await self.find(kind, namespace, name))
+
+    async def find(self, kind: Kind, namespace: str, name: str) -> Item:
+        """As it is stored. Raises 404."""
+        item = await self.store.get(key=storage_key(kind, namespace, name))
+        if item is None:
+            raise status.not_found(kind, name)
+        return item
+
+    # Creating -----------------------------------------------------------------------------------
+
+    async def create(self, request: Request, kind: Kind, obj: Object, options: WriteOptions) -> Answer:
+        """Store `obj`, which is the request's own. Raises 400, 403, 409, 422."""
+        check_identity(kind, obj, namespace=request.namespace, name=request.name)
+        kind.default(obj)
+        obj = ownership.note(None, obj, kind, options, clock=self.clock)
+        meta = obj["metadata"]
+        generated = not meta.get("name") and bool(meta.get("generateName"))
+        if generated:
+            meta["name"] = objectmeta.generate_name(meta["generateName"])
+        write = self._write(CREATE, request, kind, obj, options)
+        await self._admission.mutate(write)
+        assert write.object is not None
+        return Answer(await self._create(write, options, generated=generated), 201, kind)
+
+    async def _create(self, write: Write, options: WriteOptions, *, generated: bool) -> Document:
+        kind, obj = write.kind, write.object
+        assert obj is not None
+        if obj["metadata"].get("resourceVersion"):
+            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
+        self._fill_system_fields(kind, obj)
+        if kind.has_status:
+            obj["status"] = {}
+        kind.prepare_create(obj)
+        errors = objectmeta.validate(kind, obj) + kind.validate(obj)
+        if errors:
+            raise status.invalid(kind, obj["metadata"].get("name", ""), errors)
+        write.name = obj["metadata"]["name"]
+        write.warnings.extend(kind.warnings(obj, None))
+        await self._admission.validate(write)
+        if options.dry_run:
+            return await self._pretend_create(kind, obj)
+        for attempt in range(NAME_TRIES_MAX):
+            name = obj["metadata"]["name"]
+            try:
+                item = await self.store.create(
+                    key=storage_key(kind, write.namespace, name), obj=stored(kind, obj)
+                )
+            except KeyExists:
+                if not generated or attempt + 1 == NAME_TRIES_MAX:
+                    raise _taken(kind, name, generated=generated) from None
+                obj["metadata"]["name"] = objectmeta.generate_name(obj["metadata"]["generateName"])
+            else:
+                return shown(kind, item)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _pretend_create(self, kind: Kind, obj: Object) -> Document:
+        name = obj["metadata"]["name"]
+        if await self.store.get(key=storage_key(kind, obj["metadata"].get("namespace", ""), name)):
+            raise status.already_exists(kind, name)
+        return Made(obj)
+
+    def _fill_system_fields(self, kind: Kind, obj: Object) -> None:
+        meta = obj["metadata"]
+        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+            meta.pop(key, None)
+        meta["uid"] = str(uuid.uuid4())
+        meta["creationTimestamp"] = self.clock.timestamp()
+        if kind.counts_generation:
+            meta["generation"] = 1
+
+    # Updating -----------------------------------------------------------------------------------
+
+    async def update(
+        self,
+        request: Request,
+        kind: Kind,
+        change: Change,
+        options: WriteOptions,
+        *,
+        rules: Strategy = strategy.WHOLE,
+        may_create: bool = False,
+        applied: bool = False,
+        retries: bool = True,
+    ) -> Answer:
+        """Replace the object that the request names by what `change` makes of it. Raises 404, 409, 422, …
+
+        `may_create`: where there is none, `change(None)` is created. `applied`: `change` notes the fields'
+        owners itself, as server-side apply does.
+        """
+        key = storage_key(kind, request.namespace, request.name)
+        for _ in range(RETRIES_MAX):
+            item = await self.store.get(key=key)
+            if item is None:
+                if not may_create:
+                    raise status.not_found(kind, request.name)
+                return await self._create_by_update(request, kind, change(None), options, applied=applied)
+            try:
+                return await self._update(
+                    request,
+                    kind,
+                    item,
+                    change(shown(kind, item).object),
+                    options,
+                    rules=rules,
+                    applied=applied,
+                )
+            except (RevisionMismatch, KeyMissing):
+                if not retries:
+                    break
+        raise status.conflict(kind, request.name)
+
+    async def _create_by_update(
+        self, request: Request, kind: Kind, obj: Object, options: WriteOptions, *, applied: bool
+    ) -> Answer:
+        if obj.get("metadata", {}).get("uid"):
+            raise status.conflict(kind, request.name, _precondition_failed("UID", obj["metadata"]["uid"], ""))
+        if applied:
+            check_identity(kind, obj, namespace=request.namespace, name=request.name)
+            write = self._write(CREATE, request, kind, obj, options)
+            await self._admission.mutate(write)
+            return Answer(await self._create(write, options, generated=False), 201, kind)
+        return await self.create(request, kind, obj, options)
+
+    async def _update(
+        self,
+        request: Request,
+        kind: Kind,
+        item: Item,
+        new: Object,
+        options: WriteOptions,
+        *,
+        rules: Strategy,
+        applied: bool,
+    ) -> Answer:
+        old = shown(kind, item).object
+        check_identity(kind, new, namespace=request.namespace, name=request.name)
+        _check_conditions(kind, new, old)
+        kind.default(new)
+        if not applied:
+            new = ownership.note(old, new, kind, options, clock=self.clock, subresource=rules.subresource)
+        write = self._write(UPDATE, request, kind, new, options, old=old, subresource=rules.subresource)
+        await self._admission.mutate(write)
+        assert write.object is not None
+        new = write.object
+        strategy.prepare_update(rules, kind, new, old)
+        errors = strategy.validate_update(rules, kind, new, old)
+        if errors:
+            raise status.invalid(kind, request.name, errors)
+        write.warnings.extend(kind.warnings(new, old))
+        await self._admission.validate(write)
+        if options.dry_run:
+            return Answer(Made(new), 200, kind)
+        return Answer(shown(kind, await self._store_update(write, item, new, old)), 200, kind)
+
+    async def _store_update(self, write: Write, item: Item, new: Object, old: Object) -> Item:
+        if removes_last_finalizer(write.kind, new, old):
+            return await self.store.delete(key=item.key, expected=item.revision, last=stored(write.kind, new))
+        if not strategy.differs(new, old):
+            return item
+        return await self.store.update(key=item.key, obj=stored(write.kind, new), expected=item.revision)
+
+    def _write(
+        self,
+        operation: str,
+        request: Request,
+        kind: Kind,
+        obj: Object,
+        options: WriteOptions,
+        *,
+        old: Object | None = None,
+        subresource: str = "",
+    ) -> Write:
+        return Write(
+            operation=operation,
+            kind=kind,
+            subresource=subresource,
+            namespace=obj["metadata"].get("namespace", ""),
+            name=obj["metadata"].get("name", ""),
+            object=obj,
+            old=old,
+            user=request.user,
+            dry_run=options.dry_run,
+            options=_options_object(operation, options),
+            warnings=request.warnings,
+        )
+
+
+def fresh(obj: Object) -> Object:
+    """A copy that shares nothing with `obj`."""
+    copy: Object = orjson.loads(orjson.dumps(obj))
+    return copy
+
+
+def check_identity(kind: Kind, obj: Object, *, namespace: str, name: str) -> None:
+    """Check that the object is of this kind and belongs where it was sent; fill in what it leaves out. Raises 400."""
+    api_version = obj.setdefault("apiVersion", kind.api_version) or kind.api_version
+    found_kind = obj.setdefault("kind", kind.kind) or kind.kind
+    if api_version != kind.api_version:
+        raise bad_request(
+            f"the API version in the data ({api_version}) does not match the expected API version ({kind.api_version})"
+        )
+    if found_kind != kind.kind:
+        raise bad_request(
+            f'{found_kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
+            f"the kind in the data ({found_kind}) does not match the expected kind ({kind.kind})"
+        )
+    obj["apiVersion"], obj["kind"] = api_version, found_kind
+    meta = obj.get("metadata")
+    if meta is None:
+        meta = obj["metadata"] = {}
+    if kind.namespaced and not meta.get("namespace"):
+        meta["namespace"] = namespace
+    elif meta.get("namespace", "") != (namespace if kind.namespaced else ""):
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    if name and not meta.get("name"):
+        meta["name"] = name
+    elif name and meta["name"] != name:
+        raise bad_request(
+            f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
+        )
+
+
+def removes_last_finalizer(kind: Kind, new: Object, old: Object) -> bool:
+    """Whether the update is the last thing that an object under deletion was waiting for."""
+    if not being_deleted(old) or metadata(new).get("finalizers"):
+        return False
+    if metadata(old).get("deletionGracePeriodSeconds") != 0:
+        return False
+    return not (kind.group_resource == "namespaces" and (new.get("spec") or {}).get("finalizers"))
+
+
+def _check_conditions(kind: Kind, new: Object, old: Object) -> None:
+    """The uid and the resourceVersion that an update names must be those of what is there. Raises 409, 422."""
+    meta, before = new["metadata"], metadata(old)
+    uid, revision = meta.get("uid"), meta.get("resourceVersion")
+    if uid and uid != before.get("uid"):
+        raise status.conflict(kind, meta["name"], _precondition_failed("UID", uid, before.get("uid", "")))
+    if not revision:
+        if not strategy.allows_unconditional_update(kind):
+            error = fielderrors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+            raise status.invalid(kind, meta["name"], [error])
+        meta["resourceVersion"] = before["resourceVersion"]
+    elif revision != before.get("resourceVersion"):
+        raise status.conflict(kind, meta["name"])
+
+
+def _precondition_failed(what: str, wanted: str, found: str) -> str:
+    return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+
+
+def _taken(kind: Kind, name: str, *, generated: bool) -> StatusError:
+    error = status.already_exists(kind, name)
+    if generated:
+        error.message += ", the server was not able to generate a unique name for the object"
+        error.details["retryAfterSeconds"] = 1
+    return error
+
+
+def _options_object(operation: str, options: WriteOptions) -> dict[str, Any]:
+    kind = "CreateOptions" if operation == CREATE else "UpdateOptions"
+    described: dict[str, Any] = {
+        "kind": kind,
+        "apiVersion": "meta.k8s.io/v1",
+        "fieldManager": options.field_manager,
+    }
+    if options.dry_run:
+        described["dryRun"] = ["All"]
+    return described

@@ -1,0 +1,212 @@
+"""The API server: it composes what the other files of this room offer, and listens.
+
+Order of start: the copies that authorization and address allocation follow, the socket, then in the background
+the objects that every cluster is born with. `/readyz` says yes when all of them are there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from mamekube.apiserver.addresses import ServiceAddresses
+from mamekube.apiserver.admission.plugins import admission
+from mamekube.apiserver.aggregation import RoleAggregation
+from mamekube.apiserver.api import Api
+from mamekube.apiserver.authentication import Authenticator
+from mamekube.apiserver.authorization import Authorizer
+from mamekube.apiserver.bootstrap import bootstrap
+from mamekube.apiserver.discovery import Discovery
+from mamekube.apiserver.health import Health
+from mamekube.apiserver.local import LocalClient
+from mamekube.apiserver.metrics import Metrics
+from mamekube.apiserver.pages import Pages
+from mamekube.apiserver.request import User
+from mamekube.apiserver.reviews import Reviews
+from mamekube.apiserver.tokens import Tokens
+from mamekube.apiserver.writes import Reader
+from mamekube.client.client import Client
+from mamekube.foundation.clock import Clock
+from mamekube.foundation.lifecycle import Component
+from mamekube.kinds.registry import Registry, builtin_registry
+from mamekube.store.store import Store
+
+MASTERS = "system:masters"
+AUTHENTICATED = "system:authenticated"
+LOOPBACK_USER = "system:apiserver"
+BOOTSTRAP_CHECK = "poststarthook/rbac/bootstrap-roles"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerConfig:
+    """Files hold PEM; a file that is `""` leaves out what needs it."""
+
+    address: str = "127.0.0.1"
+    port: int = 6443
+    """0: any free port, which `ApiServer.port` tells."""
+    certificate_file: str = ""
+    key_file: str = ""
+    """Without a certificate the server speaks plain HTTP: for tests on loopback only."""
+    client_ca_file: str = ""
+    service_account_key_file: str = ""
+    service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
+    service_cidr: str = "10.96.0.0/12"
+    node_port_range: str = "30000-32767"
+    advertise_address: str = ""
+    kubelet_ca_file: str = ""
+    kubelet_client_certificate_file: str = ""
+    kubelet_client_key_file: str = ""
+    proxy_client_certificate_file: str = ""
+    proxy_client_key_file: str = ""
+    requestheader_ca_file: str = ""
+    token_file: str = ""
+    anonymous: bool = True
+
+
+class ApiServer(Component):
+    """Serves a store. `serve_http=False`: in process only, for scenarios on virtual time."""
+
+    def __init__(
+        self,
+        config: ApiServerConfig,
+        store: Store,
+        clock: Clock,
+        *,
+        serve_http: bool = True,
+        registry: Registry | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.registry = registry or builtin_registry()
+        self.clock = clock
+        self.port = config.port
+        self._serve_http = serve_http
+        self._stack = AsyncExitStack()
+        self._bootstrapped = asyncio.Event()
+        reader = Reader(store, self.registry)
+        self._authorizer = Authorizer(store)
+        self._addresses = ServiceAddresses(
+            store, reader, clock, service_cidr=config.service_cidr, node_port_range=config.node_port_range
+        )
+        self._tokens = Tokens(
+            config.service_account_key_file, issuer=config.service_account_issuer, reader=reader, clock=clock
+        )
+        self._authenticator = Authenticator(
+            tokens=self._tokens,
+            reader=reader,
+            clock=clock,
+            client_ca_file=config.client_ca_file,
+            requestheader_ca_file=config.requestheader_ca_file,
+            token_file=config.token_file,
+            anonymous=config.anonymous,
+        )
+        self._metrics = Metrics(store, self.registry)
+        self.api = Api(
+            store=store,
+            registry=self.registry,
+            admission=admission(reader, self._authorizer, self._addresses),
+            reviews=Reviews(self._authenticator, self._authorizer),
+            tokens=self._tokens,
+            clock=clock,
+        )
+
+    def client(self, user: str, groups: Sequence[str] = ()) -> Client:
+        """The API as `user`, in process."""
+        return LocalClient(self.api, self._authorizer, User(user, (*groups, AUTHENTICATED)))
+
+    async def ready(self) -> None:
+        """Return when `/readyz` would say yes. Raises what kept the server from it."""
+        ready = asyncio.ensure_future(self._bootstrapped.wait())
+        failed = asyncio.ensure_future(self.wait())
+        try:
+            done, _ = await asyncio.wait((ready, failed), return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
+        finally:
+            ready.cancel()
+            failed.cancel()
+
+    async def start(self) -> None:
+        enter = self._stack.enter_async_context
+        await enter(self._authorizer)
+        await enter(self._addresses)
+        if self._serve_http:
+            await self._listen()
+        self.spawn(self._finish_start(), name="apiserver-bootstrap")
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+
+    async def _finish_start(self) -> None:
+        client = self.client(LOOPBACK_USER, (MASTERS,))
+        await bootstrap(client, self.config, self.clock, group_versions=self.registry.group_versions())
+        await self._stack.enter_async_context(RoleAggregation(client, self._authorizer))
+        self._bootstrapped.set()
+
+    async def _listen(self) -> None:
+        from aiohttp import web
+
+        from mamekube.apiserver.http import Front
+        from mamekube.apiserver.streams import Streams
+
+        config = self.config
+        address = config.advertise_address or config.address
+        pages = Pages(
+            registry=self.registry,
+            discovery=Discovery(self.registry, address=f"{address}:{config.port}"),
+            health=self._health(),
+            metrics=self._metrics,
+            tokens=self._tokens,
+        )
+        front = Front(
+            api=self.api,
+            authenticator=self._authenticator,
+            authorizer=self._authorizer,
+            pages=pages,
+            streams=Streams(
+                self.api,
+                ca_file=config.kubelet_ca_file,
+                certificate_file=config.kubelet_client_certificate_file,
+                key_file=config.kubelet_client_key_file,
+            ),
+            metrics=self._metrics,
+            clock=self.clock,
+        )
+        server = web.Server(front.handle, handler_cancellation=True, access_log=None, keepalive_timeout=300.0)
+        runner = web.ServerRunner(server, shutdown_timeout=1.0)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        context = tls_context(config)
+        site = web.TCPSite(runner, config.address, config.port, ssl_context=context, backlog=1024)
+        await site.start()
+        self.port = runner.addresses[0][1]
+
+    def _health(self) -> Health:
+        health = Health()
+        health.add("ping", lambda: True)
+        health.add("log", lambda: True)
+        health.add("etcd", lambda: True)
+        health.add("poststarthook/start-apiserver-admission-initializer", lambda: True)
+        health.add(BOOTSTRAP_CHECK, self._bootstrapped.is_set)
+        health.add("informer-sync", lambda: True, paths=("/readyz",))
+        return health
+
+
+def tls_context(config: ApiServerConfig) -> ssl.SSLContext | None:
+    """Server TLS that asks for a client certificate and takes connections without one, too."""
+    if not config.certificate_file:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.certificate_file, config.key_file)
+    context.set_alpn_protocols(["http/1.1"])
+    for file in _authorities(config):
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(file)
+    return context
+
+
+def _authorities(config: ApiServerConfig) -> Iterator[str]:
+    yield from filter(None, (config.client_ca_file, config.requestheader_ca_file))

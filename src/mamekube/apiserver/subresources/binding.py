@@ -1,0 +1,119 @@
+"""`pods/binding`: the scheduler's decision. It is written once, and only to a pod that is not being deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mamekube.apiserver.documents import Answer, Made
+from mamekube.apiserver.options import parse_write
+from mamekube.apiserver.request import Request
+from mamekube.apiserver.resources import RETRIES_MAX
+from mamekube.apiserver.versions import storage_key
+from mamekube.apiserver.writes import CREATE, Write
+from mamekube.kinds.kind import Kind
+from mamekube.objects import fielderrors, status
+from mamekube.objects.meta import Object, being_deleted, metadata, uid_of
+from mamekube.objects.resource import Resource
+from mamekube.store.backend import KeyMissing, RevisionMismatch
+
+if TYPE_CHECKING:
+    from mamekube.apiserver.api import Api, Payload
+
+PODS_BINDING = Resource(group="", version="v1", plural="pods/binding", kind="Binding")
+
+
+async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Answer:
+    """POST of a Binding."""
+    options = parse_write(request, "CreateOptions")
+    binding = api.decode_body(payload, "Binding")
+    return await bind(api, request, kind, binding, dry_run=options.dry_run)
+
+
+async def bind_named(api: Api, request: Request, binding: Object) -> Answer:
+    """POST to `bindings`, where the Binding names the pod."""
+    kind = api.registry.find("", "v1", "pods")
+    assert kind is not None
+    request.name = metadata(binding).get("name", "")
+    return await bind(api, request, kind, binding, dry_run=request.dry_run)
+
+
+async def bind(api: Api, request: Request, kind: Kind, binding: Object, *, dry_run: bool) -> Answer:
+    """Raises 404, 409, 422."""
+    _check(request, binding)
+    write = Write(
+        operation=CREATE,
+        kind=kind,
+        subresource="binding",
+        namespace=request.namespace,
+        name=request.name,
+        object=binding,
+        user=request.user,
+        dry_run=dry_run,
+        warnings=request.warnings,
+    )
+    await api.admission.mutate(write)
+    await api.admission.validate(write)
+    for _ in range(RETRIES_MAX):
+        item = await api.resources.find(kind, request.namespace, request.name)
+        bound = _bound(request, item.object, binding, now=api.clock.timestamp())
+        if dry_run:
+            break
+        try:
+            await api.store.update(
+                key=storage_key(kind, request.namespace, request.name), obj=bound, expected=item.revision
+            )
+            break
+        except (RevisionMismatch, KeyMissing):
+            continue
+    else:
+        raise status.conflict(PODS_BINDING, request.name)
+    return Answer(Made(status.success()), 201)
+
+
+def _check(request: Request, binding: Object) -> None:
+    meta = metadata(binding)
+    if meta.get("name") and meta["name"] != request.name:
+        raise status.bad_request("name in URL does not match name in Binding object")
+    target = binding.get("target") or {}
+    errors = []
+    if target.get("kind") not in (None, "", "Node"):
+        errors.append(fielderrors.not_supported("target.kind", target["kind"], ["Node", "<empty>"]))
+    if not target.get("name"):
+        errors.append(fielderrors.required("target.name"))
+    if errors:
+        raise status.invalid(PODS_BINDING, meta.get("name", ""), errors)
+
+
+def _bound(request: Request, pod: Object, binding: Object, *, now: str) -> Object:
+    """The pod with its node, its condition and the binding's annotations. Raises 409."""
+    name, meta = request.name, metadata(binding)
+    for what, field in (("UID", "uid"), ("ResourceVersion", "resourceVersion")):
+        wanted, found = meta.get(field), metadata(pod).get(field)
+        if wanted and wanted != found:
+            why = f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+            raise status.conflict(PODS_BINDING, name, why)
+    spec = pod["spec"]
+    if being_deleted(pod):
+        raise status.conflict(
+            PODS_BINDING, name, f"pod {name} is being deleted, cannot be assigned to a host"
+        )
+    if spec.get("nodeName"):
+        why = f'pod {name} is already assigned to node "{spec["nodeName"]}"'
+        raise status.conflict(PODS_BINDING, name, why)
+    if spec.get("schedulingGates"):
+        raise status.conflict(PODS_BINDING, name, f"pod {name} has non-empty .spec.schedulingGates")
+    assert uid_of(pod), "every stored pod has a uid"
+    condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
+    if metadata(pod).get("generation"):
+        condition["observedGeneration"] = metadata(pod)["generation"]
+    before = pod.get("status") or {}
+    others = [known for known in before.get("conditions") or () if known.get("type") != "PodScheduled"]
+    bound = {
+        **pod,
+        "spec": {**spec, "nodeName": binding["target"]["name"]},
+        "status": {**before, "conditions": [*others, condition]},
+    }
+    if meta.get("annotations"):
+        annotations = {**(metadata(pod).get("annotations") or {}), **meta["annotations"]}
+        bound["metadata"] = {**metadata(pod), "annotations": annotations}
+    return bound

@@ -1,0 +1,33 @@
+"""`serviceaccounts/token`: a token for the service account, bound to what the request names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mamekube.apiserver.documents import Answer, Made
+from mamekube.apiserver.options import parse_write
+from mamekube.apiserver.request import Request
+from mamekube.apiserver.writes import CREATE, Write
+from mamekube.kinds.kind import Kind
+
+if TYPE_CHECKING:
+    from mamekube.apiserver.api import Api, Payload
+
+
+async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Answer:
+    """POST of a TokenRequest."""
+    parse_write(request, "CreateOptions")
+    body = api.decode_body(payload, "TokenRequest")
+    write = Write(
+        operation=CREATE,
+        kind=kind,
+        subresource="token",
+        namespace=request.namespace,
+        name=request.name,
+        object=body,
+        user=request.user,
+        warnings=request.warnings,
+    )
+    await api.admission.mutate(write)
+    await api.admission.validate(write)
+    return Answer(Made(await api.tokens.request(body, namespace=request.namespace, name=request.name)), 201)

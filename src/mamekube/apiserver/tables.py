@@ -1,0 +1,126 @@
+"""What `kubectl get` prints, and objects of which only the metadata is wanted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mamekube.apiserver.documents import Collection
+from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.meta import Object, metadata
+from mamekube.objects.status import bad_request
+
+NAME_DESCRIPTION = (
+    "Name must be unique within a namespace. Is required when creating resources, although some resources may allow "
+    "a client to request the generation of an appropriate name automatically. Name is primarily intended for creation "
+    "idempotence and configuration definition. Cannot be updated. More info: "
+    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
+)
+CREATED_DESCRIPTION = (
+    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed "
+    "to be set in happens-before order across separate operations. Clients may not set this value. It is represented "
+    "in RFC3339 form and is in UTC."
+)
+DEFAULT_COLUMNS = (
+    Column(name="Name", format="name", description=NAME_DESCRIPTION),
+    Column(name="Created At", type="date", description=CREATED_DESCRIPTION),
+)
+INCLUDES = ("", "Metadata", "Object", "None")
+
+
+def include_of(value: str) -> str:
+    """The `includeObject` parameter. Raises 400."""
+    if value not in INCLUDES:
+        raise bad_request(f'unrecognized includeObject value: "{value}"')
+    return value or "Metadata"
+
+
+def of_objects(
+    kind: Kind,
+    objects: Iterable[Object],
+    list_metadata: dict[str, Any],
+    *,
+    version: str,
+    include: str,
+    now_s: float,
+    columns: bool = True,
+) -> Object:
+    """The Table of `objects`. `columns`: with the definitions, which a watch sends once only."""
+    return {
+        "kind": "Table",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": list_metadata,
+        "columnDefinitions": _definitions(kind) if columns else None,
+        "rows": [
+            {"cells": _cells(kind, obj, now_s), "object": _included(obj, include, version)} for obj in objects
+        ],
+    }
+
+
+def of_collection(collection: Collection, *, version: str, include: str, now_s: float) -> Object:
+    objects = [item.object for item in collection.items]
+    return of_objects(
+        collection.kind, objects, collection.metadata, version=version, include=include, now_s=now_s
+    )
+
+
+def of_status(status: Object, *, version: str) -> Object:
+    """The Table of a Status, which a delete may answer."""
+    columns = (
+        Column(name="Status", description="Status of the operation."),
+        Column(name="Reason", description="A machine-readable description of why this operation failed."),
+        Column(name="Message", description="A human-readable description of the status of this operation."),
+    )
+    cells = [status.get("status", ""), status.get("reason", ""), status.get("message", "")]
+    return {
+        "kind": "Table",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": {},
+        "columnDefinitions": [_definition(column) for column in columns],
+        "rows": [{"cells": cells, "object": status}],
+    }
+
+
+def _definitions(kind: Kind) -> list[Object]:
+    return [_definition(column) for column in (kind.columns or DEFAULT_COLUMNS)]
+
+
+def _definition(column: Column) -> Object:
+    return {
+        "name": column.name,
+        "type": column.type,
+        "format": column.format,
+        "description": column.description,
+        "priority": column.priority,
+    }
+
+
+def _cells(kind: Kind, obj: Object, now_s: float) -> Sequence[Any]:
+    if kind.row is not None:
+        return kind.row(obj, now_s)
+    meta = metadata(obj)
+    return [meta.get("name", ""), meta.get("creationTimestamp")]
+
+
+def _included(obj: Object, include: str, version: str) -> Object | None:
+    if include == "None":
+        return None
+    return obj if include == "Object" else partial(obj, version=version)
+
+
+def partial(obj: Object, *, version: str) -> Object:
+    """The object without everything but its metadata."""
+    return {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": metadata(obj),
+    }
+
+
+def partial_collection(collection: Collection, *, version: str) -> Object:
+    return {
+        "kind": "PartialObjectMetadataList",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": collection.metadata,
+        "items": [partial(item.object, version=version) for item in collection.items],
+    }

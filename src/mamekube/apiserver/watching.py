@@ -1,0 +1,193 @@
+"""WATCH: the changes of a resource from one revision on, selected, as an explicit sequence of batches.
+
+A watcher sees an object come (ADDED) when it starts to match the selectors and go (DELETED) when it stops to,
+whatever the write was. Between changes it gets bookmarks, if it asked for them, so that it may resume from a
+recent revision.
+
+Without selectors the bytes of an event are the store's, encoded once for all watchers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from mamekube.apiserver.documents import Document, Made, encode
+from mamekube.apiserver.listing import too_large_revision
+from mamekube.apiserver.options import ListOptions, parse_revision
+from mamekube.apiserver.selecting import Predicate, predicate
+from mamekube.apiserver.versions import shown, storage_key, storage_prefix
+from mamekube.foundation.limits import WATCH_TIMEOUT_MIN_S
+from mamekube.kinds.kind import Kind
+from mamekube.objects.meta import Object
+from mamekube.objects.status import StatusError, expired
+from mamekube.store.backend import Compacted, WatchLost
+from mamekube.store.store import Store, StoreEvent
+
+ADDED = "ADDED"
+MODIFIED = "MODIFIED"
+DELETED = "DELETED"
+BOOKMARK = "BOOKMARK"
+ERROR = "ERROR"
+
+BOOKMARK_PERIOD_S = 60.0
+BOOKMARK_BEFORE_END_S = 2.0
+"""A last bookmark goes out so long before the watch times out. Upstream: bookmarkFrequency, forgetWatcher."""
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+@dataclass(slots=True)
+class WatchEvent:
+    """What one watcher is told."""
+
+    type: str
+    document: Document
+    shared: StoreEvent | None = None
+    """The store's event, where this watcher is told exactly that."""
+
+    @property
+    def wire(self) -> bytes:
+        """The line of the response."""
+        if self.shared is not None:
+            return self.shared.wire
+        return b'{"type":"%b","object":%b}\n' % (self.type.encode(), self.document.value)
+
+
+Batches = AsyncIterator[Sequence[WatchEvent]]
+
+
+@asynccontextmanager
+async def watch(store: Store, kind: Kind, *, namespace: str, options: ListOptions) -> AsyncIterator[Batches]:
+    """Batches of events. Entering raises 400, 410 and 504; iterating raises 410. It ends when its time is over."""
+    selected = predicate(kind, options)
+    prefix = storage_prefix(kind, namespace)
+    name = options.fields.exact("metadata.name")
+    if name is not None and (namespace or not kind.namespaced):
+        prefix = storage_key(kind, namespace, name)
+    revision = parse_revision(options.revision)
+    initial = options.send_initial if options.send_initial is not None else revision == 0
+    if revision > store.revision:
+        raise too_large_revision(revision, store.revision)
+    if initial:
+        snapshot = await store.list(prefix=prefix)
+        first: list[WatchEvent] = []
+        for item in snapshot.items:
+            document = shown(kind, item)
+            if selected is None or selected(document):
+                first.append(WatchEvent(ADDED, document))
+        revision = snapshot.revision
+        if options.send_initial and options.bookmarks:
+            first.append(bookmark(kind, revision, initial_end=True))
+    else:
+        first = []
+        revision = revision or store.revision
+    try:
+        async with store.watch(prefix=prefix, after=revision) as changes:
+            yield _Watch(store, kind, selected, options, first, changes)
+    except Compacted as error:
+        raise expired(f"too old resource version: {revision} ({error.oldest})") from None
+
+
+class _Watch:
+    """The iterator; to be read by one task."""
+
+    def __init__(
+        self,
+        store: Store,
+        kind: Kind,
+        selected: Predicate | None,
+        options: ListOptions,
+        first: list[WatchEvent],
+        changes: AsyncIterator[Sequence[StoreEvent]],
+    ) -> None:
+        self._store = store
+        self._kind = kind
+        self._selected = selected
+        self._first = first
+        self._changes = changes
+        self._plain = selected is None and kind.from_storage is None
+        loop = asyncio.get_running_loop()
+        timeout_s = options.timeout_s or WATCH_TIMEOUT_MIN_S * (1 + random.random())
+        self._loop = loop
+        self._ends_s = loop.time() + timeout_s
+        self._bookmarks = options.bookmarks
+        self._bookmark_s = self._next_bookmark_s()
+
+    def __aiter__(self) -> _Watch:
+        return self
+
+    async def __anext__(self) -> Sequence[WatchEvent]:
+        if self._first:
+            first, self._first = self._first, []
+            return first
+        while True:
+            due_s = min(self._ends_s, self._bookmark_s)
+            try:
+                async with asyncio.timeout_at(due_s):
+                    batch = await anext(self._changes)
+            except TimeoutError:
+                if self._loop.time() >= self._ends_s:
+                    raise StopAsyncIteration from None
+                self._bookmark_s = self._next_bookmark_s()
+                return [bookmark(self._kind, self._store.revision)]
+            except WatchLost as error:
+                raise expired(f"the watch was lost: {error}") from None
+            events = self._told(batch)
+            if events:
+                return events
+
+    def _told(self, batch: Sequence[StoreEvent]) -> Sequence[WatchEvent]:
+        if self._plain:
+            return [WatchEvent(event.type, event.item, event) for event in batch]
+        return [told for event in batch if (told := tell(self._kind, self._selected, event)) is not None]
+
+    def _next_bookmark_s(self) -> float:
+        if not self._bookmarks:
+            return float("inf")
+        now_s = self._loop.time()
+        last_s = self._ends_s - BOOKMARK_BEFORE_END_S
+        due_s = now_s + BOOKMARK_PERIOD_S
+        if now_s < last_s:
+            due_s = min(due_s, last_s)
+        return due_s
+
+
+def tell(kind: Kind, selected: Predicate | None, event: StoreEvent) -> WatchEvent | None:
+    """What a watcher with these selectors is told of a change; None for nothing."""
+    now = shown(kind, event.item)
+    if selected is None:
+        return WatchEvent(event.type, now)
+    matched = event.previous is not None and selected(shown(kind, event.previous))
+    if event.type == DELETED:
+        return WatchEvent(DELETED, now, _shared(kind, event)) if matched else None
+    if selected(now):
+        kept = (event.type == MODIFIED) == matched
+        return WatchEvent(MODIFIED if matched else ADDED, now, _shared(kind, event) if kept else None)
+    if not matched:
+        return None
+    assert event.previous is not None
+    gone = shown(kind, event.previous).object
+    stamped = {**gone, "metadata": {**gone["metadata"], "resourceVersion": str(event.revision)}}
+    return WatchEvent(DELETED, Made(stamped))
+
+
+def _shared(kind: Kind, event: StoreEvent) -> StoreEvent | None:
+    return event if kind.from_storage is None else None
+
+
+def bookmark(kind: Kind, revision: int, *, initial_end: bool = False) -> WatchEvent:
+    metadata: Object = {"resourceVersion": str(revision), "creationTimestamp": None}
+    if initial_end:
+        metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+    return WatchEvent(
+        BOOKMARK, Made({"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata})
+    )
+
+
+def error_line(error: StatusError) -> bytes:
+    """How a watch that has begun already says that it cannot go on."""
+    return b'{"type":"ERROR","object":%b}\n' % encode(error.status)
