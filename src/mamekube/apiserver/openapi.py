@@ -1,0 +1,282 @@
+"""/openapi/v2 and /openapi/v3.
+
+Nothing is built until it is asked for, in a thread, piece by piece; what is kept is the compressed bytes of the
+answer. A document's hash is taken from what the document is made of, so the index of v3 needs no document, and a
+kind that is added or changed at run time changes the hash of its own group and version only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from mamekube.apiserver import openapi_documents, openapi_protobuf, version
+from mamekube.apiserver.openapi_documents import V2, V3
+from mamekube.kinds.kind import Kind
+from mamekube.kinds.registry import Registry
+from mamekube.objects import schema
+
+FORMAT = "1"
+"""Counts up when the same kinds come to give another document."""
+
+JSON = "application/json"
+PROTOBUF_V2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+PROTOBUF_V2_ANSWER = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+
+SECURITY = {
+    "BearerToken": {
+        "description": "Bearer Token authentication",
+        "in": "header",
+        "name": "authorization",
+        "type": "apiKey",
+    }
+}
+DOCUMENTS_MAX = 200
+"""Answers kept. Of each document only the newest is."""
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class _Kept(NamedTuple):
+    hash: str
+    gzipped: bytes
+
+
+class OpenApi:
+    """The answers to every request below /openapi, for the kinds of one registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._kept: dict[str, _Kept] = {}
+        self._building: dict[str, asyncio.Task[_Kept]] = {}
+
+    async def handle(
+        self,
+        path: str,
+        accept: str,
+        query: Mapping[str, Sequence[str]],
+        if_none_match: str,
+        *,
+        accept_encoding: str = "",
+    ) -> Answer:
+        """Status, headers and body. 404 for what is not there, 406 for a form that there is not."""
+        path = path.rstrip("/")
+        if path == "/openapi/v2":
+            return await self._v2(accept, if_none_match, accept_encoding)
+        if path == "/openapi/v3":
+            return self._index(accept, if_none_match)
+        if path.startswith("/openapi/v3/"):
+            return await self._v3(path, accept, query, if_none_match, accept_encoding)
+        return 404, {"Content-Type": "text/plain"}, b"404 page not found\n"
+
+    async def _v2(self, accept: str, if_none_match: str, accept_encoding: str) -> Answer:
+        form = choose(accept, (JSON, PROTOBUF_V2, PROTOBUF_V2_ANSWER))
+        if not form:
+            return _not_acceptable()
+        kinds = list(self._registry.all())
+        build = json_v2 if form == JSON else protobuf_v2
+        content_type = JSON if form == JSON else PROTOBUF_V2_ANSWER
+        wanted = fingerprint([*kinds], content_type)
+        headers = {"Content-Type": content_type, "Etag": f'"{wanted}"', "Vary": "Accept"}
+        if _matches(if_none_match, wanted):
+            return 304, headers, b""
+        kept = await self._document("v2 " + content_type, wanted, lambda: build(kinds))
+        return _encoded(headers, kept.gzipped, accept_encoding)
+
+    def _index(self, accept: str, if_none_match: str) -> Answer:
+        if not choose(accept, (JSON,)):
+            return _not_acceptable()
+        urls = {}
+        for name, kinds in self._by_version().items():
+            url = f"/openapi/v3/{name}?hash={fingerprint(kinds, JSON)}"
+            urls[name] = {"serverRelativeURL": url}
+        body = orjson.dumps({"paths": urls})
+        etag = _digest([body])
+        headers = {"Content-Type": JSON, "Etag": f'"{etag}"', "Vary": "Accept", "Cache-Control": "no-cache"}
+        return (304, headers, b"") if _matches(if_none_match, etag) else (200, headers, body)
+
+    async def _v3(
+        self,
+        path: str,
+        accept: str,
+        query: Mapping[str, Sequence[str]],
+        if_none_match: str,
+        accept_encoding: str,
+    ) -> Answer:
+        name = path.removeprefix("/openapi/v3/")
+        kinds = self._by_version().get(name)
+        if kinds is None:
+            return 404, {"Content-Type": "text/plain"}, b"404 page not found\n"
+        if not choose(accept, (JSON,)):
+            return _not_acceptable()
+        wanted = fingerprint(kinds, JSON)
+        asked = (query.get("hash") or [""])[0]
+        if asked and asked != wanted:
+            return 301, {"Location": f"/openapi/v3/{name}?hash={wanted}"}, b""
+        headers = {
+            "Content-Type": JSON,
+            "Etag": f'"{wanted}"',
+            "Vary": "Accept",
+            "Cache-Control": "public, max-age=31536000, immutable" if asked else "no-cache, private",
+        }
+        if _matches(if_none_match, wanted):
+            return 304, headers, b""
+        kept = await self._document(name, wanted, lambda: json_v3(kinds))
+        return _encoded(headers, kept.gzipped, accept_encoding)
+
+    def _by_version(self) -> dict[str, list[Kind]]:
+        """The kinds by the name of their group and version in the index: `api/v1`, `apis/apps/v1`."""
+        versions: dict[str, list[Kind]] = {}
+        for kind in self._registry.all():
+            name = f"apis/{kind.group}/{kind.version}" if kind.group else f"api/{kind.version}"
+            versions.setdefault(name, []).append(kind)
+        return versions
+
+    async def _document(self, name: str, wanted: str, build: Any) -> _Kept:
+        """The document `name` as of hash `wanted`, built once however many ask for it."""
+        kept = self._kept.get(name)
+        if kept is not None and kept.hash == wanted:
+            return kept
+        task = self._building.get(name + wanted)
+        if task is None:
+            task = asyncio.create_task(asyncio.to_thread(_built, wanted, build))
+            self._building[name + wanted] = task
+            task.add_done_callback(lambda _: self._building.pop(name + wanted, None))
+        kept = await asyncio.shield(task)
+        if len(self._kept) >= DOCUMENTS_MAX:
+            self._kept.clear()
+        self._kept[name] = kept
+        return kept
+
+
+def _built(wanted: str, build: Any) -> _Kept:
+    return _Kept(wanted, gzip.compress(build(), compresslevel=5, mtime=0))
+
+
+# Documents ----------------------------------------------------------------------------------------------
+
+
+def json_v3(kinds: Sequence[Kind]) -> bytes:
+    """The document of one group and version."""
+    info = {"title": "Kubernetes", "version": version.GIT_VERSION}
+    schemas = (
+        (name, openapi_documents.dialect(name, definition, V3))
+        for name, definition in openapi_documents.closure(kinds)
+    )
+    return b"".join(
+        (
+            b'{"openapi":"3.0.0","info":',
+            orjson.dumps(info),
+            b',"paths":{',
+            _members(openapi_documents.paths(kinds, V3)),
+            b'},"components":{"schemas":{',
+            _members(schemas),
+            b'},"securitySchemes":',
+            orjson.dumps(SECURITY),
+            b'},"security":[{"BearerToken":[]}]}',
+        )
+    )
+
+
+def json_v2(kinds: Sequence[Kind]) -> bytes:
+    """The document of all kinds, as JSON."""
+    return b"".join(
+        (
+            b'{"swagger":"2.0","info":',
+            orjson.dumps(_info_v2()),
+            b',"paths":{',
+            _members(openapi_documents.paths(kinds, V2)),
+            b'},"definitions":{',
+            _members(_definitions_v2(kinds)),
+            b'},"securityDefinitions":',
+            orjson.dumps(SECURITY),
+            b',"security":[{"BearerToken":[]}]}',
+        )
+    )
+
+
+def protobuf_v2(kinds: Sequence[Kind]) -> bytes:
+    """The document of all kinds, as protobuf."""
+    return openapi_protobuf.encode_document(
+        info=_info_v2(),
+        paths=openapi_documents.paths(kinds, V2),
+        definitions=_definitions_v2(kinds),
+        security=SECURITY,
+    )
+
+
+def _info_v2() -> dict[str, str]:
+    return {"title": "Kubernetes", "version": version.GIT_VERSION}
+
+
+def _definitions_v2(kinds: Sequence[Kind]) -> Iterable[tuple[str, dict[str, Any]]]:
+    for name, definition in openapi_documents.closure(kinds):
+        yield name, openapi_documents.dialect(name, definition, V2)
+
+
+def _members(items: Iterable[tuple[str, Mapping[str, Any]]]) -> bytes:
+    return b",".join(orjson.dumps(name) + b":" + orjson.dumps(item) for name, item in items)
+
+
+def fingerprint(kinds: Sequence[Kind], form: str) -> str:
+    """A hash of everything that a document of these kinds in this form is made of."""
+    parts = [FORMAT.encode(), schema.VERSION.encode(), version.GIT_VERSION.encode(), form.encode()]
+    for kind in kinds:
+        parts.append(f"{kind.api_version} {kind.kind} {kind.plural} {kind.namespaced} {kind.verbs}".encode())
+        parts.append(f"{kind.subresources} {kind.has_status} {kind.scale is not None}".encode())
+        own = kind.schema
+        parts.append(own.encode() if isinstance(own, str) else orjson.dumps(own))
+    return _digest(parts)
+
+
+# HTTP ---------------------------------------------------------------------------------------------------
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part + b"\0")
+    return digest.hexdigest().upper()
+
+
+def choose(accept: str, offered: Sequence[str]) -> str:
+    """The first media type of `accept` that is offered, by its weight; the first offered for `*/*` or nothing."""
+    if not accept:
+        return offered[0]
+    ranges: list[tuple[float, str]] = []
+    for part in accept.split(","):
+        name, *parameters = [item.strip() for item in part.split(";")]
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weight = float(parameter[2:])
+                except ValueError:
+                    weight = 0.0
+        ranges.append((weight, name))
+    for weight, name in sorted(ranges, key=lambda item: -item[0]):
+        if weight > 0 and name in offered:
+            return name
+        if weight > 0 and name in ("*/*", "application/*"):
+            return offered[0]
+    return ""
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    wanted = [item.strip().removeprefix("W/").strip('"') for item in if_none_match.split(",")]
+    return etag in wanted or "*" in wanted
+
+
+def _encoded(headers: dict[str, str], gzipped: bytes, accept_encoding: str) -> Answer:
+    if "gzip" in accept_encoding:
+        return 200, {**headers, "Content-Encoding": "gzip", "Vary": "Accept, Accept-Encoding"}, gzipped
+    return 200, headers, gzip.decompress(gzipped)
+
+
+def _not_acceptable() -> Answer:
+    return 406, {"Content-Type": "text/plain"}, b""
