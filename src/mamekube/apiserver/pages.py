@@ -9,6 +9,7 @@ from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.documents import Text, encode
 from mamekube.apiserver.health import Health
 from mamekube.apiserver.metrics import Metrics
+from mamekube.apiserver.openapi import OpenApi
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.tokens import Tokens
 from mamekube.kinds.registry import Registry
@@ -34,6 +35,7 @@ class Pages:
         self, *, registry: Registry, discovery: Discovery, health: Health, metrics: Metrics, tokens: Tokens
     ) -> None:
         self._registry = registry
+        self._openapi = OpenApi(registry)
         self._discovery = discovery
         self._health = health
         self._tokens = tokens
@@ -54,7 +56,7 @@ class Pages:
         if path.startswith("/api"):
             return self._discovery.serve(path, request.headers)
         if path.startswith("/openapi/"):
-            return self._openapi(request)
+            return await self._openapi_page(request)
         return self._health.serve(request)
 
     def _index(self, request: Request) -> Text:
@@ -66,7 +68,12 @@ class Pages:
                 paths.update(f"/apis/{group}/{name}" for name in versions)
         return Text(encode({"paths": sorted(paths)}), JSON)
 
-    def _openapi(self, request: Request) -> Text | None:
-        from mamekube.apiserver import openapi
-
-        return openapi.serve(self._registry, request)
+    async def _openapi_page(self, request: Request) -> Text:
+        code, headers, body = await self._openapi.handle(
+            request.path,
+            request.headers.get("Accept", ""),
+            request.query,
+            request.headers.get("If-None-Match", ""),
+            accept_encoding=request.headers.get("Accept-Encoding", ""),
+        )
+        return Text(body, headers.pop("Content-Type", "text/plain"), code, headers)
