@@ -23,7 +23,11 @@ def from_status(status: dict[str, Any]) -> Failure:
     if reason == "Unauthorized":
         return Failure(
             "error: You must be logged in to the server ("
-            + ("the server has asked for the client to provide credentials" if message == "Unauthorized" else message)
+            + (
+                "the server has asked for the client to provide credentials"
+                if message == "Unauthorized"
+                else message
+            )
             + ")"
         )
     if reason:
@@ -37,7 +41,10 @@ def _invalid(status: dict[str, Any], message: str) -> str:
     if not details:
         return f"The request is invalid: {message}"
     subject = f'The {details.get("kind", "")} "{details.get("name", "")}" is invalid'
-    texts = [f'{cause.get("field")}: {cause.get("message")}' if cause.get("field") else cause["message"] for cause in causes]
+    texts = [
+        f"{cause.get('field')}: {cause.get('message')}" if cause.get("field") else cause["message"]
+        for cause in causes
+    ]
     if not texts:
         return subject
     if len(texts) == 1:

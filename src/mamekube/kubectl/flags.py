@@ -104,7 +104,9 @@ def _store(flag: Flag, value: str, arguments: Arguments) -> None:
     known = arguments.flags
     if flag.kind == "bool":
         if value.lower() not in ("true", "false", "1", "0", "t", "f"):
-            raise Failure(f'error: invalid argument "{value}" for "--{flag.name}" flag: strconv.ParseBool: invalid syntax')
+            raise Failure(
+                f'error: invalid argument "{value}" for "--{flag.name}" flag: strconv.ParseBool: invalid syntax'
+            )
         known[flag.name] = value.lower() in ("true", "1", "t")
     elif flag.kind == "int":
         try:

@@ -190,7 +190,12 @@ class _Execution:
                 end = _parenthesis_end(tokens, position)
                 operands.append(self._pipeline(tokens[position + 1 : end], dot, variables))
                 position = end
-            elif kind == "path" and text.startswith(".") and operands and tokens[position - 1] == ("symbol", ")"):
+            elif (
+                kind == "path"
+                and text.startswith(".")
+                and operands
+                and tokens[position - 1] == ("symbol", ")")
+            ):
                 # (index .list 0).field
                 operands.append(_fields(operands.pop(), text))
             else:

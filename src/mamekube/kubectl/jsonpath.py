@@ -211,9 +211,7 @@ def _filter(text: str) -> tuple[list[Step], str, Any]:
         raise JSONPathError(f"unrecognized value in filter: {right}") from None
 
 
-def _render(
-    nodes: Sequence[Node], current: Any, root: Any, pieces: list[str], allow_missing: bool
-) -> None:
+def _render(nodes: Sequence[Node], current: Any, root: Any, pieces: list[str], allow_missing: bool) -> None:
     for node in nodes:
         if node.kind == "text":
             pieces.append(node.value)
@@ -282,7 +280,9 @@ def _passes(condition: tuple[list[Step], str, Any], item: Any, root: Any) -> boo
     if operator in ("==", "!="):
         return (first == second) == (operator == "==")
     try:
-        return {"<": first < second, ">": first > second, "<=": first <= second, ">=": first >= second}[operator]
+        return {"<": first < second, ">": first > second, "<=": first <= second, ">=": first >= second}[
+            operator
+        ]
     except TypeError:
         return False
 

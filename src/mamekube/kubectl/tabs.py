@@ -6,9 +6,8 @@ text after a line's last tab belongs to no column.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import unicodedata
+from collections.abc import Sequence
 
 
 def align(text: str, *, width_min: int = 0, padding: int = 2) -> str:
@@ -27,7 +26,10 @@ def align(text: str, *, width_min: int = 0, padding: int = 2) -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows as `kubectl get` prints them, a line each."""
-    return "".join(line + "\n" for line in align("\n".join("\t".join(row) for row in rows), width_min=6, padding=3).split("\n"))
+    return "".join(
+        line + "\n"
+        for line in align("\n".join("\t".join(row) for row in rows), width_min=6, padding=3).split("\n")
+    )
 
 
 def display_width(text: str) -> int:

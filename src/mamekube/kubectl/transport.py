@@ -44,7 +44,9 @@ class Api:
         self._connection: http.client.HTTPConnection | None = None
         self._on_warning = on_warning
 
-    def get(self, path: str, *, query: Mapping[str, Any] | None = None, accept: str = "application/json") -> Any:
+    def get(
+        self, path: str, *, query: Mapping[str, Any] | None = None, accept: str = "application/json"
+    ) -> Any:
         return self.call("GET", path, query=query, accept=accept)
 
     def call(
@@ -82,7 +84,15 @@ class Api:
                 self._on_warning(_warning_text(warning))
         return answer
 
-    def stream(self, path: str, *, query: Mapping[str, Any] | None = None, accept: str = "*/*") -> Iterator[bytes]:
+    def close(self) -> None:
+        """End the connection, and with it a stream that is not read to its end; the next request opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def stream(
+        self, path: str, *, query: Mapping[str, Any] | None = None, accept: str = "*/*"
+    ) -> Iterator[bytes]:
         """The body of a GET as it comes. The connection serves nothing else until it ends."""
         response = self._send("GET", path, query, None, "", accept)
         if response.status >= 400:
@@ -90,7 +100,9 @@ class Api:
         while chunk := response.read1(CHUNK_BYTES):
             yield chunk
 
-    def lines(self, path: str, *, query: Mapping[str, Any] | None = None, accept: str = "*/*") -> Iterator[Any]:
+    def lines(
+        self, path: str, *, query: Mapping[str, Any] | None = None, accept: str = "*/*"
+    ) -> Iterator[Any]:
         """The JSON documents of a watch, one a line."""
         rest = b""
         for chunk in self.stream(path, query=query, accept=accept):

@@ -22,7 +22,7 @@ JSONPATHS = [
     ("{.items[-1:].metadata.name}", "b"),
     ("{.items[-1].metadata.name}", "b"),
     ("{range .items[*]}{.metadata.name}{'\\t'}{.status.phase}{\"\\n\"}{end}", "a\tRunning\nb\tPending\n"),
-    ("{.items[?(@.status.phase==\"Pending\")].metadata.name}", "b"),
+    ('{.items[?(@.status.phase=="Pending")].metadata.name}', "b"),
     ("{.items[?(@.status.n>1)].metadata.name}", "b"),
     ("{.items[0].metadata.labels.app\\.kubernetes\\.io/name}", "x"),
     ("{.items[0].metadata.labels['app\\.kubernetes\\.io/name']}", "x"),
@@ -65,7 +65,7 @@ GO_TEMPLATES = [
     ("{{range .items -}}  {{.metadata.name}}  {{- end}}", "ab"),
     ("{{$n := len .items}}{{$n}}", "2"),
     ("{{if and .kind (not .none)}}yes{{end}}", "yes"),
-    ("{{.kind | printf \"%q\"}}", '"List"'),
+    ('{{.kind | printf "%q"}}', '"List"'),
     ("{{if .none}}a{{else if .kind}}b{{else}}c{{end}}", "b"),
     ("{{(index .items 0).metadata.labels}}", "map[app.kubernetes.io/name:x]"),
 ]

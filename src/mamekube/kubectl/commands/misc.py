@@ -1,0 +1,110 @@
+"""The small commands: version, cluster-info, api-resources, api-versions, config, explain's kin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mamekube.client.kubeconfig import load_kubeconfig
+from mamekube.kubectl import tabs
+from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.flags import Flag
+from mamekube.kubectl.session import Session
+
+CLIENT_VERSION = "v1.36.2"
+VERSION_FLAGS = (Flag("client", "bool"), Flag("output", short="o"))
+API_RESOURCES_FLAGS = (
+    Flag("api-group"),
+    Flag("namespaced", "bool"),
+    Flag("output", short="o"),
+    Flag("no-headers", "bool"),
+    Flag("verbs", "list"),
+    Flag("sort-by"),
+    Flag("cached", "bool"),
+)
+
+
+def run_version(session: Session) -> int:
+    session.print(f"Client Version: {CLIENT_VERSION}")
+    session.print("Kustomize Version: none")
+    if not session.flag("client"):
+        session.print(f"Server Version: {session.api.get('/version')['gitVersion']}")
+    return 0
+
+
+def run_cluster_info(session: Session) -> int:
+    server = session.config.server
+    session.print(f"Kubernetes control plane is running at {server}")
+    query = {"labelSelector": "kubernetes.io/cluster-service=true"}
+    for service in session.api.get("/api/v1/namespaces/kube-system/services", query=query)["items"]:
+        name = service["metadata"]["labels"].get("kubernetes.io/name") or service["metadata"]["name"]
+        port = service["spec"]["ports"][0].get("name", "")
+        path = f"/api/v1/namespaces/kube-system/services/{service['metadata']['name']}{':' + port if port else ''}/proxy"
+        session.print(f"{name} is running at {server}{path}")
+    session.print()
+    session.print("To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.")
+    return 0
+
+
+def run_api_resources(session: Session) -> int:
+    rows = [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]]
+    wide = session.flag("output") == "wide"
+    if wide:
+        rows[0] += ["VERBS", "CATEGORIES"]
+    for found in sorted(
+        session.discovery.preferred(), key=lambda one: (one.resource.group, one.resource.plural)
+    ):
+        resource = found.resource
+        if session.arguments.given("api-group") and resource.group != session.flag("api-group"):
+            continue
+        if session.arguments.given("namespaced") and resource.namespaced != session.flag("namespaced"):
+            continue
+        if not set(session.flag("verbs", [])) <= set(found.verbs):
+            continue
+        row = [
+            resource.plural,
+            ",".join(found.short_names),
+            resource.api_version,
+            "true" if resource.namespaced else "false",
+            resource.kind,
+        ]
+        rows.append(row + ([",".join(found.verbs), ",".join(found.categories)] if wide else []))
+    if session.flag("output") == "name":
+        for row, found in zip(rows[1:], rows[1:], strict=True):
+            session.print(f"{row[0]}.{found[2].rpartition('/')[0]}".rstrip("."))
+        return 0
+    session.out.write(tabs.table(rows[1:] if session.flag("no-headers") else rows))
+    return 0
+
+
+def run_api_versions(session: Session) -> int:
+    versions = {found.resource.api_version for found in session.discovery.all()}
+    for version in sorted(versions):
+        session.print(version)
+    return 0
+
+
+def run_config(session: Session) -> int:
+    verb = session.words[0] if session.words else ""
+    action = CONFIG_ACTIONS.get(verb)
+    if action is None:
+        raise Failure(f'error: unknown command "config {verb}": known are {", ".join(CONFIG_ACTIONS)}')
+    action(session)
+    return 0
+
+
+def _current_context(session: Session) -> None:
+    from mamekube.client import kubeconfig
+
+    session.print(kubeconfig.current_context(session.flag("kubeconfig")))
+
+
+def _view_server(session: Session) -> None:
+    config = load_kubeconfig(session.flag("kubeconfig"), context=session.flag("context", ""))
+    session.print(f"server: {config.server}")
+    session.print(f"namespace: {config.namespace or 'default'}")
+
+
+CONFIG_ACTIONS: dict[str, Callable[[Session], None]] = {
+    "current-context": _current_context,
+    "view": _view_server,
+}

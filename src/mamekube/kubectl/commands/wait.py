@@ -1,0 +1,96 @@
+"""kubectl wait: until a condition holds, a field has a value, or the object is gone."""
+
+from __future__ import annotations
+
+import time
+
+from mamekube.kubectl import jsonpath
+from mamekube.kubectl.commands.delete import wait_until_gone
+from mamekube.kubectl.commands.rollout import next_state
+from mamekube.kubectl.durations import seconds
+from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.flags import Flag
+from mamekube.kubectl.session import Session
+from mamekube.kubectl.targets import SELECTION_FLAGS, Target, resolve_named
+from mamekube.objects.conditions import conditions_of
+from mamekube.objects.meta import Object, metadata, uid_of
+
+FLAGS = (*SELECTION_FLAGS, Flag("for"), Flag("timeout"), Flag("output", short="o"))
+
+
+def run(session: Session) -> int:
+    condition = session.flag("for", "")
+    name, _, argument = condition.partition("=")
+    if name not in ("condition", "jsonpath", "delete", "create"):
+        raise Failure(f'error: unrecognized condition: "{condition}"')
+    timeout_s = seconds(session.flag("timeout", "30s"))
+    deadline = time.monotonic() + (timeout_s if timeout_s >= 0 else 7 * 24 * 3600)
+    try:
+        targets = resolve_named(
+            session, session.words, usage="error: arguments must consist of a resource and a name"
+        )
+    except Failure as failure:
+        if name == "delete" and "(NotFound)" in failure.text:
+            return 0
+        raise
+    if not targets and name != "delete":
+        raise Failure("error: no matching resources found")
+    failed = False
+    for target in targets:
+        if name == "delete":
+            met = _gone(session, target, deadline)
+        else:
+            met = _until(session, target, name, argument, deadline)
+        if met:
+            session.print(f"{target.display()} {'condition met' if name != 'delete' else 'condition met'}")
+        else:
+            session.warn(
+                f"error: timed out waiting for the condition on {target.found.resource.plural}/{target.name}"
+            )
+            failed = True
+    return 1 if failed else 0
+
+
+def _gone(session: Session, target: Target, deadline: float) -> bool:
+    answer = session.api.request("GET", target.path)
+    if answer.code == 404:
+        return True
+    return wait_until_gone(session, target, uid_of(answer.json()), deadline)
+
+
+def _until(session: Session, target: Target, name: str, argument: str, deadline: float) -> bool:
+    live = session.api.get(target.path)
+    while not _holds(live, name, argument):
+        try:
+            live = next_state(session, target, live, deadline)
+        except Failure as failure:
+            if "timed out" in failure.text:
+                return False
+            raise
+    return True
+
+
+def _holds(live: Object, name: str, argument: str) -> bool:
+    if name == "create":
+        return True
+    if name == "condition":
+        kind, _, wanted = argument.partition("=")
+        for condition in conditions_of(live):
+            if condition["type"].lower() == kind.lower():
+                seen = condition.get("observedGeneration", metadata(live).get("generation", 0))
+                fresh = seen >= metadata(live).get("generation", 0)
+                return fresh and condition["status"].lower() == (wanted or "true").lower()
+        return False
+    path, _, wanted = _split_path(argument)
+    found = jsonpath.find(path, live)
+    if not found:
+        return False
+    return not wanted or jsonpath.text_of(found[0]) == wanted
+
+
+def _split_path(argument: str) -> tuple[str, str, str]:
+    """`{.path}=value`: the last `=` outside the braces divides."""
+    if argument.startswith("{"):
+        end = argument.rindex("}") + 1
+        return argument[:end], "=", argument[end:].removeprefix("=")
+    return argument.partition("=")

@@ -1,0 +1,134 @@
+"""The formats of -o for objects: json, yaml, name, jsonpath, go-template, custom-columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mamekube.kubectl import gotemplate, jsonpath, tabs
+from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.session import Session
+from mamekube.objects.meta import Object, name_of
+
+FORMATS = (
+    "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,"
+    "name,template,templatefile,wide,yaml"
+)
+
+
+def printer(session: Session, format_text: str) -> Callable[[Any], str]:
+    """A function from an object (or a List) to text. Raises Failure for a format that does not exist."""
+    name, _, argument = format_text.partition("=")
+    if name.endswith("-file") or name == "templatefile":
+        name, argument = name.removesuffix("-file").removesuffix("file"), session.read_input(argument)
+    hide = not session.flag("show-managed-fields")
+    match name:
+        case "json":
+            return lambda obj: (
+                json.dumps(visible(obj, hide), indent=4, sort_keys=True, ensure_ascii=False) + "\n"
+            )
+        case "yaml":
+            return lambda obj: yaml_text(visible(obj, hide))
+        case "name":
+            return _names
+        case "jsonpath":
+            return lambda obj: _jsonpath(argument, obj)
+        case "jsonpath-as-json":
+            return lambda obj: json.dumps(jsonpath.find(argument, obj), indent=4, ensure_ascii=False) + "\n"
+        case "go-template" | "template":
+            return lambda obj: _go_template(argument, obj)
+        case "custom-columns":
+            return lambda obj: _custom_columns(argument, obj, not session.flag("no-headers"))
+    raise Failure(
+        f'error: unable to match a printer suitable for the output format "{name}", allowed formats are: {FORMATS}'
+    )
+
+
+def visible(obj: Any, hide_managed_fields: bool) -> Any:
+    """The object as it is shown: without managedFields, unless they were asked for."""
+    if not hide_managed_fields or not isinstance(obj, dict):
+        return obj
+    if "items" in obj and isinstance(obj["items"], list):
+        obj = {**obj, "items": [visible(item, True) for item in obj["items"]]}
+    metadata = obj.get("metadata")
+    if isinstance(metadata, dict) and "managedFields" in metadata:
+        kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+        obj = {**obj, "metadata": kept}
+    return obj
+
+
+def yaml_text(obj: Any) -> str:
+    """YAML as Go's library writes it: sorted keys, lists not indented, text over several lines as a block."""
+    import yaml
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        pass
+
+    def represent(dumper: Any, text: str) -> Any:
+        if "\n" in text:
+            return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
+        plain = yaml.SafeLoader.yaml_implicit_resolvers
+        ambiguous = any(pattern.match(text) for _, pattern in plain.get(text[:1], []))
+        style = (
+            '"' if ambiguous or text == "" or text.lower() in ("y", "n", "yes", "no", "on", "off") else None
+        )
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, represent)
+    return str(yaml.dump(obj, Dumper=Dumper, default_flow_style=False, width=10**9, allow_unicode=True))
+
+
+def items_of(obj: Any) -> Sequence[Object]:
+    return (
+        obj["items"] if isinstance(obj.get("items"), list) and obj.get("kind", "").endswith("List") else [obj]
+    )
+
+
+def _names(obj: Any) -> str:
+    lines = []
+    for item in items_of(obj):
+        group = item.get("apiVersion", "").rpartition("/")[0]
+        kind = item.get("kind", "").lower()
+        lines.append(f"{kind}.{group}/{name_of(item)}\n" if group else f"{kind}/{name_of(item)}\n")
+    return "".join(lines)
+
+
+def _jsonpath(template: str, obj: Any) -> str:
+    try:
+        return jsonpath.render(jsonpath.relaxed(template) if "{" not in template else template, obj)
+    except jsonpath.JSONPathError as error:
+        raise Failure(f"error: error parsing jsonpath {template}, {error}") from None
+
+
+def _go_template(template: str, obj: Any) -> str:
+    try:
+        return gotemplate.render(template, obj)
+    except gotemplate.TemplateError as error:
+        raise Failure(f'error: error executing template "{template}": {error}') from None
+
+
+def _custom_columns(specification: str, obj: Any, headers: bool) -> str:
+    columns = []
+    for part in specification.split(","):
+        header, colon, path = part.partition(":")
+        if not colon:
+            raise Failure(
+                f"error: unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"
+            )
+        columns.append((header, path))
+    rows = [[header for header, _ in columns]] if headers else []
+    for item in items_of(obj):
+        rows.append([_column_cell(path, item) for _, path in columns])
+    return tabs.table(rows)
+
+
+def _column_cell(path: str, item: Object) -> str:
+    try:
+        found = jsonpath.find(path, item)
+    except jsonpath.JSONPathError as error:
+        raise Failure(f"error: {error}") from None
+    return (
+        ",".join(gotemplate.text_of(value) if not isinstance(value, str) else value for value in found)
+        or "<none>"
+    )

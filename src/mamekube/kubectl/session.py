@@ -1,0 +1,105 @@
+"""What every command of one run shares: its flags, the server, the namespace, and where it prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, TextIO
+
+from mamekube.client.kubeconfig import ClientConfig, load_kubeconfig
+from mamekube.kubectl.discovery import Discovery
+from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.flags import Arguments, Flag
+from mamekube.kubectl.transport import Api
+
+GLOBAL_FLAGS = (
+    Flag("namespace", short="n"),
+    Flag("kubeconfig"),
+    Flag("context"),
+    Flag("server", short="s"),
+    Flag("token"),
+    Flag("insecure-skip-tls-verify", "bool"),
+    Flag("request-timeout", default="0"),
+    Flag("v", "int", short="v"),
+    Flag("help", "bool", short="h"),
+)
+
+
+class Session:
+    """One run of the command line."""
+
+    def __init__(self, arguments: Arguments, *, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.arguments = arguments
+        self.out = out or sys.stdout
+        self.err = err or sys.stderr
+
+    @property
+    def words(self) -> list[str]:
+        return self.arguments.words
+
+    def flag(self, name: str, default: Any = None) -> Any:
+        return self.arguments.get(name, default)
+
+    def print(self, text: str = "") -> None:
+        self.out.write(f"{text}\n")
+
+    def warn(self, text: str) -> None:
+        self.err.write(f"{text}\n")
+
+    @cached_property
+    def config(self) -> ClientConfig:
+        try:
+            config = load_kubeconfig(self.flag("kubeconfig"), context=self.flag("context", ""))
+        except (OSError, ValueError, KeyError) as error:
+            raise Failure(f"error: {error}") from None
+        if self.arguments.given("server"):
+            config.server = self.flag("server")
+        if self.arguments.given("token"):
+            config.token = self.flag("token")
+        if self.flag("insecure-skip-tls-verify"):
+            config.insecure = True
+        return config
+
+    @cached_property
+    def api(self) -> Api:
+        return Api(self.config, on_warning=lambda text: self.warn(f"Warning: {text}"))
+
+    @cached_property
+    def discovery(self) -> Discovery:
+        return Discovery(self.api)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that commands without -A work in."""
+        return self.flag("namespace") or self.config.namespace or "default"
+
+    def read_input(self, path: str) -> str:
+        """The text of a file, or of standard input for `-`."""
+        if path == "-":
+            return sys.stdin.read()
+        try:
+            with open(path, encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            raise Failure(f'error: the path "{path}" does not exist') from None
+        except OSError as error:
+            raise Failure(f"error: {error.strerror}: {path}") from None
+
+
+def manifest_paths(names: Sequence[str], *, recursive: bool) -> Iterable[str]:
+    """The files that -f names: a folder stands for its manifests."""
+    for name in names:
+        if not os.path.isdir(name):
+            yield name
+            continue
+        for folder, folders, files in os.walk(name):
+            folders.sort()
+            yield from (
+                os.path.join(folder, file)
+                for file in sorted(files)
+                if file.endswith((".json", ".yaml", ".yml"))
+            )
+            if not recursive:
+                break
