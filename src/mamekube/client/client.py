@@ -45,7 +45,10 @@ class Event:
 
 
 class Client(Protocol):
-    """Requests as one user. `namespace` is `""` for objects of cluster scope, and for all namespaces in list and watch."""
+    """Requests as one user.
+
+    `namespace` is `""` for objects of cluster scope, and for all namespaces in list and watch.
+    """
 
     async def get(
         self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""

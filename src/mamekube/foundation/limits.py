@@ -29,6 +29,15 @@ EVENTS_TTL_S = 3600
 REQUEST_TIMEOUT_S = 60.0
 """A request that is not a watch or a stream. Upstream: --request-timeout."""
 
+CLIENT_CONNECTIONS_MAX = 1_000
+"""Connections of one client: each watch and each log that is followed takes one for itself."""
+
+EVENTS_QUEUED_MAX = 5_000
+"""Events of one recorder that wait to be written: more are dropped. Five for each pod of a burst of a thousand."""
+
+EVENTS_WRITTEN_AT_ONCE = 16
+"""Event writes of one recorder under way: enough to share the store's commits."""
+
 WATCH_TIMEOUT_MIN_S = 1800
 """A watch without timeoutSeconds lasts this long to twice this long. Upstream: --min-request-timeout."""
 
