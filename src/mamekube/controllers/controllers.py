@@ -10,10 +10,12 @@ from mamekube.client.client import Client
 from mamekube.client.events import Recorder
 from mamekube.client.informer import InformerFactory
 from mamekube.controllers.clusterroleaggregation import ClusterRoleAggregationController
+from mamekube.controllers.daemonset import DaemonSetController
 from mamekube.controllers.deployment.controller import DeploymentController
 from mamekube.controllers.endpoints import EndpointsController
 from mamekube.controllers.endpointslice import EndpointSliceController
 from mamekube.controllers.garbagecollector.controller import GarbageCollector
+from mamekube.controllers.job.controller import JobController
 from mamekube.controllers.namespace import NamespaceController
 from mamekube.controllers.nodeipam import NodeIpamController
 from mamekube.controllers.nodelifecycle import NodeLifecycleController
@@ -92,6 +94,8 @@ def _controllers(
         DeploymentController,
         ReplicaSetController,
         ReplicationControllerController,
+        DaemonSetController,
+        JobController,
         EndpointsController,
         EndpointSliceController,
         NodeLifecycleController,

@@ -102,13 +102,26 @@ def plan(
     families = servicepods.families_of(service)
     for family in families:
         existing = [slice_ for slice_ in slices if slice_.get("addressType") == family]
-        _plan_family(service, pods, family, nodes=nodes, slices=existing, actions=actions)
+        part = Actions()
+        _plan_family(service, pods, family, nodes=nodes, slices=existing, actions=part)
+        _reuse(part)
+        actions.create += part.create
+        actions.update += part.update
+        actions.delete += part.delete
     actions.delete += [slice_ for slice_ in slices if slice_.get("addressType") not in families]
     if trigger:
         for written in (*actions.create, *actions.update):
             annotations = {**annotations_of(written), servicepods.TRIGGER_TIME: trigger}
             written["metadata"] = {**written["metadata"], "annotations": annotations}
     return actions
+
+
+def _reuse(actions: Actions) -> None:
+    """Turn a deletion and a creation into one update: one write instead of two, and no moment without endpoints."""
+    while actions.create and actions.delete:
+        wanted, spare = actions.create.pop(), actions.delete.pop()
+        described = {**spare["metadata"], "labels": labels_of(wanted)}
+        actions.update.append({**spare, **wanted, "metadata": described})
 
 
 def _plan_family(
@@ -139,9 +152,8 @@ def _plan_family(
     unused = [slice_ for key, group in by_ports.items() if key not in wanted for slice_ in group]
     if not wanted:
         # One slice without endpoints remains, so that "no endpoints" can be told from "not looked at yet".
-        empty, unused = (unused[:1], unused[1:])
         wanted[_ports_key([])] = ([], {})
-        by_ports[_ports_key([])] = empty
+        unused = [slice_ for slice_ in unused if slice_.get("ports")]
     for key, (ports, endpoints) in wanted.items():
         _plan_ports(
             service, family, ports, endpoints=endpoints, slices=by_ports.get(key, []), actions=actions

@@ -254,7 +254,7 @@ class ReplicaSetController(Controller):
     def _siblings(self, replica_set: Object) -> Iterable[Object]:
         """Active pods of every ReplicaSet of the same owner: two revisions of one Deployment share nodes."""
         reference = controller_of(replica_set)
-        related = [replica_set]
+        related: Sequence[Object] = [replica_set]
         if reference is not None:
             related = self.cache(self.resource).by_index(podfacts.OWNER, reference["uid"])
         pods = self.cache(PODS)

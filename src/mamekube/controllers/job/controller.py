@@ -1,0 +1,187 @@
+"""Jobs: pods that run until enough of them have succeeded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mamekube.controllers import pods as podfacts
+from mamekube.controllers.adoption import claim_objects, typed_reference
+from mamekube.controllers.expectations import Expectations
+from mamekube.controllers.job.indexes import INDEX
+from mamekube.controllers.job.plan import FINALIZER, Plan, is_finished, is_indexed, plan
+from mamekube.controllers.podcontrol import (
+    SlowStartError,
+    all_of,
+    create_pod,
+    delete_pod,
+    namespace_terminating,
+    pod_from_template,
+    slow_start,
+)
+from mamekube.controllers.resources import JOBS, PODS
+from mamekube.controllers.runtime import Context, Controller, Watch, itself, owner
+from mamekube.objects.meta import (
+    Object,
+    being_deleted,
+    has_finalizer,
+    make_key,
+    metadata,
+    name_of,
+    namespace_of,
+    split_key,
+    uid_of,
+)
+from mamekube.objects.owners import controller_of
+from mamekube.objects.selectors import from_label_selector
+from mamekube.objects.status import StatusError, is_reason
+
+
+def _observe_pod(controller: JobController, event: str, pod: Object) -> None:
+    reference = controller_of(pod)
+    if reference is None or reference.get("kind") != "Job":
+        return
+    key = make_key(namespace_of(pod), reference["name"])
+    if event == "ADDED" and not being_deleted(pod):
+        controller.expectations.created(key)
+    elif event == "DELETED" or being_deleted(pod):
+        controller.expectations.deleted(key, uid_of(pod))
+
+
+class JobController(Controller):
+    """Duty: run pods until as many have succeeded as the Job wants, or too many have failed.
+
+    Woken by Jobs and their pods, by deadlines and by back-offs.
+    Invariants: every ended pod is counted exactly once, which its finalizer guarantees; a finished Job starts
+    nothing; nothing is created while the cache lags behind what was created before.
+    """
+
+    name = "job-controller"
+    account = "job-controller"
+    watches = (
+        Watch(resource=JOBS, keys=itself),
+        Watch(resource=PODS, keys=owner("Job"), indexes=podfacts.POD_INDEXES, observe=_observe_pod),
+    )
+    spacing_s = 0.05
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.expectations = Expectations()
+
+    async def reconcile(self, key: str) -> float | None:
+        job = self.cache(JOBS).get(key)
+        if job is None:
+            self.expectations.forget(key)
+            await self._release(self._left_behind(key))
+            return None
+        if job["spec"].get("managedBy") not in (None, "kubernetes.io/job-controller"):
+            return None
+        selector = from_label_selector(job["spec"].get("selector"))
+        pods = await claim_objects(
+            self.client,
+            JOBS,
+            job,
+            resource=PODS,
+            selector=selector,
+            candidates=podfacts.owned_and_orphans(self.cache(PODS), job, selector),
+        )
+        if is_finished(job) or being_deleted(job):
+            await self._release(pods)
+            return None
+        planned = plan(
+            job,
+            pods,
+            may_act=self.expectations.satisfied(key),
+            now_s=self.clock.now(),
+            now=self.clock.timestamp(),
+        )
+        await self._execute(key, job, planned)
+        return planned.again_s
+
+    def _left_behind(self, key: str) -> list[Object]:
+        """Pods that a Job of this name had: with it gone nobody counts them, and nothing should keep them."""
+        namespace, name = split_key(key)
+        return [
+            pod
+            for pod in self.cache(PODS).list(namespace=namespace)
+            if has_finalizer(pod, FINALIZER) and (controller_of(pod) or {}).get("name") == name
+        ]
+
+    async def _execute(self, key: str, job: Object, planned: Plan) -> None:
+        if planned.status != job.get("status"):
+            job = await self.client.update(JOBS, {**job, "status": planned.status}, subresource="status")
+        for reason, message, warning in planned.events:
+            self.record(job, reason, message, warning=warning)
+        # Only what the written status remembers may lose its finalizer.
+        await self._release(planned.release)
+        if planned.delete:
+            await self._delete(key, job, planned.delete)
+        elif planned.create:
+            await self._create(key, job, planned.create)
+
+    async def _release(self, pods: list[Object]) -> None:
+        failure = await all_of([self._release_one(pod) for pod in pods if has_finalizer(pod, FINALIZER)])
+        if failure is not None:
+            raise failure
+
+    async def _release_one(self, pod: Object) -> None:
+        kept = [name for name in metadata(pod)["finalizers"] if name != FINALIZER]
+        patch = {"metadata": {"uid": uid_of(pod), "finalizers": kept or None}}
+        try:
+            await self.client.patch(PODS, name_of(pod), patch, namespace=namespace_of(pod))
+        except StatusError as error:
+            if not is_reason(error, "NotFound"):
+                raise
+
+    async def _delete(self, key: str, job: Object, pods: list[Object]) -> None:
+        async def delete(pod: Object) -> None:
+            try:
+                await delete_pod(self, job, pod)
+            except Exception as error:
+                self.expectations.deleted(key, uid_of(pod))
+                if not is_reason(error, "NotFound"):
+                    raise
+
+        self.expectations.expect_deletions(key, map(uid_of, pods))
+        failure = await all_of([delete(pod) for pod in pods])
+        if failure is not None:
+            raise failure
+
+    async def _create(self, key: str, job: Object, wanted: list[int | None]) -> None:
+        async def create(number: int) -> None:
+            try:
+                await create_pod(self, job, pod_for(job, wanted[number]))
+            except Exception as error:
+                self.expectations.created(key)
+                if not namespace_terminating(error):
+                    raise
+
+        self.expectations.expect_creations(key, len(wanted))
+        try:
+            await slow_start(len(wanted), create)
+        except SlowStartError as error:
+            self.expectations.created(key, len(wanted) - error.tried)
+            raise error.cause from error
+
+
+def pod_for(job: Object, index: int | None) -> Object:
+    """A pod of the Job, with the finalizer that keeps it until it is counted."""
+    pod = pod_from_template(job["spec"]["template"], job, typed_reference(JOBS, job))
+    described = pod["metadata"]
+    described["finalizers"] = [*described.get("finalizers", ()), FINALIZER]
+    if index is None or not is_indexed(job):
+        return pod
+    described["annotations"] = {**described.get("annotations", {}), INDEX: str(index)}
+    described["labels"] = {**described.get("labels", {}), INDEX: str(index)}
+    described["generateName"] = f"{name_of(job)}-{index}-"
+    pod["spec"].setdefault("hostname", f"{name_of(job)}-{index}")
+    for container in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]):
+        _tell_index(container)
+    return pod
+
+
+def _tell_index(container: dict[str, Any]) -> None:
+    variables = container.setdefault("env", [])
+    if any(variable["name"] == "JOB_COMPLETION_INDEX" for variable in variables):
+        return
+    source = {"fieldRef": {"fieldPath": f"metadata.labels['{INDEX}']"}}
+    variables.append({"name": "JOB_COMPLETION_INDEX", "valueFrom": source})
