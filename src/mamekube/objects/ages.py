@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from mamekube.foundation.clock import parse_time
@@ -56,12 +57,16 @@ def short(seconds: float) -> str:
     return f"{whole // _YEAR}y"
 
 
+# Objects made together carry the same timestamps, and a table reads thousands of them.
+_seconds = lru_cache(maxsize=1024)(parse_time)
+
+
 def since(timestamp: Any, now_s: float) -> str:
     """How long ago `timestamp` (RFC 3339, seconds or microseconds) was; `<unknown>` where there is none."""
     if not timestamp:
         return UNKNOWN
     try:
-        return human(now_s - parse_time(timestamp))
+        return human(now_s - _seconds(timestamp))
     except (TypeError, ValueError):
         return UNKNOWN
 
@@ -71,6 +76,6 @@ def until(timestamp: Any, now_s: float) -> str:
     if not timestamp:
         return UNKNOWN
     try:
-        return human(parse_time(timestamp) - now_s)
+        return human(_seconds(timestamp) - now_s)
     except (TypeError, ValueError):
         return UNKNOWN

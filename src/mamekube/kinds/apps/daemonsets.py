@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds import cells
+from mamekube.kinds import cells, selectors
+from mamekube.kinds.apps import workloads
+from mamekube.kinds.fields import (
+    Found,
+    check_int_or_percent,
+    check_not_negative,
+    check_percent_max,
+    int_or_percent,
+)
 from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec import validation
 from mamekube.kinds.podspec.defaults import default_template
+from mamekube.objects.fielderrors import invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 _COUNTS = (
@@ -68,6 +78,64 @@ def row(daemon_set: Object, now_s: float) -> list[Any]:
     ]
 
 
+STRATEGIES = ("RollingUpdate", "OnDelete")
+
+
+def validate(daemon_set: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(daemon_set)
+    selector, template = spec.get("selector"), spec.get("template") or {}
+    selectors.validate(selector, "spec.selector", found)
+    selectors.validate_template_labels(selector, template, "spec.template", found)
+    if selectors.is_empty(selector):
+        found.append(invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
+    validation.validate_template(template, "spec.template", found)
+    validation.validate_long_running(template, "spec.template", found, owner="DaemonSet")
+    check_not_negative(spec, "minReadySeconds", "spec", found)
+    _validate_strategy(spec.get("updateStrategy") or {}, "spec.updateStrategy", found)
+    check_not_negative(spec, "revisionHistoryLimit", "spec", found)
+    return found
+
+
+def _validate_strategy(strategy: dict[str, Any], path: str, found: Found) -> None:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind == "OnDelete":
+        return
+    if kind != "RollingUpdate":
+        found.append(not_supported(path, {"Type": kind or "", "RollingUpdate": rolling}, STRATEGIES))
+        return
+    rolling_path = f"{path}.rollingUpdate"
+    if rolling is None:
+        found.append(required(rolling_path))
+        return
+    unavailable, surge = rolling.get("maxUnavailable"), rolling.get("maxSurge")
+    for field, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
+        check_int_or_percent(value, f"{rolling_path}.{field}", found)
+        check_percent_max(value, f"{rolling_path}.{field}", found)
+    if int_or_percent(unavailable) and int_or_percent(surge):
+        detail = "may not be set when maxUnavailable is non-zero"
+        found.append(invalid(f"{rolling_path}.maxSurge", surge, detail))
+    elif not int_or_percent(unavailable) and not int_or_percent(surge):
+        found.append(required(f"{rolling_path}.maxUnavailable", "cannot be 0 when maxSurge is 0"))
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    return workloads.validate_counts(
+        cells.status_of(new),
+        (
+            "currentNumberScheduled",
+            "numberMisscheduled",
+            "desiredNumberScheduled",
+            "numberReady",
+            "observedGeneration",
+            "updatedNumberScheduled",
+            "numberAvailable",
+            "numberUnavailable",
+            "collisionCount",
+        ),
+    )
+
+
 KIND = Kind(
     group="apps",
     version="v1",
@@ -83,4 +151,7 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=workloads.validate_selector_update,
+    validate_status=validate_status,
 )

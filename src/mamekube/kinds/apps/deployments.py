@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds import cells
+from mamekube.kinds import cells, selectors
+from mamekube.kinds.apps import workloads
+from mamekube.kinds.fields import (
+    Found,
+    check_int_or_percent,
+    check_not_negative,
+    check_percent_max,
+    int_or_percent,
+)
 from mamekube.kinds.kind import Column, Kind, Scale
+from mamekube.kinds.podspec import validation
 from mamekube.kinds.podspec.defaults import default_template
+from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -61,6 +71,72 @@ def row(deployment: Object, now_s: float) -> list[Any]:
     ]
 
 
+STRATEGIES = ("Recreate", "RollingUpdate")
+
+
+def validate(deployment: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(deployment)
+    check_not_negative(spec, "replicas", "spec", found)
+    workloads.validate_selector(spec, found, empty="deployment")
+    template = spec.get("template") or {}
+    selectors.validate_template_labels(spec.get("selector"), template, "spec.template", found)
+    validation.validate_template(template, "spec.template", found)
+    validation.validate_long_running(template, "spec.template", found, owner="ReplicaSet")
+    _validate_strategy(spec.get("strategy") or {}, "spec.strategy", found)
+    for field in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
+        check_not_negative(spec, field, "spec", found)
+    deadline = spec.get("progressDeadlineSeconds")
+    if deadline is not None and deadline <= cells.count(spec, "minReadySeconds"):
+        detail = "must be greater than minReadySeconds"
+        found.append(invalid("spec.progressDeadlineSeconds", deadline, detail))
+    return found
+
+
+def _validate_strategy(strategy: dict[str, Any], path: str, found: Found) -> None:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind == "Recreate":
+        if rolling is not None:
+            detail = "may not be specified when strategy `type` is 'Recreate'"
+            found.append(forbidden(f"{path}.rollingUpdate", detail))
+    elif kind != "RollingUpdate":
+        found.append(not_supported(path, {"Type": kind or "", "RollingUpdate": rolling}, STRATEGIES))
+    elif rolling is None:
+        found.append(required(f"{path}.rollingUpdate", "this should be defaulted and never be nil"))
+    else:
+        unavailable, surge = rolling.get("maxUnavailable"), rolling.get("maxSurge")
+        check_int_or_percent(unavailable, f"{path}.rollingUpdate.maxUnavailable", found)
+        check_int_or_percent(surge, f"{path}.rollingUpdate.maxSurge", found)
+        if not int_or_percent(unavailable) and not int_or_percent(surge):
+            detail = "may not be 0 when `maxSurge` is 0"
+            found.append(invalid(f"{path}.rollingUpdate.maxUnavailable", unavailable, detail))
+        check_percent_max(unavailable, f"{path}.rollingUpdate.maxUnavailable", found)
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    status = cells.status_of(new)
+    found = workloads.validate_counts(
+        status,
+        (
+            "observedGeneration",
+            "replicas",
+            "updatedReplicas",
+            "readyReplicas",
+            "availableReplicas",
+            "unavailableReplicas",
+            "terminatingReplicas",
+        ),
+    )
+    pairs = (
+        ("updatedReplicas", "replicas"),
+        ("readyReplicas", "replicas"),
+        ("availableReplicas", "replicas"),
+        ("availableReplicas", "readyReplicas"),
+    )
+    workloads.validate_at_most(status, pairs, found)
+    return found
+
+
 KIND = Kind(
     group="apps",
     version="v1",
@@ -77,4 +153,7 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=workloads.validate_selector_update,
+    validate_status=validate_status,
 )

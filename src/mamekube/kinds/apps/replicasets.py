@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds import cells
+from mamekube.kinds import cells, selectors
+from mamekube.kinds.apps import workloads
+from mamekube.kinds.fields import Found, check_not_negative
 from mamekube.kinds.kind import Column, Kind, Scale
+from mamekube.kinds.podspec import validation
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.objects.meta import Object
 
@@ -45,6 +48,30 @@ def row(replica_set: Object, now_s: float) -> list[Any]:
     ]
 
 
+def validate(replica_set: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(replica_set)
+    check_not_negative(spec, "replicas", "spec", found)
+    check_not_negative(spec, "minReadySeconds", "spec", found)
+    workloads.validate_selector(spec, found, empty="deployment")
+    template = spec.get("template") or {}
+    selectors.validate_template_labels(spec.get("selector"), template, "spec.template", found)
+    validation.validate_template(template, "spec.template", found)
+    validation.validate_long_running(template, "spec.template", found, owner="ReplicaSet")
+    return found
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    status = cells.status_of(new)
+    counts = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+    found = workloads.validate_counts(
+        status, ("replicas", *counts, "observedGeneration", "terminatingReplicas")
+    )
+    pairs = (*((field, "replicas") for field in counts), ("availableReplicas", "readyReplicas"))
+    workloads.validate_at_most(status, pairs, found)
+    return found
+
+
 KIND = Kind(
     group="apps",
     version="v1",
@@ -62,4 +89,7 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     selectable={"status.replicas": lambda obj: str(cells.count(cells.status_of(obj), "replicas"))},
+    validate=validate,
+    validate_update=workloads.validate_selector_update,
+    validate_status=validate_status,
 )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds import cells
+from mamekube.kinds import cells, selectors
+from mamekube.kinds.apps import workloads
+from mamekube.kinds.fields import Found, check_not_negative
 from mamekube.kinds.kind import Column, Kind, Scale
+from mamekube.kinds.podspec import validation
 from mamekube.kinds.podspec.defaults import default_claim_spec, default_template
+from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -64,6 +68,96 @@ def row(stateful_set: Object, now_s: float) -> list[Any]:
     ]
 
 
+RETENTION = ("Retain", "Delete")
+UPDATABLE = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+
+
+def validate(stateful_set: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(stateful_set)
+    policy = spec.get("podManagementPolicy")
+    if not policy:
+        found.append(required("spec.podManagementPolicy"))
+    elif policy not in ("OrderedReady", "Parallel"):
+        detail = "must be 'OrderedReady' or 'Parallel'"
+        found.append(invalid("spec.podManagementPolicy", policy, detail))
+    _validate_strategy(spec.get("updateStrategy") or {}, "spec.updateStrategy", found)
+    _validate_retention(spec.get("persistentVolumeClaimRetentionPolicy") or {}, found)
+    for field in ("replicas", "minReadySeconds", "revisionHistoryLimit"):
+        check_not_negative(spec, field, "spec", found)
+    check_not_negative(spec.get("ordinals") or {}, "start", "spec.ordinals", found)
+    workloads.validate_selector(spec, found, empty="statefulset")
+    template = spec.get("template") or {}
+    selectors.validate_template_labels(spec.get("selector"), template, "spec.template", found)
+    # Volumes of claim templates are not in the template, so its mounts are checked where pods are made.
+    validation.validate_template(_with_claims(spec, template), "spec.template", found)
+    validation.validate_long_running(template, "spec.template", found, owner="StatefulSet")
+    return found
+
+
+def _with_claims(spec: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
+    claims = [
+        {"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}}
+        for claim in spec.get("volumeClaimTemplates") or ()
+        if (claim.get("metadata") or {}).get("name")
+    ]
+    if not claims:
+        return template
+    pod_spec = template.get("spec") or {}
+    names = {claim["name"] for claim in claims}
+    own = [volume for volume in pod_spec.get("volumes") or () if volume.get("name") not in names]
+    return {**template, "spec": {**pod_spec, "volumes": [*own, *claims]}}
+
+
+def _validate_strategy(strategy: dict[str, Any], path: str, found: Found) -> None:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if not kind:
+        found.append(required(path))
+    elif kind == "OnDelete":
+        if rolling is not None:
+            detail = "only allowed for updateStrategy 'RollingUpdate'"
+            found.append(invalid(f"{path}.rollingUpdate", rolling, detail))
+    elif kind == "RollingUpdate":
+        check_not_negative(rolling or {}, "partition", f"{path}.rollingUpdate", found)
+    else:
+        found.append(invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'"))
+
+
+def _validate_retention(policy: dict[str, Any], found: Found) -> None:
+    for field in ("whenDeleted", "whenScaled"):
+        value = policy.get(field)
+        if value and value not in RETENTION:
+            path = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
+            found.append(not_supported(path, value, RETENTION))
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    after, before = cells.spec_of(new), cells.spec_of(old)
+    fixed = {*after, *before} - {*UPDATABLE}
+    if all(after.get(field) == before.get(field) for field in fixed):
+        return []
+    listed = ", ".join(f"'{field}'" for field in UPDATABLE[:-1])
+    detail = f"updates to statefulset spec for fields other than {listed} and '{UPDATABLE[-1]}' are forbidden"
+    return [forbidden("spec", detail)]
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    status = cells.status_of(new)
+    counts = ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
+    found = workloads.validate_counts(status, ("replicas", *counts, "observedGeneration", "collisionCount"))
+    pairs = (*((field, "replicas") for field in counts), ("availableReplicas", "readyReplicas"))
+    workloads.validate_at_most(status, pairs, found)
+    return found
+
+
 KIND = Kind(
     group="apps",
     version="v1",
@@ -81,4 +175,7 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     name_rule="label",
+    validate=validate,
+    validate_update=validate_update,
+    validate_status=validate_status,
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mamekube.kinds.kind import Kind
-from mamekube.kinds.podspec import rows
+from mamekube.kinds.podspec import rows, updates
 from mamekube.kinds.podspec.defaults import default_pod
 from mamekube.kinds.podspec.qos import qos_class
+from mamekube.kinds.podspec.validation import validate_pod
 from mamekube.objects.meta import Object
 
 FINISHED = ("Succeeded", "Failed")
@@ -79,4 +80,6 @@ KIND = Kind(
         "status.podIP": _pod_ip,
         "status.nominatedNodeName": lambda pod: (pod.get("status") or {}).get("nominatedNodeName") or "",
     },
+    validate=validate_pod,
+    validate_update=updates.validate,
 )

@@ -1,0 +1,123 @@
+"""Checks of single fields that kinds share. Each appends what it finds to `found`, in upstream's wording."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mamekube.objects import names, quantity
+from mamekube.objects.fielderrors import FieldError, invalid, not_supported, required
+
+Found = list[FieldError]
+
+IMMUTABLE = "field is immutable"
+NOT_NEGATIVE = "must be greater than or equal to 0"
+INT32_MAX = 2**31 - 1
+PROTOCOLS = frozenset(("SCTP", "TCP", "UDP"))
+
+_PERCENT = re.compile(r"([0-9]+)%")
+
+
+def check(text: str, path: str, rule: Callable[[str], list[str]], found: Found) -> None:
+    """`text` by a rule of `objects.names`."""
+    for message in rule(text):
+        found.append(invalid(path, text, message))
+
+
+def check_required(text: str | None, path: str, rule: Callable[[str], list[str]], found: Found) -> None:
+    if not text:
+        found.append(required(path))
+    else:
+        check(text, path, rule, found)
+
+
+def check_not_negative(section: Mapping[str, Any], field: str, path: str, found: Found) -> None:
+    """The number `field` of the section at `path`, where it is given."""
+    value = section.get(field)
+    if value is not None and value < 0:
+        found.append(invalid(f"{path}.{field}", value, NOT_NEGATIVE))
+
+
+def check_choice(value: str | None, path: str, choices: Iterable[str], found: Found) -> None:
+    """A word that must be there and be one of `choices`."""
+    if not value:
+        found.append(required(path))
+    elif value not in choices:
+        found.append(not_supported(path, value, choices))
+
+
+def check_immutable(
+    new: Mapping[str, Any], old: Mapping[str, Any], field: str, path: str, found: Found
+) -> None:
+    if new.get(field) != old.get(field):
+        found.append(invalid(path, new.get(field), IMMUTABLE))
+
+
+def check_labels(labels: Mapping[str, str] | None, path: str, found: Found) -> None:
+    for key, value in (labels or {}).items():
+        check(key, path, names.qualified_name, found)
+        check(value or "", path, names.label_value, found)
+
+
+def check_annotations(annotations: Mapping[str, str] | None, path: str, found: Found) -> None:
+    for key in annotations or ():
+        for message in names.qualified_name(key.lower()):
+            found.append(invalid(path, key, message))
+
+
+def check_port(value: Any, path: str, found: Found) -> None:
+    """A port by its number or by its name."""
+    if isinstance(value, str):
+        check(value, path, names.port_name, found)
+    else:
+        for message in names.port_number(value or 0):
+            found.append(invalid(path, value or 0, message))
+
+
+def check_int_or_percent(value: Any, path: str, found: Found) -> None:
+    """`2` or `25%`, not negative."""
+    if isinstance(value, str):
+        check(value, path, names.percent, found)
+    elif value is not None and value < 0:
+        found.append(invalid(path, value, NOT_NEGATIVE))
+
+
+def check_percent_max(value: Any, path: str, found: Found) -> None:
+    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if match and int(match.group(1)) > 100:
+        found.append(invalid(path, value, "must not be greater than 100%"))
+
+
+def int_or_percent(value: Any) -> int:
+    """The number in `2` or `25%`, 0 where there is none."""
+    if isinstance(value, str):
+        match = _PERCENT.fullmatch(value)
+        return int(match.group(1)) if match else 0
+    return value or 0
+
+
+def check_quantity(value: Any, path: str, found: Found, *, integer: bool = False) -> Any:
+    """A quantity that is not negative; answers its amount, None where it is no quantity."""
+    try:
+        amount = quantity.parse_any(value)
+    except ValueError as error:
+        found.append(invalid(path, value, str(error)))
+        return None
+    if amount < 0:
+        found.append(invalid(path, str(value), NOT_NEGATIVE))
+    elif integer and amount % 1:
+        found.append(invalid(path, str(value), "must be an integer"))
+    return amount
+
+
+def check_no_backsteps(text: str, path: str, found: Found) -> None:
+    if ".." in text and ".." in text.split("/"):
+        found.append(invalid(path, text, "must not contain '..'"))
+
+
+def check_relative(text: str, path: str, found: Found) -> None:
+    """A path that stays below where it starts."""
+    if text.startswith("/"):
+        found.append(invalid(path, text, "must be a relative path"))
+    check_no_backsteps(text, path, found)
