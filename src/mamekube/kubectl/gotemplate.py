@@ -1,4 +1,4 @@
-"""Go templates, as far as `kubectl -o go-template` needs them: fields, pipelines, if, range, with, variables, functions.
+"""Go templates, as far as `kubectl -o go-template` needs them: fields, pipelines, control, variables, functions.
 
 The language is Go's text/template on decoded JSON.
 """

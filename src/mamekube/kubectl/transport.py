@@ -13,6 +13,7 @@ import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -29,7 +30,7 @@ class Answer:
     """A finished answer."""
 
     code: int
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
     def json(self) -> Any:

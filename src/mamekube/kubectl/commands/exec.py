@@ -70,7 +70,8 @@ def run_port_forward(session: Session) -> int:
 
     if len(session.words) < 2:
         raise Failure(
-            "error: TYPE/NAME and list of ports are required for port-forward\nSee 'kubectl port-forward -h' for help and examples"
+            "error: TYPE/NAME and list of ports are required for port-forward\n"
+            "See 'kubectl port-forward -h' for help and examples"
         )
     pod = pod_of(session, session.words[0])
     if (pod.get("status") or {}).get("phase") != "Running":

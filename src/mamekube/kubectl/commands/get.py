@@ -78,8 +78,8 @@ def _tables(session: Session, targets: Sequence[Target], output: str) -> int:
                 session.print()
             session.out.write(tabs.table(rows[1:] if session.flag("no-headers") else rows))
             printed += 1
-    for failure in failures:
-        session.warn(failure.text)
+    for refused in failures:
+        session.warn(refused.text)
     if not printed and not failures and not session.flag("ignore-not-found"):
         scope = "" if session.flag("all-namespaces") else f" in {session.namespace} namespace"
         namespaced = any(target.found.resource.namespaced for target in targets)
@@ -188,8 +188,8 @@ def _objects(session: Session, targets: Sequence[Target], output: str) -> int:
     elif not single and (found or not failures):
         whole = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": found}
         session.out.write(show(whole))
-    for failure in failures:
-        session.warn(failure.text)
+    for refused in failures:
+        session.warn(refused.text)
     return 1 if failures else 0
 
 

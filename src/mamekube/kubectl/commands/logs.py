@@ -38,7 +38,8 @@ def run(session: Session) -> int:
         container = words.pop()
     if not words and not session.flag("selector"):
         raise Failure(
-            "error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples"
+            "error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\n"
+            "POD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples"
         )
     pods = _selected(session) if not words else [pod_of(session, words[0])]
     for pod in pods:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mamekube.client.kubeconfig import load_kubeconfig
+from mamekube.client.kubeconfig import default_paths, load_kubeconfig, merge
 from mamekube.kubectl import tabs
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
+from mamekube.kubectl.targets import decode_manifests
 
 CLIENT_VERSION = "v1.36.2"
 VERSION_FLAGS = (Flag("client", "bool"), Flag("output", short="o"))
@@ -38,8 +39,8 @@ def run_cluster_info(session: Session) -> int:
     for service in session.api.get("/api/v1/namespaces/kube-system/services", query=query)["items"]:
         name = service["metadata"]["labels"].get("kubernetes.io/name") or service["metadata"]["name"]
         port = service["spec"]["ports"][0].get("name", "")
-        path = f"/api/v1/namespaces/kube-system/services/{service['metadata']['name']}{':' + port if port else ''}/proxy"
-        session.print(f"{name} is running at {server}{path}")
+        subject = f"{service['metadata']['name']}:{port}" if port else service["metadata"]["name"]
+        session.print(f"{name} is running at {server}/api/v1/namespaces/kube-system/services/{subject}/proxy")
     session.print()
     session.print("To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.")
     return 0
@@ -69,8 +70,8 @@ def run_api_resources(session: Session) -> int:
         ]
         rows.append(row + ([",".join(found.verbs), ",".join(found.categories)] if wide else []))
     if session.flag("output") == "name":
-        for row, found in zip(rows[1:], rows[1:], strict=True):
-            session.print(f"{row[0]}.{found[2].rpartition('/')[0]}".rstrip("."))
+        for plural, _, api_version, *_ in rows[1:]:
+            session.print(f"{plural}.{api_version.rpartition('/')[0]}".rstrip("."))
         return 0
     session.out.write(tabs.table(rows[1:] if session.flag("no-headers") else rows))
     return 0
@@ -93,9 +94,16 @@ def run_config(session: Session) -> int:
 
 
 def _current_context(session: Session) -> None:
-    from mamekube.client import kubeconfig
-
-    session.print(kubeconfig.current_context(session.flag("kubeconfig")))
+    path = session.flag("kubeconfig")
+    texts = (
+        [session.read_input(path)]
+        if path
+        else [file.read_text() for file in default_paths() if file.exists()]
+    )
+    merged = merge([document for text in texts for document in decode_manifests(text, path or "kubeconfig")])
+    if not merged.get("current-context"):
+        raise Failure("error: current-context is not set")
+    session.print(merged["current-context"])
 
 
 def _view_server(session: Session) -> None:

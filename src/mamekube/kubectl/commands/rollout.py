@@ -137,8 +137,11 @@ def _stateful_set_status(live: Object) -> tuple[str, bool]:
     if status.get("readyReplicas", 0) < wanted:
         return f"Waiting for {wanted - status.get('readyReplicas', 0)} pods to be ready...\n", False
     if status.get("updateRevision") != status.get("currentRevision"):
-        return f"waiting for statefulset rolling update to complete {status.get('updatedReplicas', 0)} pods at revision " \
-               f"{status.get('updateRevision')}...\n", False  # fmt: skip
+        text = (
+            f"waiting for statefulset rolling update to complete {status.get('updatedReplicas', 0)} pods at "
+            f"revision {status.get('updateRevision')}...\n"
+        )
+        return text, False
     return (
         f"statefulset rolling update complete {status.get('currentReplicas', 0)} pods at revision "
         f"{status.get('currentRevision')}...\n"
@@ -203,7 +206,8 @@ def _undo(session: Session, target: Target) -> None:
     live, sets = _replica_sets(session, target)
     if live["spec"].get("paused"):
         raise Failure(
-            "error: you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again"
+            "error: you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and "
+            "try again"
         )
     wanted = session.flag("to-revision", 0)
     if wanted and wanted not in sets:

@@ -42,7 +42,7 @@ def run(session: Session) -> int:
         else:
             met = _until(session, target, name, argument, deadline)
         if met:
-            session.print(f"{target.display()} {'condition met' if name != 'delete' else 'condition met'}")
+            session.print(f"{target.display()} condition met")
         else:
             session.warn(
                 f"error: timed out waiting for the condition on {target.found.resource.plural}/{target.name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mamekube.kubectl.describe.writer import Writer, when
+from mamekube.kubectl.describe.writer import Writer
 from mamekube.objects.meta import Object, annotations_of, labels_of, metadata, name_of, namespace_of
 
 SHOWN_ALREADY = {"name", "namespace", "labels", "annotations", "managedFields"}
@@ -57,8 +57,7 @@ def describe_any(writer: Writer, obj: Object) -> None:
     writer.line(0, "Metadata:")
     for key, value in sorted(metadata(obj).items()):
         if key not in SHOWN_ALREADY:
-            shown = when(value) if key.endswith("Timestamp") and isinstance(value, str) else value
-            _field(writer, 1, key, value if shown is value else value)
+            _field(writer, 1, key, value)
     for key, value in sorted(obj.items()):
         if key not in ("apiVersion", "kind", "metadata"):
             _field(writer, 0, key, value)
@@ -86,11 +85,7 @@ def _field(writer: Writer, level: int, key: str, value: Any) -> None:
             else:
                 writer.line(level + 1, str(entry))
     else:
-        text = (
-            {True: "true", False: "false", None: "<nil>"}.get(value, value)
-            if not isinstance(value, (int, float)) or isinstance(value, bool)
-            else value
-        )
+        text = "<nil>" if value is None else str(value).lower() if isinstance(value, bool) else value
         writer.line(level, f"{label}:\t{text}")
 
 

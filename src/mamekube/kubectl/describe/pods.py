@@ -9,6 +9,7 @@ from mamekube.kubectl.describe.volumes import describe_volumes
 from mamekube.kubectl.describe.writer import Writer, when
 from mamekube.objects.meta import Object, annotations_of, labels_of, metadata, name_of, namespace_of
 from mamekube.objects.owners import controller_of
+from mamekube.objects.selectors import from_label_selector
 
 
 def describe_pod(writer: Writer, pod: Object) -> None:
@@ -116,9 +117,9 @@ def _containers(
                 writer.line(2, f"{name.capitalize()}:")
                 for resource, amount in sorted(amounts.items()):
                     writer.line(3, f"{resource}:\t{amount}")
-        for label_text, field in (("Liveness", "livenessProbe"), ("Readiness", "readinessProbe"), ("Startup", "startupProbe")):  # fmt: skip
-            if container.get(field):
-                writer.line(2, f"{label_text}:\t{probe_text(container[field])}")
+        for kind in ("liveness", "readiness", "startup"):
+            if container.get(f"{kind}Probe"):
+                writer.line(2, f"{kind.capitalize()}:\t{probe_text(container[f'{kind}Probe'])}")
         _environment(writer, container)
         _mounts(writer, container)
 
@@ -300,9 +301,10 @@ def _spread(writer: Writer, constraints: Sequence[Mapping[str, Any]]) -> None:
         return
     texts = []
     for constraint in sorted(constraints, key=lambda entry: str(entry["topologyKey"])):
-        text = f"{constraint['topologyKey']}:{constraint['whenUnsatisfiable']} when max skew {constraint['maxSkew']} is exceeded"
-        from mamekube.objects.selectors import from_label_selector
-
+        text = (
+            f"{constraint['topologyKey']}:{constraint['whenUnsatisfiable']} when max skew "
+            f"{constraint['maxSkew']} is exceeded"
+        )
         if constraint.get("labelSelector"):
             text += f" for selector {from_label_selector(constraint['labelSelector'])}"
         texts.append(text)

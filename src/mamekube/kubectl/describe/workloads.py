@@ -34,7 +34,8 @@ def describe_deployment(writer: Writer, deployment: Object, replica_sets: Sequen
     if rolling := strategy.get("rollingUpdate"):
         writer.line(
             0,
-            f"RollingUpdateStrategy:\t{rolling.get('maxUnavailable')} max unavailable, {rolling.get('maxSurge')} max surge",
+            f"RollingUpdateStrategy:\t{rolling.get('maxUnavailable')} max unavailable, "
+            f"{rolling.get('maxSurge')} max surge",
         )
     write_template(writer, spec["template"])
     if status.get("conditions"):
