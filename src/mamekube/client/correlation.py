@@ -99,7 +99,7 @@ class Correlator:
         similar.last_s = now_s
         self._similar.put(group, similar)
         if len(similar.messages) < SIMILAR_MAX:
-            return event, (*group, event["message"])
+            return event, (*group, event["involvedObject"].get("fieldPath"), event["message"])
         similar.messages.pop()
         now = format_time(now_s)
         combined = {
@@ -145,6 +145,4 @@ def _spam_key(event: Object) -> tuple[Any, ...]:
 
 
 def _group_key(event: Object) -> tuple[Any, ...]:
-    # The field path is not part of upstream's aggregation, but it is of its counting: two containers of a pod
-    # that pull the same image are two events.
-    return (*_spam_key(event), event["type"], event["reason"], event["involvedObject"].get("fieldPath"))
+    return (*_spam_key(event), event["type"], event["reason"])
