@@ -6,7 +6,6 @@ everybody. Each of them allows or has no opinion; who gets no yes is refused, an
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
@@ -77,8 +76,6 @@ class Authorizer(Component):
         super().__init__()
         self.roles = Roles()
         self.nodes = NodeAuthorizer()
-        self.roles_changed = asyncio.Event()
-        """Set with every change of a role or binding; whoever waits for it clears it."""
         self._mirrors: list[Mirror[Any]] = [
             *(
                 Mirror(store, resource, digest=_whole, handler=self._role_changed)
@@ -155,7 +152,6 @@ class Authorizer(Component):
         return Decision(False, "\n".join(filter(None, (node_reason, resolution))))
 
     def _role_changed(self, old: Object | None, new: Object | None) -> None:
-        self.roles_changed.set()
         if new is not None:
             self.roles.put(new, old)
         elif old is not None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import copy
 import ipaddress
-import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
+
+import orjson
 
 from mamekube.apiserver import builtin, flow_control
 from mamekube.apiserver.aggregation import aggregated
@@ -426,7 +427,7 @@ _NODE_SERVICES: list[Object] = [
 
 def _facts(section: str) -> list[dict[str, Any]]:
     text = resources.files("mamekube.apiserver").joinpath("rbac_defaults.json").read_bytes()
-    facts: list[dict[str, Any]] = json.loads(text)[section]
+    facts: list[dict[str, Any]] = orjson.loads(text)[section]
     return facts
 
 

@@ -141,10 +141,6 @@ class Roles:
                 self._bindings.get(subject, {}).pop(key, None)
         self._compiled.clear()
 
-    def cluster_roles(self) -> dict[str, Object]:
-        """Every ClusterRole by its name."""
-        return {name: role for (kind, _, name), role in self._roles.items() if kind == "ClusterRole"}
-
     def rules_of(self, user: User) -> UserRules:
         """The compiled rules of `user`; the same object until a role or binding changes."""
         key = (user.name, user.groups)

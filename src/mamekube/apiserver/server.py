@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from mamekube.apiserver.addresses import ServiceAddresses
 from mamekube.apiserver.admission.plugins import admission
-from mamekube.apiserver.aggregation import RoleAggregation
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.authentication import Authenticator
 from mamekube.apiserver.authorization import Authorizer
@@ -107,7 +106,7 @@ class ApiServer(Component):
         self.api = Api(
             store=store,
             registry=self.registry,
-            admission=admission(reader, self._authorizer, self._addresses),
+            admission=admission(reader, self._authorizer, self._addresses, store),
             reviews=Reviews(self._authenticator, self._authorizer),
             tokens=self._tokens,
             clock=clock,
@@ -142,7 +141,6 @@ class ApiServer(Component):
     async def _finish_start(self) -> None:
         client = self.client(LOOPBACK_USER, (MASTERS,))
         await bootstrap(client, self.config, self.clock, group_versions=self.registry.group_versions())
-        await self._stack.enter_async_context(RoleAggregation(client, self._authorizer))
         self._bootstrapped.set()
 
     async def _listen(self) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from mamekube.apiserver.addresses import ServiceAddresses
+from mamekube.apiserver.admission.certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+)
 from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from mamekube.apiserver.admission.defaults import (
@@ -12,30 +17,49 @@ from mamekube.apiserver.admission.defaults import (
     StorageObjectInUseProtection,
 )
 from mamekube.apiserver.admission.escalation_check import EscalationCheck
+from mamekube.apiserver.admission.limit_ranger import LimitRanger
 from mamekube.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from mamekube.apiserver.admission.node_restriction import NodeRestriction
+from mamekube.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
+from mamekube.apiserver.admission.pod_security import PodSecurity
 from mamekube.apiserver.admission.priority import Priority
+from mamekube.apiserver.admission.resource_quota import ResourceQuota
 from mamekube.apiserver.admission.service_account import ServiceAccount
 from mamekube.apiserver.admission.service_addresses import ServiceAddressAssignment
 from mamekube.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
 from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.writes import Reader
+from mamekube.store.store import Store
 
 
-def admission(reader: Reader, authorizer: Authorizer, addresses: ServiceAddresses) -> Admission:
-    """The default chain. The first two are no plugins upstream but part of the storage of their kinds, which
-    comes between mutating and validating admission, so they are the first to validate."""
+def admission(reader: Reader, authorizer: Authorizer, addresses: ServiceAddresses, store: Store) -> Admission:
+    """The default chain.
+
+    The first two are no plugins upstream but part of the storage of their kinds, which comes between mutating
+    and validating admission, so they are the first to validate. ResourceQuota is last, since it charges.
+    """
     return Admission(
         (
             EscalationCheck(authorizer),
             ServiceAddressAssignment(addresses),
             NamespaceLifecycle(reader),
+            LimitRanger(reader),
             ServiceAccount(reader),
+            NodeRestriction(reader),
             TaintNodesByCondition(),
+            PodSecurity(reader),
+            Priority(reader),
             DefaultTolerationSeconds(),
             DefaultStorageClass(reader),
             StorageObjectInUseProtection(),
-            Priority(reader),
+            PersistentVolumeClaimResize(reader),
             RuntimeClass(reader),
+            CertificateApproval(authorizer),
+            CertificateSigning(authorizer),
+            CertificateSubjectRestriction(),
             DefaultIngressClass(reader),
+            # Upstream's places for MutatingAdmissionPolicy, MutatingAdmissionWebhook, ValidatingAdmissionPolicy
+            # and ValidatingAdmissionWebhook, in this order.
+            ResourceQuota(reader, store),
         )
     )
