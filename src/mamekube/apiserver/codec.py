@@ -16,7 +16,8 @@ from mamekube.objects.status import StatusError, bad_request, unsupported_media_
 
 JSON = "application/json"
 YAML = "application/yaml"
-BODY_TYPES = (JSON, YAML)
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+BODY_TYPES = (JSON, YAML, PROTOBUF)
 
 DEPTH_MAX = 500
 """Far deeper than any real object, and shallow enough for every recursive walk on Python's stack."""
@@ -35,12 +36,14 @@ def media_type(header: str) -> str:
 
 
 def decode(body: bytes, content_type: str) -> Any:
-    """The JSON value in a body of JSON or YAML. Raises 400, 413, 415; the text of a 400 is what is wrong."""
+    """The JSON value in a body of JSON, YAML or protobuf. Raises 400, 413, 415; the text of a 400 is what is wrong."""
     kind = media_type(content_type)
     if kind == JSON:
         return decode_json(body)
     if kind == YAML:
         return decode_yaml(body)
+    if kind == PROTOBUF:
+        return decode_protobuf(body)
     raise unsupported_media_type(BODY_TYPES)
 
 
@@ -85,6 +88,16 @@ def decode_yaml(body: bytes) -> Any:
         return yamls.decode(body, depth_max=DEPTH_MAX, nodes_max=YAML_NODES_MAX)
     except yamls.YamlError as error:
         raise bad_request(f"error converting YAML to JSON: {error}") from None
+
+
+def decode_protobuf(body: bytes) -> Any:
+    check_size(body)
+    from mamekube.apiserver import protobuf
+
+    try:
+        return protobuf.decode(body)
+    except protobuf.ProtobufError as error:
+        raise bad_request(str(error)) from None
 
 
 def summarize(body: bytes) -> str:
