@@ -68,7 +68,7 @@ def container_config(
         "envs": [{"key": key, "value": value} for key, value in environment.items()],
         "mounts": list(mounts),
         "labels": {**sandbox_config.identity(pod), CONTAINER_NAME: container["name"]},
-        "annotations": annotations(pod, container, attempt=attempt),
+        "annotations": notes(pod, container, attempt=attempt),
         "log_path": f"{container['name']}/{attempt}.log",
         "stdin": bool(container.get("stdin")),
         "stdin_once": bool(container.get("stdinOnce")),
@@ -80,7 +80,7 @@ def container_config(
     }
 
 
-def annotations(pod: Object, container: Mapping[str, Any], *, attempt: int) -> dict[str, str]:
+def notes(pod: Object, container: Mapping[str, Any], *, attempt: int) -> dict[str, str]:
     """What a restarted kubelet has to know of the container when the pod object is gone."""
     result = {
         CONTAINER_HASH: container_hash(container),

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from mamekube.kubelet import container_config, downward, environment, hooks, resources
-from mamekube.kubelet import api_resources as api
 from mamekube.kubelet.environment import ConfigError
 from mamekube.kubelet.events import PodEvents
 from mamekube.kubelet.images import StartFailure

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from grpclib.client import Channel
 from grpclib.const import Cardinality, Status
@@ -195,8 +195,8 @@ class CriRuntime:
         records = await self.list_pods()
         owners: dict[str, str] = {}
         for uid, record in records.items():
-            for task in (*record.sandboxes, *record.containers):
-                owners[task.id] = uid
+            owners |= {sandbox.id: uid for sandbox in record.sandboxes}
+            owners |= {container.id: uid for container in record.containers}
         return owners
 
     async def run_sandbox(self, config: dict[str, Any]) -> str:
@@ -252,12 +252,12 @@ class CriRuntime:
     async def exec_url(
         self, container_id: str, command: Sequence[str], *, streams: Sequence[str], tty: bool
     ) -> str:
-        wanted = {name: True for name in streams}
+        wanted = dict.fromkeys(streams, True)
         request = {"container_id": container_id, "cmd": list(command), "tty": tty, **wanted}
         return str((await self._call("Exec", request))["url"])
 
     async def attach_url(self, container_id: str, *, streams: Sequence[str], tty: bool) -> str:
-        request = {"container_id": container_id, "tty": tty, **{name: True for name in streams}}
+        request = {"container_id": container_id, "tty": tty, **dict.fromkeys(streams, True)}
         return str((await self._call("Attach", request))["url"])
 
     async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
@@ -288,7 +288,9 @@ class CriRuntime:
     def _open(self, method: str, cardinality: Cardinality, timeout_s: float | None) -> Any:
         if self._channel is None:
             raise RuntimeFailure("the connection to the runtime is closed", code="Unavailable")
-        path, request_type, answer_type = cri.METHODS[method]
+        path, *types = cri.METHODS[method]
+        # grpclib wants classes; to the codec a message's type is its name.
+        request_type, answer_type = cast(list[Any], types)
         return self._channel.request(path, cardinality, request_type, answer_type, timeout=timeout_s)
 
 

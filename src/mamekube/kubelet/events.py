@@ -11,10 +11,10 @@ NORMAL, WARNING = "Normal", "Warning"
 
 
 class Recorder(Protocol):
-    """Writes events in the background; never fails."""
+    """`client.events.Recorder`: writes events in the background, and never fails."""
 
-    def record(self, regarding: Mapping[str, Any], kind: str, reason: str, message: str) -> None:
-        """`regarding` is an ObjectReference; `kind` is Normal or Warning."""
+    def event(self, about: Mapping[str, Any], type: str, reason: str, message: str) -> None:
+        """`about` is an ObjectReference; `type` is Normal or Warning."""
         ...
 
 
@@ -26,10 +26,10 @@ class PodEvents:
         self._pod = pod
 
     def normal(self, reason: str, message: str, container: Mapping[str, Any] | None = None) -> None:
-        self._recorder.record(reference(self._pod, container), NORMAL, reason, message)
+        self._recorder.event(reference(self._pod, container), NORMAL, reason, message)
 
     def warning(self, reason: str, message: str, container: Mapping[str, Any] | None = None) -> None:
-        self._recorder.record(reference(self._pod, container), WARNING, reason, message)
+        self._recorder.event(reference(self._pod, container), WARNING, reason, message)
 
 
 def reference(pod: Object, container: Mapping[str, Any] | None = None) -> dict[str, Any]:

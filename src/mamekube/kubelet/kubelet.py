@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mamekube.client import events
 from mamekube.client.client import Client
 from mamekube.client.informer import Informer
 from mamekube.foundation.clock import Clock
@@ -109,8 +110,6 @@ class Kubelet(Component):
         await self._enter(self.keeper)
         await asyncio.gather(*self._informers)
         await asyncio.gather(self._pods.synced(), self._services.synced())
-        for pod in self._pods.cache.list():
-            self._pod_changed("ADDED", None, pod)
         self._pods.subscribe(self._pod_changed)
         self.spawn(self._watch_runtime(), name="runtime events")
         if not self.config.fake:
@@ -137,11 +136,10 @@ class Kubelet(Component):
         await component.__aenter__()
 
     async def _make_recorder(self) -> Recorder:
-        from mamekube.kubelet.recording import ClientRecorder
-
-        recorder = ClientRecorder(self._client, self._clock, host=self.config.node_name)
-        await self._enter(recorder)
-        return recorder
+        host = self.config.node_name
+        writer = events.Recorder(self._client, self._clock, component="kubelet", host=host)
+        await self._enter(writer)
+        return writer
 
     async def _wait_for_runtime(self) -> RuntimeVersion:
         delay_s = RUNTIME_RETRY_S

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -105,52 +105,60 @@ class Selector:
 
 async def read(path: Path, options: Options, *, running: Callable[[], bool]) -> AsyncIterator[bytes]:
     """The selected text in blocks. With `follow` it goes on until the container has ended and all is read."""
-    selector = Selector(options)
-    file = path.open("rb")
+    source = _Source(path, options)
     try:
-        if options.tail_lines is not None:
-            file.seek(tail_offset(file, options.tail_lines))
-        rest = b""
         while True:
             alive = options.follow and running()
-            for text, rest in _blocks(file, rest, selector):
+            while (text := source.next_block()) is not None:
                 if text:
                     yield text
-                if selector.done:
+                if source.selector.done:
                     return
+            if source.follow_rotation():
+                continue
             if not alive:
                 return
-            renewed = _reopen(path, file)
-            if renewed is not None:
-                file.close()
-                file, rest = renewed, b""
-                continue
             await asyncio.sleep(POLL_S)
     finally:
-        file.close()
+        source.close()
 
 
-def _blocks(file: BinaryIO, rest: bytes, selector: Selector) -> Iterator[tuple[bytes, bytes]]:
-    """(selected text, unfinished line) per block, up to the present end of the file."""
-    while block := file.read(BLOCK_BYTES):
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        out = []
+class _Source:
+    """A log file that is read block by block, and the line that its writer has not finished yet."""
+
+    def __init__(self, path: Path, options: Options) -> None:
+        self.selector = Selector(options)
+        self._path = path
+        self._file: BinaryIO = path.open("rb")
+        self._rest = b""
+        if options.tail_lines is not None:
+            self._file.seek(tail_offset(self._file, options.tail_lines))
+
+    def next_block(self) -> bytes | None:
+        """What is selected of the next block; None at the present end of the file."""
+        block = self._file.read(BLOCK_BYTES)
+        if not block:
+            return None
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        selected = []
         for raw in lines:
             line = parse_line(raw)
-            if line is not None:
-                out.append(selector.select(line))
-                if selector.done:
-                    break
-        yield b"".join(out), rest
+            if line is not None and not self.selector.done:
+                selected.append(self.selector.select(line))
+        return b"".join(selected)
 
+    def follow_rotation(self) -> bool:
+        """Go on with the new file where the log was rotated and the old one is read to its end."""
+        try:
+            old = os.fstat(self._file.fileno())
+            if old.st_ino == self._path.stat().st_ino or self._file.tell() < old.st_size:
+                return False
+            new: BinaryIO = self._path.open("rb")
+        except OSError:
+            return False
+        self.close()
+        self._file, self._rest = new, b""
+        return True
 
-def _reopen(path: Path, file: BinaryIO) -> BinaryIO | None:
-    """The new file where the log was rotated and the old one is read to its end."""
-    try:
-        old = os.fstat(file.fileno())
-        if old.st_ino == path.stat().st_ino or file.tell() < old.st_size:
-            return None
-        return path.open("rb")
-    except OSError:
-        return None
+    def close(self) -> None:
+        self._file.close()

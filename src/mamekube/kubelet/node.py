@@ -67,7 +67,7 @@ class NodeKeeper(Component):
     def event(self, reason: str, message: str, *, kind: str = NORMAL) -> None:
         name = self._facts.name
         # The uid of a node in events is its name, as upstream's kubelet writes it.
-        self._recorder.record({"kind": "Node", "name": name, "uid": name}, kind, reason, message)
+        self._recorder.event({"kind": "Node", "name": name, "uid": name}, kind, reason, message)
 
     async def _keep_status(self) -> None:
         await self._register()

@@ -67,6 +67,7 @@ class PodWorker:
         self._polls: list[float] = []
         self._probers: dict[str, ContainerProber] = {}
         self._messages: dict[str, str] = {}
+        self._backing_off: Mapping[str, float] = {}
         self._backoff_said_s: dict[str, float] = {}
         self._volumes: Mapping[str, Any] | None = None
         self._sandbox_config: dict[str, Any] = {}
@@ -87,6 +88,16 @@ class PodWorker:
     @property
     def status(self) -> dict[str, Any]:
         return self._pod.get("status") or {}
+
+    def is_backing_off(self, name: str) -> bool:
+        """Whether the container crashed and waits: then its last run counts as the previous one."""
+        return name in self._backing_off
+
+    def waiting_reason(self, name: str) -> tuple[str, str]:
+        """Why the container does not run yet: (reason, message)."""
+        if name in self._memory.waiting:
+            return self._memory.waiting[name]
+        return ("PodInitializing" if init_containers_of(self._pod) else "ContainerCreating"), ""
 
     def update(self, pod: Object) -> None:
         """The API server's object has changed."""
@@ -220,6 +231,7 @@ class PodWorker:
         return ips[0] if ips else ""
 
     def _report(self, todo: Plan, *, over: bool = False) -> None:
+        self._backing_off = todo.backing_off
         for name, delay_s in todo.backing_off.items():
             self._say_backing_off(name, delay_s)
         status = pod_status.build(

@@ -108,7 +108,7 @@ class ContainerProber:
             health.grace_s = probe.get("terminationGracePeriodSeconds")
         if before != (health.started, health.ready, health.condemned):
             self._changed()
-        return kind != "readinessProbe" and (kind == "startupProbe" and ok or bool(health.condemned))
+        return kind != "readinessProbe" and ((kind == "startupProbe" and ok) or bool(health.condemned))
 
     def _report(self, kind: str, outcome: probes.Outcome) -> None:
         title = TITLES[kind]

@@ -165,12 +165,9 @@ async def _grpc(action: Mapping[str, Any], pod_ip: str, timeout_s: int) -> Outco
         "context deadline exceeded"
     )
     try:
-        request = channel.request(
-            "/grpc.health.v1.Health/Check",
-            Cardinality.UNARY_UNARY,
-            "HealthCheckRequest",
-            "HealthCheckResponse",
-            timeout=timeout_s,
+        types: Any = ("HealthCheckRequest", "HealthCheckResponse")
+        request: Any = channel.request(
+            "/grpc.health.v1.Health/Check", Cardinality.UNARY_UNARY, *types, timeout=timeout_s
         )
         async with request as stream:
             await stream.send_message({"service": action.get("service") or ""}, end=True)

@@ -34,14 +34,14 @@ class Field:
 
 
 class Schema:
-    """Messages by name, read from the table's text: a line per message, `Name: field=number:type …`.
+    """Messages by name, read from the table's text: `Name: field=number:type …`.
 
-    A type is `string` when left out; a leading `*` makes the field repeated.
+    A type is `string` when left out; a leading `*` makes the field repeated. Indented lines continue.
     """
 
     def __init__(self, text: str) -> None:
         self._messages: dict[str, tuple[Field, ...]] = {}
-        for line in text.strip().splitlines():
+        for line in text.strip().replace("\n    ", " ").splitlines():
             name, _, fields = line.partition(":")
             self._messages[name.strip()] = tuple(_parse_field(field) for field in fields.split())
         self._by_number = {

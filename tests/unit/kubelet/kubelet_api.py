@@ -52,9 +52,9 @@ class SmallApi:
                 self.changed.clear()
                 await self.changed.wait()
 
-    def record(self, regarding: Any, kind: str, reason: str, message: str) -> None:
+    def event(self, about: Any, type: str, reason: str, message: str) -> None:
         """`events.Recorder`."""
-        self.events.append((kind, reason, message))
+        self.events.append((type, reason, message))
         self.changed.set()
 
     def _tell(self, resource: Resource, event: Event) -> None:

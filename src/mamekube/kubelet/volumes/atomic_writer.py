@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ def write(target: Path, files: Mapping[str, File], *, group: int | None = None) 
     if current.exists() and _matches(current, files):
         return False
     old = os.readlink(current) if current.is_symlink() else ""
-    stamp = datetime.now(UTC).strftime("..%Y_%m_%d_%H_%M_%S.")
+    stamp = time.strftime("..%Y_%m_%d_%H_%M_%S.", time.gmtime())
     fresh = Path(tempfile.mkdtemp(prefix=stamp, dir=target))
     fresh.chmod(0o755)
     for path, file in files.items():

@@ -123,11 +123,7 @@ class Volumes:
             token=lambda projection: tokens[projection["path"]],
             facts=facts,
         )
-        if not path.exists():
-            path.mkdir(parents=True)
-            if in_memory:
-                mounting.mount_tmpfs(path)
-            path.chmod(0o755)
+        _make_directory(path, in_memory=in_memory)
         atomic_writer.write(path, files, group=_fs_group(pod))
         return path
 
@@ -184,6 +180,15 @@ def check_host_path(source: Mapping[str, Any]) -> Path:
         if not path.exists() or not fits(path.stat().st_mode):
             raise VolumeError(f"hostPath type check failed: {path} is not {name}")
     return path
+
+
+def _make_directory(path: Path, *, in_memory: bool) -> None:
+    if path.exists():
+        return
+    path.mkdir(parents=True)
+    if in_memory:
+        mounting.mount_tmpfs(path)
+    path.chmod(0o755)
 
 
 def _required(source: Mapping[str, Any], fetched: Fetched, kind: str) -> Object | None:
