@@ -81,7 +81,7 @@ class Server(Component):
         container = self._container_of(worker, name, previous=request.flag("previous"))
         options = log_options(request, now_s=self._kubelet.node.clock.now())
         path = Path(container.log_path)
-        if not os.path.isfile(container.log_path):
+        if not _exists(container.log_path):
             text = (
                 f'failed to try resolving symlinks in path "{path}": lstat {path}: no such file or directory'
             )
@@ -165,6 +165,10 @@ class Server(Component):
         reason, message = worker.waiting_reason(name)
         why = _why_no_logs(reason, message)
         raise Refused(400, f'container "{name}" in pod "{pod}" is waiting to start: {why}\n')
+
+
+def _exists(path: str) -> bool:
+    return os.path.isfile(path)
 
 
 def _why_no_logs(reason: str, message: str) -> str:
