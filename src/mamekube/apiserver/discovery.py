@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mamekube.apiserver.documents import Text, encode
@@ -32,7 +32,7 @@ class Discovery:
         self._kinds: tuple[Kind, ...] = ()
         self._texts: dict[tuple[str, str], Text] = {}
 
-    def serve(self, path: str, headers: dict[str, str]) -> Text | None:
+    def serve(self, path: str, headers: Mapping[str, str]) -> Text | None:
         """The answer to GET of `path`, None where it is no discovery path. Raises 406."""
         kinds = tuple(self._registry.all())
         if kinds != self._kinds:
@@ -102,14 +102,15 @@ class Discovery:
         for group, versions in self._registry.group_versions():
             if bool(group) != bool(prefix):
                 continue
-            listed = [
+            listed: list[Object] = [
                 {"version": version, "resources": self._aggregated_version(group, version)}
                 for version in versions
             ]
             for entry in listed:
                 entry["freshness"] = "Current"
             meta: Object = {"name": group} if group else {}
-            items.append({"metadata": {**meta, "creationTimestamp": None}, "versions": listed})
+            meta["creationTimestamp"] = None
+            items.append({"metadata": meta, "versions": listed})
         return {
             "kind": AGGREGATED_KIND,
             "apiVersion": f"{AGGREGATED_GROUP}/{form.version}",

@@ -13,6 +13,7 @@ from typing import Any
 from mamekube.apiserver import version
 from mamekube.apiserver.documents import Text
 from mamekube.apiserver.request import Request
+from mamekube.apiserver.versions import storage_prefix
 from mamekube.kinds.registry import Registry
 from mamekube.store.store import Store
 
@@ -22,6 +23,17 @@ DURATION_BOUNDS_S = (
 """Upstream's buckets of apiserver_request_duration_seconds."""
 
 VERBS = {"create": "POST", "update": "PUT", "deletecollection": "DELETE"}
+BUILD_LABELS = {
+    "major": "major",
+    "minor": "minor",
+    "git_version": "gitVersion",
+    "git_commit": "gitCommit",
+    "git_tree_state": "gitTreeState",
+    "build_date": "buildDate",
+    "go_version": "goVersion",
+    "compiler": "compiler",
+    "platform": "platform",
+}
 Labels = tuple[str, str, str, str, str, str]
 
 
@@ -50,7 +62,7 @@ class Metrics:
         histogram[bisect_left(DURATION_BOUNDS_S, duration_s)] += 1
         histogram[-1] += duration_s
 
-    def render(self) -> Text:
+    async def render(self) -> Text:
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.gc_collector import GCCollector
         from prometheus_client.process_collector import ProcessCollector
@@ -58,10 +70,20 @@ class Metrics:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
-        registry.register(_Families(self._families))
+        counts = await self._count_objects()
+        registry.register(_Families(lambda: self._families(counts)))
         return Text(generate_latest(registry), "text/plain; version=0.0.4; charset=utf-8")
 
-    def _families(self) -> Iterator[Any]:
+    async def _count_objects(self) -> list[tuple[str, str, int]]:
+        """(group, plural, number of objects) of every kind that is stored in its own version."""
+        counts = []
+        for kind in self._registry.all():
+            if "list" in kind.verbs and kind.storage is None:
+                snapshot = await self._store.list(prefix=storage_prefix(kind), limit=1)
+                counts.append((kind.group, kind.plural, len(snapshot.items) + snapshot.remaining))
+        return counts
+
+    def _families(self, counts: Iterable[tuple[str, str, int]]) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         names = ["verb", "group", "version", "resource", "subresource", "scope"]
@@ -100,51 +122,28 @@ class Metrics:
         for kind, count in self.in_flight.items():
             flight.add_metric([kind], count)
         yield flight
-        yield from self._stored()
-        info = version.describe()
-        keys = [
-            "major",
-            "minor",
-            "gitVersion",
-            "gitCommit",
-            "gitTreeState",
-            "buildDate",
-            "goVersion",
-            "compiler",
-            "platform",
-        ]
-        build = GaugeMetricFamily(
-            "kubernetes_build_info",
-            "A metric with a constant '1' value labeled by what the server was built from and runs on.",
-            labels=[
-                "major",
-                "minor",
-                "git_version",
-                "git_commit",
-                "git_tree_state",
-                "build_date",
-                "go_version",
-                "compiler",
-                "platform",
-            ],
-        )
-        build.add_metric([info[key] for key in keys], 1)
-        yield build
-
-    def _stored(self) -> Iterator[Any]:
-        from prometheus_client.core import GaugeMetricFamily
-
-        from mamekube.apiserver.versions import storage_prefix
-
         objects = GaugeMetricFamily(
             "apiserver_resource_objects",
             "Number of stored objects at the time of last check split by kind.",
             labels=["group", "resource"],
         )
-        for kind in self._registry.all():
-            if "list" in kind.verbs and kind.storage is None:
-                objects.add_metric([kind.group, kind.plural], self._store.count(prefix=storage_prefix(kind)))
+        for group, plural, count in counts:
+            objects.add_metric([group, plural], count)
         yield objects
+        yield _build_info()
+
+
+def _build_info() -> Any:
+    from prometheus_client.core import GaugeMetricFamily
+
+    info = version.describe()
+    build = GaugeMetricFamily(
+        "kubernetes_build_info",
+        "A metric with a constant '1' value labeled by what the server was built from and runs on.",
+        labels=list(BUILD_LABELS),
+    )
+    build.add_metric([info[key] for key in BUILD_LABELS.values()], 1)
+    return build
 
 
 class _Families:

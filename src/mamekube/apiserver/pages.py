@@ -38,11 +38,10 @@ class Pages:
         self._openapi = OpenApi(registry)
         self._discovery = discovery
         self._health = health
-        self._tokens = tokens
+        self._metrics = metrics
         self._exact: dict[str, Callable[[Request], Text]] = {
             "": self._index,
             "/version": lambda request: Text(encode(version.describe()), JSON),
-            "/metrics": lambda request: metrics.render(),
             "/.well-known/openid-configuration": lambda request: Text(encode(tokens.discovery()), JSON),
             "/openid/v1/jwks": lambda request: Text(encode(tokens.jwks()), "application/jwk-set+json"),
         }
@@ -50,6 +49,8 @@ class Pages:
     async def serve(self, request: Request) -> Text | None:
         """None where there is nothing at the path."""
         path = request.path.rstrip("/")
+        if path == "/metrics":
+            return await self._metrics.render()
         page = self._exact.get(path)
         if page is not None:
             return page(request)

@@ -83,7 +83,7 @@ class Request:
     def flag(self, key: str) -> bool:
         """A boolean query parameter, read as upstream's conversion does: present and neither false nor 0."""
         values = self.query.get(key)
-        return bool(values) and values[0].lower() not in ("false", "0")
+        return values is not None and bool(values) and values[0].lower() not in ("false", "0")
 
     @property
     def dry_run(self) -> bool:
