@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import PROTOCOLS, Found, check, check_choice
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects import names
+from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (cells.NAME, Column(name="Endpoints"), cells.AGE)
@@ -40,6 +43,33 @@ def _joined(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+def validate(endpoints: Object) -> Found:
+    found: Found = []
+    for index, subset in enumerate(endpoints.get("subsets") or ()):
+        path = f"subsets[{index}]"
+        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
+            found.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
+        for field in ("addresses", "notReadyAddresses"):
+            for address_index, address in enumerate(subset.get(field) or ()):
+                address_path = f"{path}.{field}[{address_index}].ip"
+                check(address.get("ip") or "", address_path, names.ip, found)
+        ports = subset.get("ports") or ()
+        for port_index, port in enumerate(ports):
+            _validate_port(port, f"{path}.ports[{port_index}]", found, named=len(ports) > 1)
+    return found
+
+
+def _validate_port(port: dict[str, Any], path: str, found: Found, *, named: bool) -> None:
+    if port.get("name"):
+        check(port["name"], f"{path}.name", names.dns1123_label, found)
+    elif named:
+        found.append(required(f"{path}.name"))
+    number = port.get("port") or 0
+    for message in names.port_number(number):
+        found.append(invalid(f"{path}.port", number, message))
+    check_choice(port.get("protocol"), f"{path}.protocol", PROTOCOLS, found)
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -51,4 +81,5 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
+    validate=validate,
 )

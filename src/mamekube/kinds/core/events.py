@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.ages import UNKNOWN, since
-from mamekube.objects.meta import Object
+from mamekube.objects.fielderrors import invalid
+from mamekube.objects.meta import Object, namespace_of
 
 COLUMNS = (
     Column(name="Last Seen"),
@@ -87,6 +89,17 @@ def default(event: Object) -> None:
         event.setdefault(field, None)
 
 
+def validate(event: Object) -> Found:
+    """An event is in the namespace of what it is about, and in `default` for objects of cluster scope."""
+    namespace = namespace_of(event)
+    about = (event.get("involvedObject") or {}).get("namespace") or ""
+    if about:
+        wrong = about != namespace
+    else:
+        wrong = namespace not in ("", "default", "kube-system")
+    return [invalid("involvedObject.namespace", about, "does not match event.namespace")] if wrong else []
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -99,4 +112,5 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     selectable=SELECTABLE,
+    validate=validate,
 )

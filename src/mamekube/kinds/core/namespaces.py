@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects import names
 from mamekube.objects.meta import Object
 
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -51,6 +53,13 @@ def row(namespace: Object, now_s: float) -> list[Any]:
     ]
 
 
+def validate(namespace: Object) -> Found:
+    found: Found = []
+    for finalizer in cells.spec_of(namespace).get("finalizers") or ():
+        check(finalizer or "", "spec.finalizers", names.qualified_name, found)
+    return found
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -70,4 +79,5 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     selectable={"status.phase": lambda obj: cells.status_of(obj).get("phase") or ""},
+    validate=validate,
 )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check
 from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec import scheduling
 from mamekube.kinds.podspec.defaults import canonicalize
-from mamekube.objects import conditions
+from mamekube.objects import conditions, names
+from mamekube.objects.fielderrors import forbidden
 from mamekube.objects.meta import Object, labels_of
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
@@ -82,6 +85,27 @@ def _address(status: dict[str, Any], address_type: str) -> str:
     return cells.NONE
 
 
+def validate(node: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(node)
+    scheduling.validate_taints(spec.get("taints") or [], "spec.taints", found)
+    for index, block in enumerate(spec.get("podCIDRs") or ()):
+        check(block or "", f"spec.podCIDRs[{index}]", names.cidr, found)
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    after, before = cells.spec_of(new), cells.spec_of(old)
+    found: Found = []
+    if before.get("podCIDRs") and after.get("podCIDRs") != before["podCIDRs"]:
+        detail = 'node updates may not change podCIDR except from "" to valid'
+        found.append(forbidden("spec.podCIDRs", detail))
+    if before.get("providerID") and after.get("providerID") != before["providerID"]:
+        detail = 'node updates may not change providerID except from "" to valid'
+        found.append(forbidden("spec.providerID", detail))
+    return found
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -99,4 +123,6 @@ KIND = Kind(
     selectable={
         "spec.unschedulable": lambda obj: "true" if cells.spec_of(obj).get("unschedulable") else "false"
     },
+    validate=validate,
+    validate_update=validate_update,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec import validation
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.objects.meta import Object
 
@@ -27,6 +29,12 @@ def row(pod_template: Object, now_s: float) -> list[Any]:
     return [cells.name(pod_template), *cells.container_cells(template), cells.labels_text(labels)]
 
 
+def validate(pod_template: Object) -> Found:
+    found: Found = []
+    validation.validate_template(pod_template.get("template") or {}, "template", found)
+    return found
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -38,4 +46,5 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
+    validate=validate,
 )

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.apps import workloads
+from mamekube.kinds.fields import Found, check_not_negative
 from mamekube.kinds.kind import Column, Kind, Scale
+from mamekube.kinds.podspec import validation
 from mamekube.kinds.podspec.defaults import default_template
+from mamekube.kinds.selectors import MISMATCH
+from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -53,6 +58,34 @@ def row(controller: Object, now_s: float) -> list[Any]:
     ]
 
 
+def validate(controller: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(controller)
+    check_not_negative(spec, "minReadySeconds", "spec", found)
+    selector, template = spec.get("selector") or {}, spec.get("template")
+    if not selector:
+        found.append(required("spec.selector"))
+    check_not_negative(spec, "replicas", "spec", found)
+    if template is None:
+        found.append(required("spec.template"))
+        return found
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if any(labels.get(key) != value for key, value in selector.items()):
+        found.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+    validation.validate_template(template, "spec.template", found)
+    validation.validate_long_running(template, "spec.template", found, owner="ReplicationController")
+    return found
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    status = cells.status_of(new)
+    counts = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+    found = workloads.validate_counts(status, ("replicas", *counts, "observedGeneration"))
+    pairs = (*((field, "replicas") for field in counts), ("availableReplicas", "readyReplicas"))
+    workloads.validate_at_most(status, pairs, found)
+    return found
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -70,4 +103,6 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     selectable={"status.replicas": lambda obj: str(cells.count(cells.status_of(obj), "replicas"))},
+    validate=validate,
+    validate_status=validate_status,
 )

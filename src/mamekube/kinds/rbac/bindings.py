@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check
 from mamekube.kinds.kind import Column
+from mamekube.objects import names
+from mamekube.objects.fielderrors import invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 GROUP = "rbac.authorization.k8s.io"
@@ -51,3 +54,55 @@ def _subject_text(subject: dict[str, Any]) -> str:
     if subject.get("kind") != "ServiceAccount":
         return name
     return f"{subject['namespace']}/{name}" if subject.get("namespace") else f"/{name}"
+
+
+def validate_role_binding(binding: Object) -> Found:
+    return _validate(binding, ("Role", "ClusterRole"))
+
+
+def validate_cluster_role_binding(binding: Object) -> Found:
+    return _validate(binding, ("ClusterRole",))
+
+
+def _validate(binding: Object, role_kinds: tuple[str, ...]) -> Found:
+    found: Found = []
+    role = binding.get("roleRef") or {}
+    if role.get("apiGroup") != GROUP:
+        found.append(not_supported("roleRef.apiGroup", role.get("apiGroup") or "", (GROUP,)))
+    if role.get("kind") not in role_kinds:
+        found.append(not_supported("roleRef.kind", role.get("kind") or "", role_kinds))
+    if not role.get("name"):
+        found.append(required("roleRef.name"))
+    else:
+        check(role["name"], "roleRef.name", names.path_segment, found)
+    for index, subject in enumerate(binding.get("subjects") or ()):
+        namespaced = role_kinds[0] == "Role"
+        _validate_subject(subject, f"subjects[{index}]", found, namespaced=namespaced)
+    return found
+
+
+def _validate_subject(subject: dict[str, Any], path: str, found: Found, *, namespaced: bool) -> None:
+    kind, group, name = subject.get("kind"), subject.get("apiGroup") or "", subject.get("name")
+    if not name:
+        found.append(required(f"{path}.name"))
+    if kind == "ServiceAccount":
+        if name:
+            check(name, f"{path}.name", names.dns1123_subdomain, found)
+        if group:
+            found.append(not_supported(f"{path}.apiGroup", group, ("",)))
+        if not subject.get("namespace") and not namespaced:
+            found.append(required(f"{path}.namespace"))
+    elif kind in ("User", "Group"):
+        if group != GROUP:
+            found.append(not_supported(f"{path}.apiGroup", group, (GROUP,)))
+    else:
+        found.append(not_supported(f"{path}.kind", kind or "", ("ServiceAccount", "User", "Group")))
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    role, before = new.get("roleRef") or {}, old.get("roleRef") or {}
+    if role == before:
+        return []
+    # Upstream shows its internal form here, whose fields are named otherwise than on the wire.
+    shown = {"APIGroup": role.get("apiGroup"), "Kind": role.get("kind"), "Name": role.get("name")}
+    return [invalid("roleRef", shown, "cannot change roleRef")]

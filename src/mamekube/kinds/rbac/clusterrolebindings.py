@@ -17,4 +17,6 @@ KIND = Kind(
     default=bindings.default,
     columns=bindings.columns("clusterRoleBinding"),
     row=bindings.row,
+    validate=bindings.validate_cluster_role_binding,
+    validate_update=bindings.validate_update,
 )

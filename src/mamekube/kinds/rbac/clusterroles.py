@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mamekube.kinds import cells
 from mamekube.kinds.kind import Kind
+from mamekube.kinds.rbac import rules
 
 KIND = Kind(
     group="rbac.authorization.k8s.io",
@@ -16,4 +17,5 @@ KIND = Kind(
     name_rule="path",
     columns=cells.NAME_AND_CREATED,
     row=cells.name_and_created,
+    validate=rules.validate_cluster_role,
 )

@@ -16,4 +16,6 @@ KIND = Kind(
     default=bindings.default,
     columns=bindings.columns("roleBinding"),
     row=bindings.row,
+    validate=bindings.validate_role_binding,
+    validate_update=bindings.validate_update,
 )
