@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import conditions
+from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -41,6 +43,28 @@ def row(service: Object, now_s: float) -> list[Any]:
     return [cells.name(service), text, status, cells.age(service, now_s)]
 
 
+def validate(service: Object) -> Found:
+    found: Found = []
+    spec, name = cells.spec_of(service), cells.name(service)
+    expected = f"{spec.get('version') or ''}.{spec.get('group') or ''}"
+    if name != expected:
+        found.append(invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: "{expected}"'))
+    if not spec.get("version"):
+        found.append(required("spec.version"))
+    for field in ("groupPriorityMinimum", "versionPriority"):
+        value = spec.get(field) or 0
+        limit = 20000 if field == "groupPriorityMinimum" else 1000
+        if not 0 < value <= limit:
+            detail = f"must be positive and less than {limit}"
+            found.append(invalid(f"spec.{field}", value, detail))
+    reference = spec.get("service")
+    if reference is not None:
+        found.extend(
+            required(f"spec.service.{key}") for key in ("namespace", "name") if not reference.get(key)
+        )
+    return found
+
+
 KIND = Kind(
     group="apiregistration.k8s.io",
     version="v1",
@@ -56,4 +80,5 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from mamekube.kinds.autoscaling import horizontalpodautoscalers as v2
 from mamekube.kinds.autoscaling import metrics
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
 
@@ -101,6 +102,10 @@ def row(autoscaler: Object, now_s: float) -> list[Any]:
     return v2.row(to_storage(autoscaler), now_s)
 
 
+def validate(autoscaler: Object) -> Found:
+    return v2.validate(to_storage(autoscaler))
+
+
 KIND = Kind(
     group="autoscaling",
     version="v1",
@@ -118,4 +123,5 @@ KIND = Kind(
     storage=v2.KIND,
     to_storage=to_storage,
     from_storage=from_storage,
+    validate=validate,
 )

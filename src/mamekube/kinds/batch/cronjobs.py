@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.batch import jobspec, schedules
+from mamekube.kinds.fields import Found, check_choice, check_not_negative
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.objects.ages import since
+from mamekube.objects.fielderrors import invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -63,6 +66,45 @@ def row(cron_job: Object, now_s: float) -> list[Any]:
     ]
 
 
+NAME_LENGTH_MAX = 52
+CONCURRENCY_POLICIES = frozenset(("Allow", "Forbid", "Replace"))
+
+
+def validate(cron_job: Object) -> Found:
+    found: Found = []
+    spec, name = cells.spec_of(cron_job), cells.name(cron_job)
+    job_spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    schedule = spec.get("schedule")
+    if not schedule:
+        found.append(required("spec.schedule"))
+    else:
+        _validate_schedule(schedule, found)
+    for field in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
+        check_not_negative(spec, field, "spec", found)
+    zone = spec.get("timeZone")
+    if zone == "":
+        found.append(invalid("spec.timeZone", zone, "timeZone must be nil or non-empty string"))
+    check_choice(spec.get("concurrencyPolicy"), "spec.concurrencyPolicy", CONCURRENCY_POLICIES, found)
+    if job_spec.get("manualSelector"):
+        path = "spec.jobTemplate.spec.manualSelector"
+        found.append(not_supported(path, True, ("nil", "false")))
+    jobspec.validate_job_spec(job_spec, "spec.jobTemplate.spec", found)
+    if len(name) > NAME_LENGTH_MAX:
+        found.append(invalid("metadata.name", name, f"must be no more than {NAME_LENGTH_MAX} characters"))
+    return found
+
+
+def _validate_schedule(schedule: str, found: Found) -> None:
+    if "TZ" in schedule:
+        detail = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+        found.append(invalid("spec.schedule", schedule, detail))
+        return
+    try:
+        schedules.check(schedule)
+    except schedules.ScheduleError as error:
+        found.append(invalid("spec.schedule", schedule, str(error)))
+
+
 KIND = Kind(
     group="batch",
     version="v1",
@@ -78,4 +120,5 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
 )

@@ -6,7 +6,9 @@ from typing import Any
 
 from mamekube.foundation.clock import parse_time
 from mamekube.kinds import cells
+from mamekube.kinds.batch import jobspec
 from mamekube.kinds.batch.jobspec import default_job_spec
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import conditions
 from mamekube.objects.ages import since
@@ -98,6 +100,27 @@ def _duration_text(job: Object, now_s: float) -> str:
     return since(status["startTime"], end_s)
 
 
+def validate(job: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(job)
+    jobspec.validate_selector(spec, found)
+    jobspec.validate_job_spec(spec, "spec", found)
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    found: Found = []
+    jobspec.validate_update(cells.spec_of(new), cells.spec_of(old), found)
+    return found
+
+
+def prepare_update(new: Object, old: Object) -> None:
+    # The labels and selector that were made at creation need not be sent again.
+    after, before = cells.spec_of(new), cells.spec_of(old)
+    if after.get("selector") is None and before.get("selector") is not None:
+        after["selector"] = before["selector"]
+
+
 KIND = Kind(
     group="batch",
     version="v1",
@@ -113,4 +136,7 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     selectable={"status.successful": lambda obj: str(cells.count(cells.status_of(obj), "succeeded"))},
+    validate=validate,
+    validate_update=validate_update,
+    prepare_update=prepare_update,
 )

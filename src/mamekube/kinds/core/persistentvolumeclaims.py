@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.core import claims
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec.defaults import default_claim_spec
+from mamekube.objects import quantity
+from mamekube.objects.fielderrors import forbidden
 from mamekube.objects.meta import Object, annotations_of, being_deleted
 
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
@@ -48,6 +52,42 @@ def row(claim: Object, now_s: float) -> list[Any]:
     ]
 
 
+IMMUTABLE = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+SHRUNK = "field can not be less than status.capacity"
+
+
+def validate(claim: Object) -> Found:
+    found: Found = []
+    claims.validate_spec(cells.spec_of(claim), "spec", found)
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    after, before = dict(cells.spec_of(new)), dict(cells.spec_of(old))
+    grown, had = _requested(after), _requested(before)
+    changeable = ["volumeAttributesClassName"]
+    # Whoever binds the claim fills in the volume, and upstream lets a class be added to a claim without one.
+    changeable += [field for field in ("volumeName", "storageClassName") if not before.get(field)]
+    if cells.status_of(old).get("phase") == "Bound":
+        changeable.append("resources")
+    for field in changeable:
+        after.pop(field, None)
+        before.pop(field, None)
+    if after != before:
+        return [forbidden("spec", IMMUTABLE)]
+    if grown is not None and had is not None and grown < had:
+        return [forbidden("spec.resources.requests.storage", SHRUNK)]
+    return []
+
+
+def _requested(spec: dict[str, Any]) -> Any:
+    amount = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    try:
+        return None if amount is None else quantity.parse_any(amount)
+    except ValueError:
+        return None
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -61,4 +101,6 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )

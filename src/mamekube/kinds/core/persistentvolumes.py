@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds import cells
+from mamekube.kinds import cells, fields
+from mamekube.kinds.core import claims
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec import scheduling, volumes
 from mamekube.kinds.podspec.defaults import canonicalize, default_volume_source
+from mamekube.objects import names
+from mamekube.objects.fielderrors import forbidden, not_supported, required
 from mamekube.objects.meta import Object, annotations_of, being_deleted
 
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
@@ -78,6 +83,46 @@ def row(volume: Object, now_s: float) -> list[Any]:
     ]
 
 
+RECLAIM_POLICIES = frozenset(("Delete", "Recycle", "Retain"))
+
+
+def validate(volume: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(volume)
+    claims.validate_access_modes(spec, "spec", found, missing="")
+    capacity = spec.get("capacity") or {}
+    if not capacity:
+        found.append(required("spec.capacity"))
+    elif "storage" not in capacity or len(capacity) > 1:
+        found.append(not_supported("spec.capacity", capacity, ("storage",)))
+    for name, amount in capacity.items():
+        fields.check_quantity(amount, f"spec.capacity[{name}]", found)
+    policy = spec.get("persistentVolumeReclaimPolicy")
+    if policy and policy not in RECLAIM_POLICIES:
+        found.append(not_supported("spec.persistentVolumeReclaimPolicy", policy, RECLAIM_POLICIES))
+    wanted = (spec.get("nodeAffinity") or {}).get("required")
+    if wanted is not None:
+        scheduling.validate_node_selector(wanted, "spec.nodeAffinity.required", found)
+    volumes.validate_sources({name: spec[name] for name in sources_of(spec)}, "spec", found)
+    if spec.get("storageClassName"):
+        fields.check(spec["storageClassName"], "spec.storageClassName", names.dns1123_subdomain, found)
+    claims.validate_volume_mode(spec, "spec", found)
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    after, before = cells.spec_of(new), cells.spec_of(old)
+    if any(after.get(name) != before.get(name) for name in {*sources_of(after), *sources_of(before)}):
+        return [
+            forbidden(
+                "spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation"
+            )
+        ]
+    found: Found = []
+    fields.check_immutable(after, before, "volumeMode", "spec.volumeMode", found)
+    return found
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -92,4 +137,6 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check_quantity
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec.defaults import canonicalize
+from mamekube.kinds.podspec.resources import validate_name
+from mamekube.objects.fielderrors import invalid
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -42,6 +45,21 @@ def row(quota: Object, now_s: float) -> list[Any]:
     return [cells.name(quota), ", ".join(texts[False]), ", ".join(texts[True]), cells.age(quota, now_s)]
 
 
+def validate(quota: Object) -> Found:
+    found: Found = []
+    for name, amount in (cells.spec_of(quota).get("hard") or {}).items():
+        path = f"spec.hard[{name}]"
+        if not name.startswith("count/") and ".storageclass.storage.k8s.io/" not in name:
+            validate_name(name, path, found)
+        check_quantity(amount, path, found)
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    scopes, had = cells.spec_of(new).get("scopes") or [], cells.spec_of(old).get("scopes") or []
+    return [] if set(scopes) == set(had) else [invalid("spec.scopes", scopes, "field is immutable")]
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -55,4 +73,6 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )

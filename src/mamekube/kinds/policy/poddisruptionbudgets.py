@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds import cells
+from mamekube.kinds import cells, selectors
+from mamekube.kinds.fields import Found, check_int_or_percent, check_percent_max
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import invalid, not_supported
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -40,6 +42,25 @@ def row(budget: Object, now_s: float) -> list[Any]:
     ]
 
 
+EVICTION_POLICIES = ("IfHealthyBudget", "AlwaysAllow")
+
+
+def validate(budget: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(budget)
+    if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
+        detail = "minAvailable and maxUnavailable cannot be both set"
+        found.append(invalid("spec", spec, detail))
+    for field in ("minAvailable", "maxUnavailable"):
+        check_int_or_percent(spec.get(field), f"spec.{field}", found)
+        check_percent_max(spec.get(field), f"spec.{field}", found)
+    selectors.validate(spec.get("selector"), "spec.selector", found)
+    policy = spec.get("unhealthyPodEvictionPolicy")
+    if policy is not None and policy not in EVICTION_POLICIES:
+        found.append(not_supported("spec.unhealthyPodEvictionPolicy", policy, EVICTION_POLICIES))
+    return found
+
+
 KIND = Kind(
     group="policy",
     version="v1",
@@ -53,4 +74,5 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import forbidden, not_supported
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -32,6 +34,39 @@ def row(priority_class: Object, now_s: float) -> list[Any]:
     ]
 
 
+USER_VALUE_MAX = 1_000_000_000
+SYSTEM_PREFIX = "system-"
+SYSTEM_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
+PREEMPTION_POLICIES = frozenset(("Never", "PreemptLowerPriority"))
+
+
+def validate(priority_class: Object) -> Found:
+    found: Found = []
+    name, value = cells.name(priority_class), cells.count(priority_class, "value")
+    if name.startswith(SYSTEM_PREFIX):
+        if SYSTEM_CLASSES.get(name) != value:
+            detail = "priority class names with 'system-' prefix are reserved for system use only"
+            found.append(
+                forbidden("metadata.name", f"{detail}. error: {name} is not a known system priority class")
+            )
+    elif value > USER_VALUE_MAX:
+        detail = f"maximum allowed value of a user defined priority is {USER_VALUE_MAX}"
+        found.append(forbidden("value", detail))
+    policy = priority_class.get("preemptionPolicy")
+    if policy is not None and policy not in PREEMPTION_POLICIES:
+        found.append(not_supported("preemptionPolicy", policy, PREEMPTION_POLICIES))
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    found: Found = []
+    if cells.count(new, "value") != cells.count(old, "value"):
+        found.append(forbidden("value", "may not be changed in an update."))
+    if new.get("preemptionPolicy") != old.get("preemptionPolicy"):
+        found.append(forbidden("preemptionPolicy", "may not be changed in an update."))
+    return found
+
+
 KIND = Kind(
     group="scheduling.k8s.io",
     version="v1",
@@ -45,4 +80,6 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check_immutable
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import forbidden, not_supported, required
 from mamekube.objects.meta import Object, annotations_of
 
 DEFAULT_ANNOTATIONS = (
@@ -47,6 +49,33 @@ def row(storage_class: Object, now_s: float) -> list[Any]:
     ]
 
 
+RECLAIM_POLICIES = ("Delete", "Retain")
+BINDING_MODES = frozenset(("Immediate", "WaitForFirstConsumer"))
+
+
+def validate(storage_class: Object) -> Found:
+    found: Found = []
+    if not storage_class.get("provisioner"):
+        found.append(required("provisioner"))
+    policy, mode = storage_class.get("reclaimPolicy"), storage_class.get("volumeBindingMode")
+    if policy and policy not in RECLAIM_POLICIES:
+        found.append(not_supported("reclaimPolicy", policy, RECLAIM_POLICIES))
+    if mode is None:
+        found.append(required("volumeBindingMode"))
+    elif mode not in BINDING_MODES:
+        found.append(not_supported("volumeBindingMode", mode, BINDING_MODES))
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    found: Found = []
+    for field in ("parameters", "provisioner", "reclaimPolicy"):
+        if (new.get(field) or {}) != (old.get(field) or {}):
+            found.append(forbidden(field, f"updates to {field} are forbidden."))
+    check_immutable(new, old, "volumeBindingMode", "volumeBindingMode", found)
+    return found
+
+
 KIND = Kind(
     group="storage.k8s.io",
     version="v1",
@@ -59,4 +88,6 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )
