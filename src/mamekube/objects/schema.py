@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -57,46 +57,8 @@ _SPECIAL = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": (INT_OR_STRING, "intstr.IntOrString"),
 }
 
-STRUCT_FIELDS: Mapping[str, frozenset[str]] = {
-    name: frozenset(fields.split())
-    for name, fields in {
-        "ObjectMeta": "",
-        "DeploymentSpec": "template strategy",
-        "ReplicaSetSpec": "template",
-        "StatefulSetSpec": "template updateStrategy",
-        "DaemonSetSpec": "template updateStrategy",
-        "JobSpec": "template",
-        "CronJobSpec": "jobTemplate",
-        "JobTemplateSpec": "metadata spec",
-        "PodTemplateSpec": "metadata spec",
-        "PodTemplate": "metadata template",
-        "ServiceStatus": "loadBalancer",
-        "IngressStatus": "loadBalancer",
-        "NodeStatus": "daemonEndpoints nodeInfo",
-        "NodeDaemonEndpoints": "kubeletEndpoint",
-        "PersistentVolumeClaimSpec": "resources",
-        "PersistentVolumeClaimTemplate": "metadata spec",
-        "Container": "resources",
-        "EphemeralContainer": "resources",
-        "ContainerStatus": "state lastState",
-        "Event": "metadata involvedObject source regarding deprecatedSource",
-        "RoleBinding": "metadata roleRef",
-        "ClusterRoleBinding": "metadata roleRef",
-        "HorizontalPodAutoscalerSpec": "scaleTargetRef",
-        "CustomResourceDefinitionSpec": "names",
-        "CustomResourceDefinitionStatus": "acceptedNames",
-        "VolumeAttachmentSpec": "source",
-        "ResourceClaimSpec": "devices",
-        "ResourceClaimTemplateSpec": "metadata spec",
-        "FlowSchemaSpec": "priorityLevelConfiguration",
-        "TokenRequestStatus": "",
-        "SubjectAccessReview": "metadata spec status",
-    }.items()
-}
-"""Fields that upstream holds by value, so that they are there (empty) even in a new object. A kind's own
-`metadata`, `spec` and `status` are such fields where nothing else is said."""
-
 _BY_VALUE = frozenset({"metadata", "spec", "status"})
+"""Fields that a kind holds by value where `go_types.json` does not know it."""
 
 KEY_DEFAULTS: Mapping[tuple[str, str], str] = {
     ("ContainerPort", "protocol"): "TCP",
@@ -296,6 +258,37 @@ def definitions() -> Definitions:
     return Definitions(folder / f"{VERSION}-local" / "_definitions.json")
 
 
+class GoField(NamedTuple):
+    """What the definitions do not say of a field, and Go's types do."""
+
+    number: int
+    """In protobuf."""
+    name: str
+    by_value: bool
+    """A struct that is there even when it is empty."""
+    keeps_zero: bool
+    """A scalar whose zero value is written too: a pointer, or one without `omitempty`."""
+    inline: str
+    """The definition of a struct whose fields stand in the same JSON object."""
+
+
+_GO_FIELD = re.compile(r"(\d+):(\w+)([=!]?)(?:>(\S+))?")
+
+
+@cache
+def _go_types() -> dict[str, str]:
+    types: dict[str, str] = orjson.loads(Path(__file__).with_name("go_types.json").read_bytes())
+    return types
+
+
+def go_fields(name: str) -> list[GoField]:
+    """The fields of a definition as Go has them, by number; empty where they are not known."""
+    return [
+        GoField(int(number), field, mark == "=", mark == "!", inline or "")
+        for number, field, mark, inline in _GO_FIELD.findall(_go_types().get(name, ""))
+    ]
+
+
 @cache
 def builtin_schema(name: str) -> Schema:
     """The schema of one definition, such as `io.k8s.api.core.v1.Pod`. KeyError for an unknown name."""
@@ -318,8 +311,10 @@ def builtin_schema(name: str) -> Schema:
 def _build_builtin(schema: Schema) -> None:
     simple = schema.name.rpartition(".")[2]
     definition = definitions()[schema.name]
-    is_kind = "x-kubernetes-group-version-kind" in definition
-    by_value = STRUCT_FIELDS.get(simple, frozenset()) | (_BY_VALUE if is_kind else frozenset())
+    known = go_fields(schema.name)
+    by_value = {field.name for field in known if field.by_value}
+    if not known and "x-kubernetes-group-version-kind" in definition:
+        by_value = set(_BY_VALUE)
     required = definition.get("required") or ()
     fields: dict[str, Schema] = {}
     for name, prop in (definition.get("properties") or {}).items():
