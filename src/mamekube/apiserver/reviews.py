@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mamekube.apiserver.authentication import Authenticator
-from mamekube.apiserver.authorization import MASTERS, Attributes, Authorizer
-from mamekube.apiserver.escalation import EVERYTHING
+from mamekube.apiserver.authorization import Attributes, Authorizer
 from mamekube.apiserver.node_authorizer import node_name_of
 from mamekube.apiserver.request import Request, User
 from mamekube.apiserver.tokens import InvalidToken
@@ -72,8 +71,6 @@ class Reviews:
         if not namespace:
             raise status.bad_request("no namespace on request")
         rules, missing = self._authorizer.rules_for(user, namespace)
-        if MASTERS in user.groups:
-            rules = [*EVERYTHING, *rules]
         answer: dict[str, Any] = {
             "resourceRules": [_resource_rule(rule) for rule in rules if rule.get("resources")],
             "nonResourceRules": [_path_rule(rule) for rule in rules if rule.get("nonResourceURLs")],
