@@ -21,7 +21,7 @@ def read_machine(root: Path) -> Machine:
         kernel=names.release,
         os_image=os_image(),
         machine_id=_read("/etc/machine-id"),
-        system_uuid=_read("/sys/class/dmi/id/product_uuid"),
+        system_uuid=_read("/sys/class/dmi/id/product_uuid") or _read("/etc/machine-id"),
         boot_id=_read("/proc/sys/kernel/random/boot_id"),
     )
 

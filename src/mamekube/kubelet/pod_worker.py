@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mamekube.foundation.backoff import Backoff
 from mamekube.kubelet import api_resources as api
 from mamekube.kubelet import containers, downward, hooks, pod_status, sandbox_config
 from mamekube.kubelet.containers import SandboxContext
@@ -42,7 +43,8 @@ log = logging.getLogger(__name__)
 
 STEPS_MAX = 50
 """Rounds of look and act in one wake-up: a guard against a plan that is never satisfied."""
-MOUNT_RETRY_S = 2.0
+MOUNT_RETRY_S, MOUNT_RETRY_LIMIT_S = 0.5, 122.0
+"""Doubling. Upstream: exponentialbackoff of volume operations."""
 SANDBOX_RETRY_S = 10.0
 FAILURE_RETRY_S = 1.0
 EXIT_POLLS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -70,6 +72,7 @@ class PodWorker:
         self._backing_off: Mapping[str, float] = {}
         self._backoff_said_s: dict[str, float] = {}
         self._volumes: Mapping[str, Any] | None = None
+        self._mount_backoff = Backoff(initial_s=MOUNT_RETRY_S, limit_s=MOUNT_RETRY_LIMIT_S)
         self._sandbox_config: dict[str, Any] = {}
         self._sync: asyncio.Task[float | None] | None = None
         self._ending = False
@@ -349,10 +352,11 @@ class PodWorker:
         except MountFailed as failed:
             for message in failed.messages:
                 self._events.warning("FailedMount", message)
-            self._memory.retry_at_s[""] = self._node.clock.now() + MOUNT_RETRY_S
+            self._memory.retry_at_s[""] = self._node.clock.now() + self._mount_backoff.next_s("")
             for container in all_containers_of(self._pod):
                 self._memory.retry_at_s[container["name"]] = self._memory.retry_at_s[""]
             return None
+        self._mount_backoff.forget("")
         return self._volumes
 
     def _make_sandbox_config(self, attempt: int) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class Server(Component):
     def _running(self, worker: PodWorker, name: str) -> Container:
         container = worker.record.current(name)
         if container is None or not container.running:
-            raise Refused(404, f'unable to upgrade connection: container not found ("{name}")\n')
+            raise Refused(500, f'container not found ("{name}")')
         return container
 
     def _container_of(self, worker: PodWorker, name: str, *, previous: bool) -> Container:
