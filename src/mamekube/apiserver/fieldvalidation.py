@@ -21,7 +21,7 @@ import orjson
 
 from mamekube.apiserver import codec
 from mamekube.kinds.kind import Kind
-from mamekube.objects import fielderrors, protobuf, schema
+from mamekube.objects import fielderrors, schema
 from mamekube.objects.meta import Object
 from mamekube.objects.schema import Schema, builtin_schema, schema_from_crd
 from mamekube.objects.status import StatusError, bad_request
@@ -55,8 +55,6 @@ def decode(
 ) -> tuple[Object, list[str]]:
     """The object in `body` and the warnings about it. Raises 400, 413, 415."""
     media_type = codec.media_type(content_type)
-    if media_type == protobuf.MEDIA_TYPE and isinstance(kind.schema, str):
-        return check(_from_protobuf(body), kind, mode)
     value = codec.decode(body, content_type)
     if not isinstance(value, dict):
         found = _json_kind(value)
@@ -70,14 +68,6 @@ def decode(
         value, warnings = check(json.loads(body, object_pairs_hook=_Repeating), kind, mode)
         return orjson.loads(orjson.dumps(value)), warnings
     return check(value, kind, mode)
-
-
-def _from_protobuf(body: bytes) -> Object:
-    codec.check_size(body)
-    try:
-        return protobuf.decode(body)
-    except protobuf.ProtobufError as error:
-        raise bad_request(str(error)) from None
 
 
 def check(obj: Object, kind: Kind, mode: str = WARN) -> tuple[Object, list[str]]:

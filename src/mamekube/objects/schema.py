@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -58,7 +58,7 @@ _SPECIAL = {
 }
 
 _BY_VALUE = frozenset({"metadata", "spec", "status"})
-"""Fields that a kind holds by value where `go_types.json` does not know it."""
+"""Fields that a kind holds by value where `struct_fields.json` does not know it."""
 
 KEY_DEFAULTS: Mapping[tuple[str, str], str] = {
     ("ContainerPort", "protocol"): "TCP",
@@ -258,35 +258,11 @@ def definitions() -> Definitions:
     return Definitions(folder / f"{VERSION}-local" / "_definitions.json")
 
 
-class GoField(NamedTuple):
-    """What the definitions do not say of a field, and Go's types do."""
-
-    number: int
-    """In protobuf."""
-    name: str
-    by_value: bool
-    """A struct that is there even when it is empty."""
-    keeps_zero: bool
-    """A scalar whose zero value is written too: a pointer, or one without `omitempty`."""
-    inline: str
-    """The definition of a struct whose fields stand in the same JSON object."""
-
-
-_GO_FIELD = re.compile(r"(\d+):(\w+)([=!]?)(?:>(\S+))?")
-
-
 @cache
-def _go_types() -> dict[str, str]:
-    types: dict[str, str] = orjson.loads(Path(__file__).with_name("go_types.json").read_bytes())
-    return types
-
-
-def go_fields(name: str) -> list[GoField]:
-    """The fields of a definition as Go has them, by number; empty where they are not known."""
-    return [
-        GoField(int(number), field, mark == "=", mark == "!", inline or "")
-        for number, field, mark, inline in _GO_FIELD.findall(_go_types().get(name, ""))
-    ]
+def _struct_fields() -> dict[str, str]:
+    """By definition, the fields that upstream holds by value: they are there, if empty, even in a new object."""
+    found: dict[str, str] = orjson.loads(Path(__file__).with_name("struct_fields.json").read_bytes())
+    return found
 
 
 @cache
@@ -311,9 +287,8 @@ def builtin_schema(name: str) -> Schema:
 def _build_builtin(schema: Schema) -> None:
     simple = schema.name.rpartition(".")[2]
     definition = definitions()[schema.name]
-    known = go_fields(schema.name)
-    by_value = {field.name for field in known if field.by_value}
-    if not known and "x-kubernetes-group-version-kind" in definition:
+    by_value = set(_struct_fields().get(schema.name, "").split())
+    if not by_value and "x-kubernetes-group-version-kind" in definition:
         by_value = set(_BY_VALUE)
     required = definition.get("required") or ()
     fields: dict[str, Schema] = {}
