@@ -101,7 +101,9 @@ class Cluster:
             namespace=namespace if resource.namespaced else "",
         )
 
-    async def deploy(self, name: str = "web", *, replicas: int = 4, image: str = "app:v1", **spec: Any) -> Object:
+    async def deploy(
+        self, name: str = "web", *, replicas: int = 4, image: str = "app:v1", **spec: Any
+    ) -> Object:
         labels = {"app": name}
         template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": image}]}}
         spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template, **spec}
@@ -114,7 +116,9 @@ class Cluster:
     async def scale(self, replicas: int, name: str = "web") -> None:
         await self.patch(DEPLOYMENTS, name, {"spec": {"replicas": replicas}})
 
-    async def patch(self, resource: Resource, name: str, patch: Object, *, namespace: str = "default") -> Object:
+    async def patch(
+        self, resource: Resource, name: str, patch: Object, *, namespace: str = "default"
+    ) -> Object:
         namespace = namespace if resource.namespaced else ""
         return await self.admin.patch(resource, name, patch, namespace=namespace, patch_type="strategic")
 
@@ -182,7 +186,9 @@ class Cluster:
 
     async def replica_sizes(self) -> dict[str, int]:
         """ReplicaSet name -> size."""
-        return {entry["metadata"]["name"]: entry["spec"]["replicas"] for entry in await self.list(REPLICA_SETS)}
+        return {
+            entry["metadata"]["name"]: entry["spec"]["replicas"] for entry in await self.list(REPLICA_SETS)
+        }
 
 
 class Binder(Component):

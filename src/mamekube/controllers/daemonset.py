@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -389,7 +390,7 @@ def pod_for(daemon_set: Object, node: str, digest: str) -> Object:
     template = daemon_set["spec"]["template"]
     pod = pod_from_template(template, daemon_set, typed_reference(DAEMON_SETS, daemon_set))
     pod["metadata"]["labels"] = {**pod["metadata"].get("labels", {}), history.HASH_LABEL: digest}
-    spec = pod["spec"]
+    spec = pod["spec"] = copy.deepcopy(pod["spec"])
     spec["tolerations"] = tolerations_for(spec)
     affinity = spec.setdefault("affinity", {}).setdefault("nodeAffinity", {})
     required = affinity.setdefault("requiredDuringSchedulingIgnoredDuringExecution", {})

@@ -7,7 +7,6 @@ together; batches double, so that a refusal that concerns all of them is met onc
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -22,7 +21,7 @@ GENERATED_PREFIX_LENGTH_MAX = 58
 
 
 def pod_from_template(template: Object, owner: Object, reference: dict[str, Any]) -> Object:
-    """A pod of `owner`, its name to be generated. The template is copied, never shared."""
+    """A pod of `owner`, its name to be generated. It shares the template's spec, so it is to be sent, not edited."""
     described = template.get("metadata") or {}
     prefix = name_of(owner) + "-"
     pod_metadata: dict[str, Any] = {
@@ -37,7 +36,7 @@ def pod_from_template(template: Object, owner: Object, reference: dict[str, Any]
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {key: value for key, value in pod_metadata.items() if value},
-        "spec": copy.deepcopy(template.get("spec") or {}),
+        "spec": template.get("spec") or {},
     }
 
 

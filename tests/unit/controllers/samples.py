@@ -32,7 +32,9 @@ def deployment(name: str = "web", *, replicas: int = 4, image: str = "app:v1", *
     }
 
 
-def pod(name: str, *, node: str = "n1", phase: str = "Running", ready_since: str = "", **fields: Any) -> Object:
+def pod(
+    name: str, *, node: str = "n1", phase: str = "Running", ready_since: str = "", **fields: Any
+) -> Object:
     status: Object = {"phase": phase, "podIP": fields.pop("ip", "10.244.0.1")}
     if ready_since:
         status["conditions"] = [{"type": "Ready", "status": "True", "lastTransitionTime": ready_since}]

@@ -6,10 +6,10 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.controllers.samples import NOW, NOW_S, deployment
 
 from mamekube.controllers.deployment import progress, revisions, sizes
 from mamekube.controllers.deployment.plan import plan
-from tests.unit.controllers.samples import NOW, NOW_S, deployment
 
 
 def replica_set(name, *, replicas, available=0, created="2026-01-01T00:00:00Z", annotations=None, image="x"):
@@ -306,9 +306,7 @@ def test_the_history_limit_is_kept():
 )
 def test_no_order_of_readiness_breaks_surge_or_availability(replicas, surge, unavailable, seed):
     rolling = {"maxSurge": surge, "maxUnavailable": unavailable}
-    world = World(
-        deployment(replicas=replicas, strategy={"type": "RollingUpdate", "rollingUpdate": rolling})
-    )
+    world = World(deployment(replicas=replicas, strategy={"type": "RollingUpdate", "rollingUpdate": rolling}))
     world.settle()
     chance = random.Random(seed)
     most, least = sizes.fenceposts(world.deployment)
@@ -320,9 +318,9 @@ def test_no_order_of_readiness_breaks_surge_or_availability(replicas, surge, una
             assert sum(world.ready.values()) >= replicas - min(least, replicas)
             world.become_ready(chance.choice(list(world.replica_sets)))
     world.settle()
-    assert [entry["spec"]["replicas"] for entry in world.replica_sets.values() if entry["spec"]["replicas"]] == [
-        replicas
-    ]
+    assert [
+        entry["spec"]["replicas"] for entry in world.replica_sets.values() if entry["spec"]["replicas"]
+    ] == [replicas]
 
 
 @settings(max_examples=60, deadline=None)

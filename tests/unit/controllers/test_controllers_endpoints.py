@@ -2,9 +2,10 @@
 
 import copy
 
+from tests.unit.controllers.samples import NOW, pod
+
 from mamekube.controllers import endpoints, endpointslice
 from mamekube.controllers.servicepods import TriggerTimes
-from tests.unit.controllers.samples import NOW, pod
 
 READY = "2025-12-31T00:00:00Z"
 NODES = {"n1": {"metadata": {"name": "n1", "labels": {"topology.kubernetes.io/zone": "a"}}}}
@@ -24,7 +25,9 @@ def service(**spec):
 
 
 def serving(name, ip, **fields):
-    spec = {"containers": [{"name": "c", "ports": [{"name": "web", "containerPort": 8080, "protocol": "TCP"}]}]}
+    spec = {
+        "containers": [{"name": "c", "ports": [{"name": "web", "containerPort": 8080, "protocol": "TCP"}]}]
+    }
     return pod(name, ip=ip, ready_since=READY, spec=spec, **fields)
 
 
@@ -53,7 +56,9 @@ def test_a_slice_says_who_is_ready_serving_and_terminating():
     ]
     (made,), _ = slices_of(service(), pods)
     assert made["ports"] == [{"name": "http", "protocol": "TCP", "port": 8080}]
-    assert {entry["targetRef"]["name"]: tuple(entry["conditions"].values()) for entry in made["endpoints"]} == {
+    assert {
+        entry["targetRef"]["name"]: tuple(entry["conditions"].values()) for entry in made["endpoints"]
+    } == {
         "a": (True, True, False),
         "b": (False, False, False),
         "c": (False, True, True),

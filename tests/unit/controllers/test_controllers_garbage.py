@@ -1,6 +1,7 @@
 """Garbage collection and what else is removed: the graph, the policies, namespaces, finished and orphaned pods."""
 
 import pytest
+from tests.unit.controllers.samples import NOW, NOW_S, pod
 
 from mamekube.controllers import namespace, podgc, ttlafterfinished
 from mamekube.controllers.deletables import Deletables, builtin_resources, custom_resource
@@ -8,7 +9,6 @@ from mamekube.controllers.garbagecollector.controller import Owners, plan
 from mamekube.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph
 from mamekube.controllers.resources import NAMESPACES, PODS, REPLICA_SETS
 from mamekube.objects.resource import Resource
-from tests.unit.controllers.samples import NOW, NOW_S, pod
 
 
 def described(uid, *owners, namespace="default", finalizers=(), deleted=False, **reference):

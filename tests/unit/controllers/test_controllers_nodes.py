@@ -3,12 +3,12 @@
 from ipaddress import ip_network
 
 import pytest
+from tests.unit.controllers.samples import NOW, NOW_S
 
 from mamekube.controllers import clusterroleaggregation, nodeipam, nodelifecycle, resources, rootca, taints
 from mamekube.controllers.nodelifecycle import Health
 from mamekube.kinds.registry import builtin_registry
 from mamekube.objects.resource import Resource
-from tests.unit.controllers.samples import NOW, NOW_S
 
 
 def node(ready="True", **spec):
@@ -102,9 +102,7 @@ def test_the_first_free_range_is_given():
 
 def test_rules_are_united_and_repeated_ones_dropped():
     rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
-    roles = [
-        {"metadata": {"name": name, "labels": {"to": "view"}}, "rules": [rule]} for name in ("b", "a")
-    ]
+    roles = [{"metadata": {"name": name, "labels": {"to": "view"}}, "rules": [rule]} for name in ("b", "a")]
     selector = {"matchLabels": {"to": "view"}}
     view = {"metadata": {"name": "view"}, "aggregationRule": {"clusterRoleSelectors": [selector]}}
     assert clusterroleaggregation.plan(view, [*roles, view]) == [rule]

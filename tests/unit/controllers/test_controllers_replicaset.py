@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.unit.controllers.samples import NOW, NOW_S, pod
 
 from mamekube.controllers import pods as podfacts
 from mamekube.controllers.adoption import claim
@@ -11,13 +12,15 @@ from mamekube.controllers.podcontrol import SlowStartError, slow_start
 from mamekube.controllers.replicaset import plan, status
 from mamekube.foundation.clock import VirtualLoop
 from mamekube.objects.selectors import from_labels
-from tests.unit.controllers.samples import NOW, NOW_S, pod
 
 READY = "2025-12-31T00:00:00Z"
 
 
 def replica_set(replicas, **spec):
-    return {"metadata": {"name": "web-1", "namespace": "default", "uid": "rs"}, "spec": {"replicas": replicas, **spec}}
+    return {
+        "metadata": {"name": "web-1", "namespace": "default", "uid": "rs"},
+        "spec": {"replicas": replicas, **spec},
+    }
 
 
 def decide(replicas, pods, *, siblings=None):
@@ -81,9 +84,7 @@ def test_status_counts_ready_available_and_fully_labelled_pods():
 
 def test_a_failure_becomes_a_condition_and_leaves_with_the_next_success():
     owner = replica_set(1)
-    failed = status(
-        owner, [], terminating=0, failure=("FailedCreate", "quota"), now_s=NOW_S, now=NOW
-    )
+    failed = status(owner, [], terminating=0, failure=("FailedCreate", "quota"), now_s=NOW_S, now=NOW)
     assert failed["conditions"] == [
         {
             "type": "ReplicaFailure",

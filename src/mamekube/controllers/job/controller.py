@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from mamekube.controllers import pods as podfacts
@@ -173,6 +174,7 @@ def pod_for(job: Object, index: int | None) -> Object:
     described["annotations"] = {**described.get("annotations", {}), INDEX: str(index)}
     described["labels"] = {**described.get("labels", {}), INDEX: str(index)}
     described["generateName"] = f"{name_of(job)}-{index}-"
+    pod["spec"] = copy.deepcopy(pod["spec"])
     pod["spec"].setdefault("hostname", f"{name_of(job)}-{index}")
     for container in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]):
         _tell_index(container)
