@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mamekube.apiserver import races
 from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.documents import Answer, Document, Made
 from mamekube.apiserver.listing import list_items
 from mamekube.apiserver.objectmeta import FOREGROUND, ORPHAN
 from mamekube.apiserver.options import DeleteOptions, ListOptions
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.resources import RETRIES_MAX, fresh
+from mamekube.apiserver.resources import fresh
 from mamekube.apiserver.versions import shown, storage_key, stored
 from mamekube.apiserver.writes import DELETE, Write
 from mamekube.foundation.clock import Clock, format_time
@@ -138,14 +139,14 @@ class Deletion:
     async def delete(self, request: Request, kind: Kind, options: DeleteOptions) -> Answer:
         """Raises 404, and 409 where a precondition fails."""
         key = storage_key(kind, request.namespace, request.name)
-        for _ in range(RETRIES_MAX):
+        for _ in range(races.TRIES_MAX):
             item = await self._store.get(key=key)
             if item is None:
                 break
             try:
                 return await self._delete(request, kind, item, options)
-            except RevisionMismatch:
-                continue
+            except RevisionMismatch as lost:
+                await races.settled(self._store, lost)
             except KeyMissing:
                 break
         else:

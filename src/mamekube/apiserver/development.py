@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mamekube.apiserver.server import ApiServerConfig
+from mamekube.foundation.clock import Clock
 
 VALID = datetime.timedelta(days=365)
 USAGES = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
@@ -101,7 +102,7 @@ def _sign(
     authority: bool = False,
     address: str = "",
 ) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.fromtimestamp(Clock().now(), datetime.UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

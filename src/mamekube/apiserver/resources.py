@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from mamekube.apiserver import objectmeta, ownership, strategy
+from mamekube.apiserver import objectmeta, ownership, races, strategy
 from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.documents import Answer, Document, Made
 from mamekube.apiserver.options import WriteOptions
@@ -28,11 +28,8 @@ from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, status
 from mamekube.objects.meta import Object, being_deleted, metadata
 from mamekube.objects.status import StatusError, bad_request
-from mamekube.store.backend import KeyExists, KeyMissing, RevisionMismatch
+from mamekube.store.backend import KeyExists
 from mamekube.store.store import Item, Store
-
-RETRIES_MAX = 5
-"""Of an update that lost a race. Upstream: MaxRetryWhenPatchConflicts."""
 
 NAME_TRIES_MAX = 8
 """Of a create with generateName whose name was taken. Upstream: maxNameGenerationCreateAttempts."""
@@ -147,7 +144,7 @@ class Resources:
         owners itself, as server-side apply does.
         """
         key = storage_key(kind, request.namespace, request.name)
-        for _ in range(RETRIES_MAX):
+        for _ in range(races.TRIES_MAX):
             item = await self.store.get(key=key)
             if item is None:
                 if not may_create:
@@ -163,9 +160,10 @@ class Resources:
                     rules=rules,
                     applied=applied,
                 )
-            except (RevisionMismatch, KeyMissing):
+            except races.LOST as lost:
                 if not retries:
                     break
+                await races.settled(self.store, lost)
         raise status.conflict(kind, request.name)
 
     async def _create_by_update(

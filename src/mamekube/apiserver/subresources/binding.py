@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mamekube.apiserver import races
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_write
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.resources import RETRIES_MAX
 from mamekube.apiserver.versions import storage_key
 from mamekube.apiserver.writes import CREATE, Write
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, status
 from mamekube.objects.meta import Object, being_deleted, metadata, uid_of
 from mamekube.objects.resource import Resource
-from mamekube.store.backend import KeyMissing, RevisionMismatch
 
 if TYPE_CHECKING:
     from mamekube.apiserver.api import Api, Payload
@@ -53,7 +52,7 @@ async def bind(api: Api, request: Request, kind: Kind, binding: Object, *, dry_r
     )
     await api.admission.mutate(write)
     await api.admission.validate(write)
-    for _ in range(RETRIES_MAX):
+    for _ in range(races.TRIES_MAX):
         item = await api.resources.find(kind, request.namespace, request.name)
         bound = _bound(request, item.object, binding, now=api.clock.timestamp())
         if dry_run:
@@ -63,8 +62,8 @@ async def bind(api: Api, request: Request, kind: Kind, binding: Object, *, dry_r
                 key=storage_key(kind, request.namespace, request.name), obj=bound, expected=item.revision
             )
             break
-        except (RevisionMismatch, KeyMissing):
-            continue
+        except races.LOST as lost:
+            await races.settled(api.store, lost)
     else:
         raise status.conflict(PODS_BINDING, request.name)
     return Answer(Made(status.success()), 201)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mamekube.apiserver import races
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_delete, parse_write
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.resources import RETRIES_MAX
 from mamekube.apiserver.versions import storage_key, storage_prefix
 from mamekube.apiserver.writes import CREATE, Write
 from mamekube.kinds.kind import Kind
 from mamekube.objects import selectors, status
 from mamekube.objects.meta import Object, being_deleted, edited, labels_of, metadata, name_of
 from mamekube.objects.status import StatusError
-from mamekube.store.backend import KeyMissing, RevisionMismatch
 from mamekube.store.store import Item
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ async def _take_from_budget(api: Api, pod: Object, *, dry_run: bool) -> None:
     kind = api.registry.find("policy", "v1", "poddisruptionbudgets")
     assert kind is not None
     namespace = metadata(pod)["namespace"]
-    for _ in range(RETRIES_MAX):
+    for _ in range(races.TRIES_MAX):
         snapshot = await api.store.list(prefix=storage_prefix(kind, namespace))
         budgets = [item for item in snapshot.items if _covers(item.object, pod)]
         if not budgets:
@@ -81,8 +80,8 @@ async def _take_from_budget(api: Api, pod: Object, *, dry_run: bool) -> None:
                 key=storage_key(kind, namespace, name), obj=taken, expected=budgets[0].revision
             )
             return
-        except (RevisionMismatch, KeyMissing):
-            continue
+        except races.LOST as lost:
+            await races.settled(api.store, lost)
     raise status.conflict(kind, name_of(budgets[0].object))
 
 
