@@ -73,6 +73,9 @@ class Kind(Resource):
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
 
+    deprecation: str = ""
+    """The text of the `Warning` header of every request for the kind, where upstream has deprecated it."""
+
     schema: str | Mapping[str, Any] = ""
     """The name of its OpenAPI definition (`io.k8s.api.core.v1.Pod`), or a CRD's own structural schema."""
 
@@ -81,6 +84,8 @@ class Kind(Resource):
 
     validate: Callable[[Object], list[FieldError]] = _valid
     """The spec on create (metadata is checked by the API server for all kinds)."""
+    validate_create: Callable[[Object], list[FieldError]] = _valid
+    """What besides `validate` holds for new objects only."""
     validate_update: Callable[[Object, Object], list[FieldError]] = _valid_update
     """`(new, old)`; called besides `validate`. Immutable fields are refused here."""
     validate_status: Callable[[Object, Object], list[FieldError]] = _valid_update

@@ -6,7 +6,9 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.admissionregistration import matching
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -34,6 +36,13 @@ def row(policy: Object, now_s: float) -> list[Any]:
     return matching.policy_row(policy, now_s, rules="mutations")
 
 
+def validate(policy: Object) -> Found:
+    found = matching.validate_policy(policy)
+    if not cells.spec_of(policy).get("mutations"):
+        found.append(required("spec.mutations", "mutations must contain at least one item"))
+    return found
+
+
 KIND = Kind(
     group="admissionregistration.k8s.io",
     version="v1",
@@ -47,4 +56,5 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
+    validate=validate,
 )

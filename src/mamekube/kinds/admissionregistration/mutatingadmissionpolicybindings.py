@@ -18,4 +18,5 @@ KIND = Kind(
     default=matching.default_binding,
     columns=matching.BINDING_COLUMNS,
     row=matching.binding_row,
+    validate=matching.validate_binding,
 )

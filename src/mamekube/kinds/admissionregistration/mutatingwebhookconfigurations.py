@@ -27,4 +27,5 @@ KIND = Kind(
     default=default,
     columns=matching.WEBHOOK_COLUMNS,
     row=matching.webhooks_row,
+    validate=matching.validate_webhooks,
 )

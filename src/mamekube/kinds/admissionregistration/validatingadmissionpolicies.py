@@ -6,7 +6,9 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.admissionregistration import matching
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -36,6 +38,18 @@ def row(policy: Object, now_s: float) -> list[Any]:
     return matching.policy_row(policy, now_s, rules="validations")
 
 
+def validate(policy: Object) -> Found:
+    found = matching.validate_policy(policy)
+    spec = cells.spec_of(policy)
+    if not spec.get("validations") and not spec.get("auditAnnotations"):
+        detail = "validations or auditAnnotations must contain at least one item"
+        found.append(required("spec.validations", detail))
+    for index, rule in enumerate(spec.get("validations") or ()):
+        if not (rule.get("expression") or "").strip():
+            found.append(required(f"spec.validations[{index}].expression", "expression is not specified"))
+    return found
+
+
 KIND = Kind(
     group="admissionregistration.k8s.io",
     version="v1",
@@ -51,4 +65,5 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
 )

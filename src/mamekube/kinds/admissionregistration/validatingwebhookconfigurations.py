@@ -18,4 +18,5 @@ KIND = Kind(
     default=matching.default_webhooks,
     columns=matching.WEBHOOK_COLUMNS,
     row=matching.webhooks_row,
+    validate=matching.validate_webhooks,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mamekube.kinds import cells
+from mamekube.kinds.apiextensions import definitions
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
 
@@ -59,4 +60,6 @@ KIND = Kind(
     row=cells.name_and_created,
     default=default,
     prepare_create=prepare_create,
+    validate=definitions.validate,
+    validate_update=definitions.validate_update,
 )

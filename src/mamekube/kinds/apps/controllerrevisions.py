@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check_immutable
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
 from mamekube.objects.owners import controller_of
 
@@ -33,6 +35,22 @@ def _owner_text(owner: dict[str, Any]) -> str:
     return f"{kind.lower()}/{owner.get('name') or ''}"
 
 
+def validate(revision: Object) -> Found:
+    found: Found = []
+    if revision.get("data") is None:
+        found.append(required("data", "data is mandatory"))
+    number = revision.get("revision")
+    if number is not None and number < 0:
+        found.append(invalid("revision", number, "must be greater than or equal to 0"))
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    found: Found = []
+    check_immutable(new, old, "data", "data", found)
+    return found
+
+
 KIND = Kind(
     group="apps",
     version="v1",
@@ -42,4 +60,6 @@ KIND = Kind(
     schema="io.k8s.api.apps.v1.ControllerRevision",
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )

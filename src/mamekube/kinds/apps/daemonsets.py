@@ -14,7 +14,7 @@ from mamekube.kinds.fields import (
     int_or_percent,
 )
 from mamekube.kinds.kind import Column, Kind
-from mamekube.kinds.podspec import validation
+from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.objects.fielderrors import invalid, not_supported, required
 from mamekube.objects.meta import Object
@@ -154,4 +154,5 @@ KIND = Kind(
     validate=validate,
     validate_update=workloads.validate_selector_update,
     validate_status=validate_status,
+    warnings=warnings.of_template("spec", "template"),
 )

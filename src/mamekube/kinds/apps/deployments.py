@@ -14,7 +14,7 @@ from mamekube.kinds.fields import (
     int_or_percent,
 )
 from mamekube.kinds.kind import Column, Kind, Scale
-from mamekube.kinds.podspec import validation
+from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object
@@ -156,4 +156,5 @@ KIND = Kind(
     validate=validate,
     validate_update=workloads.validate_selector_update,
     validate_status=validate_status,
+    warnings=warnings.of_template("spec", "template"),
 )

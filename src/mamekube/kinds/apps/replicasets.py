@@ -8,7 +8,7 @@ from mamekube.kinds import cells, selectors
 from mamekube.kinds.apps import workloads
 from mamekube.kinds.fields import Found, check_not_negative
 from mamekube.kinds.kind import Column, Kind, Scale
-from mamekube.kinds.podspec import validation
+from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.objects.meta import Object
 
@@ -92,4 +92,5 @@ KIND = Kind(
     validate=validate,
     validate_update=workloads.validate_selector_update,
     validate_status=validate_status,
+    warnings=warnings.of_template("spec", "template"),
 )

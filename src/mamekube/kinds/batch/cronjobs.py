@@ -8,6 +8,7 @@ from mamekube.kinds import cells
 from mamekube.kinds.batch import jobspec, schedules
 from mamekube.kinds.fields import Found, check_choice, check_not_negative
 from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec import warnings
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.objects.ages import since
 from mamekube.objects.fielderrors import invalid, not_supported, required
@@ -121,4 +122,5 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     validate=validate,
+    warnings=warnings.of_template("spec", "jobTemplate", "spec", "template"),
 )

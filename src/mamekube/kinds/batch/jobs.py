@@ -10,6 +10,7 @@ from mamekube.kinds.batch import jobspec
 from mamekube.kinds.batch.jobspec import default_job_spec
 from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.podspec import warnings
 from mamekube.objects import conditions
 from mamekube.objects.ages import since
 from mamekube.objects.meta import Object, being_deleted
@@ -139,4 +140,5 @@ KIND = Kind(
     validate=validate,
     validate_update=validate_update,
     prepare_update=prepare_update,
+    warnings=warnings.of_template("spec", "template"),
 )

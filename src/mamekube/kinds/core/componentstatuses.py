@@ -41,4 +41,5 @@ KIND = Kind(
     schema="io.k8s.api.core.v1.ComponentStatus",
     columns=COLUMNS,
     row=row,
+    deprecation="v1 ComponentStatus is deprecated in v1.19+",
 )

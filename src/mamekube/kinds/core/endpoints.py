@@ -82,4 +82,5 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     validate=validate,
+    deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Kind
-from mamekube.kinds.podspec import rows, updates
+from mamekube.kinds.podspec import rows, updates, warnings
 from mamekube.kinds.podspec.defaults import default_pod
 from mamekube.kinds.podspec.qos import qos_class
 from mamekube.kinds.podspec.validation import validate_pod
+from mamekube.objects.fielderrors import forbidden
 from mamekube.objects.meta import Object
 
 FINISHED = ("Succeeded", "Failed")
@@ -41,6 +43,17 @@ def _pod_ip(pod: Object) -> str:
     status = pod.get("status") or {}
     addresses = status.get("podIPs")
     return (addresses[0].get("ip") if addresses else status.get("podIP")) or ""
+
+
+def validate_create(pod: Object) -> Found:
+    spec = pod.get("spec") or {}
+    found: Found = []
+    if spec.get("ephemeralContainers"):
+        found.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        detail = "cannot be set until all schedulingGates have been cleared"
+        found.append(forbidden("spec.nodeName", detail))
+    return found
 
 
 KIND = Kind(
@@ -82,4 +95,6 @@ KIND = Kind(
     },
     validate=validate_pod,
     validate_update=updates.validate,
+    validate_create=validate_create,
+    warnings=warnings.of_pod,
 )

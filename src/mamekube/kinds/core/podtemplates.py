@@ -7,7 +7,7 @@ from typing import Any
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
-from mamekube.kinds.podspec import validation
+from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.objects.meta import Object
 
@@ -47,4 +47,5 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     validate=validate,
+    warnings=warnings.of_template("template"),
 )

@@ -8,7 +8,7 @@ from mamekube.kinds import cells
 from mamekube.kinds.apps import workloads
 from mamekube.kinds.fields import Found, check_not_negative
 from mamekube.kinds.kind import Column, Kind, Scale
-from mamekube.kinds.podspec import validation
+from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.kinds.selectors import MISMATCH
 from mamekube.objects.fielderrors import invalid, required
@@ -105,4 +105,5 @@ KIND = Kind(
     selectable={"status.replicas": lambda obj: str(cells.count(cells.status_of(obj), "replicas"))},
     validate=validate,
     validate_status=validate_status,
+    warnings=warnings.of_template("spec", "template"),
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check_required
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects import conditions
+from mamekube.objects import conditions, names
+from mamekube.objects.fielderrors import invalid
 from mamekube.objects.meta import Object
 
 MATCHING_PRECEDENCE = 1000
@@ -45,6 +47,23 @@ def row(schema: Object, now_s: float) -> list[Any]:
     ]
 
 
+MATCHING_PRECEDENCE_MAX = 10000
+
+
+def validate(schema: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(schema)
+    precedence = cells.count(spec, "matchingPrecedence")
+    if precedence <= 0:
+        found.append(invalid("spec.matchingPrecedence", precedence, "must be a positive value"))
+    elif precedence > MATCHING_PRECEDENCE_MAX:
+        detail = f"must not be greater than {MATCHING_PRECEDENCE_MAX}"
+        found.append(invalid("spec.matchingPrecedence", precedence, detail))
+    level = (spec.get("priorityLevelConfiguration") or {}).get("name")
+    check_required(level, "spec.priorityLevelConfiguration.name", names.dns1123_subdomain, found)
+    return found
+
+
 KIND = Kind(
     group="flowcontrol.apiserver.k8s.io",
     version="v1",
@@ -59,4 +78,5 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check_choice
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import forbidden, required
 from mamekube.objects.meta import Object
 
 CONCURRENCY_SHARES = 30
@@ -25,22 +27,23 @@ _QUEUING = {"queues": 64, "handSize": 8, "queueLengthLimit": 50}
 
 def default(level: Object) -> None:
     spec = cells.spec_of(level)
-    limited, exempt = spec.get("limited"), spec.get("exempt")
+    limited = spec.get("limited")
     if limited is not None:
         _fill(limited, {"nominalConcurrencyShares": CONCURRENCY_SHARES, "lendablePercent": 0})
-        queuing = (limited.get("limitResponse") or {}).get("queuing")
-        if queuing is not None:
-            _fill(queuing, {field: value for field, value in _QUEUING.items() if not queuing.get(field)})
+        queuing = (limited.get("limitResponse") or {}).get("queuing") or {}
+        for field, value in _QUEUING.items():
+            if queuing and not queuing.get(field):
+                queuing[field] = value
     if spec.get("type") == "Exempt":
-        if exempt is None:
-            exempt = spec["exempt"] = {}
-        _fill(exempt, {"nominalConcurrencyShares": 0, "lendablePercent": 0})
+        if spec.get("exempt") is None:
+            spec["exempt"] = {}
+        _fill(spec["exempt"], {"nominalConcurrencyShares": 0, "lendablePercent": 0})
 
 
 def _fill(section: dict[str, Any], values: dict[str, int]) -> None:
     for field, value in values.items():
-        if not section.get(field):
-            section[field] = section.get(field) if section.get(field) == 0 else value
+        if section.get(field) is None:
+            section[field] = value
 
 
 def prepare_create(level: Object) -> None:
@@ -61,6 +64,18 @@ def row(level: Object, now_s: float) -> list[Any]:
     ]
 
 
+def validate(level: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(level)
+    kind = spec.get("type")
+    check_choice(kind, "spec.type", ("Exempt", "Limited"), found)
+    if kind == "Limited" and spec.get("limited") is None:
+        found.append(required("spec.limited", "must not be empty when type is Limited"))
+    if kind == "Exempt" and spec.get("limited") is not None:
+        found.append(forbidden("spec.limited", "must be nil if the type is not Limited"))
+    return found
+
+
 KIND = Kind(
     group="flowcontrol.apiserver.k8s.io",
     version="v1",
@@ -75,4 +90,5 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
 )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check, check_immutable
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects import names
+from mamekube.objects.fielderrors import required
 from mamekube.objects.meta import Object
 
 COLUMNS = (cells.NAME, Column(name="ParentRef"))
@@ -22,6 +25,24 @@ def row(address: Object, now_s: float) -> list[Any]:
     ]
 
 
+def validate(address: Object) -> Found:
+    found: Found = []
+    parent = cells.spec_of(address).get("parentRef")
+    check(cells.name(address), "metadata.name", names.ip, found)
+    if not parent:
+        found.append(required("spec.parentRef"))
+        return found
+    found.extend(required(f"spec.parentRef.{key}") for key in ("resource", "name") if not parent.get(key))
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    found: Found = []
+    after, before = cells.spec_of(new), cells.spec_of(old)
+    check_immutable(after, before, "parentRef", "spec.parentRef", found)
+    return found
+
+
 KIND = Kind(
     group="networking.k8s.io",
     version="v1",
@@ -34,4 +55,6 @@ KIND = Kind(
     name_rule="path",
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )

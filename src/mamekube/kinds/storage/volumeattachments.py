@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check_immutable
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -34,6 +36,23 @@ def row(attachment: Object, now_s: float) -> list[Any]:
     ]
 
 
+def validate(attachment: Object) -> Found:
+    spec = cells.spec_of(attachment)
+    found: Found = [required(f"spec.{field}") for field in ("attacher", "nodeName") if not spec.get(field)]
+    source = spec.get("source") or {}
+    if not source.get("persistentVolumeName") and source.get("inlineVolumeSpec") is None:
+        found.append(
+            required("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+        )
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    found: Found = []
+    check_immutable(new, old, "spec", "spec", found)
+    return found
+
+
 KIND = Kind(
     group="storage.k8s.io",
     version="v1",
@@ -46,4 +65,6 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )

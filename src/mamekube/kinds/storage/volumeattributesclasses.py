@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import forbidden, required
 from mamekube.objects.meta import Object, annotations_of
 
 DEFAULT_ANNOTATIONS = (
@@ -23,6 +25,23 @@ def row(attributes_class: Object, now_s: float) -> list[Any]:
     return [name, attributes_class.get("driverName") or "", cells.age(attributes_class, now_s)]
 
 
+def validate(attributes_class: Object) -> Found:
+    found: Found = []
+    if not attributes_class.get("driverName"):
+        found.append(required("driverName"))
+    if not attributes_class.get("parameters"):
+        found.append(required("parameters", "must contain at least one key/value pair"))
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    return [
+        forbidden(field, f"updates to {field} are forbidden.")
+        for field in ("driverName", "parameters")
+        if new.get(field) != old.get(field)
+    ]
+
+
 KIND = Kind(
     group="storage.k8s.io",
     version="v1",
@@ -34,4 +53,6 @@ KIND = Kind(
     schema="io.k8s.api.storage.v1.VolumeAttributesClass",
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )
