@@ -16,6 +16,12 @@ def pod_cgroup(node_cgroup: str, pod: Object) -> str:
     return f"{node_cgroup.rstrip('/')}/kubepods/{CLASSES.get(qos_class(pod), '')}pod{uid_of(pod)}"
 
 
+def remove_pod(node_cgroup: str, uid: str) -> None:
+    """Remove the cgroup of a pod of which nothing but the uid is known."""
+    for folder in ("", *CLASSES.values()):
+        remove(f"{node_cgroup.rstrip('/')}/kubepods/{folder}pod{uid}")
+
+
 def remove(path: str) -> None:
     """Remove a pod's cgroup, empty by now, from every hierarchy; what is still busy stays."""
     roots = [MOUNT] if (MOUNT / "cgroup.controllers").exists() else list(MOUNT.glob("*"))

@@ -54,9 +54,13 @@ async def start(
     """Create and start a container; answers its id. Raises StartFailure."""
     container = wanted.container
     fetched, pull_secrets = await _fetch(node, pod, container)
-    image = await node.images.ensure(
-        pod, container, events=events, secrets=pull_secrets, sandbox_config=sandbox.config
-    )
+    try:
+        image = await node.images.ensure(
+            pod, container, events=events, secrets=pull_secrets, sandbox_config=sandbox.config
+        )
+    except StartFailure as failure:
+        events.warning("Failed", f"Error: {failure.reason}", container)
+        raise
     try:
         config = _configure(node, pod, wanted, sandbox=sandbox, fetched=fetched, image=image)
     except (ConfigError, ValueError, OSError) as error:

@@ -33,6 +33,7 @@ from mamekube.kubelet.runtime import (
     RuntimeFailure,
     RuntimeVersion,
     Sandbox,
+    TaskEvent,
 )
 from mamekube.kubelet.wire import Schema
 
@@ -164,20 +165,19 @@ class CriRuntime:
             self._dead[container.id] = full
         return full
 
-    async def events(self) -> AsyncIterator[str]:
-        """See Runtime.events. Container ids are translated to pods by the sandbox they are in."""
+    async def events(self) -> AsyncIterator[TaskEvent]:
         while True:
-            yield ""
+            yield TaskEvent()
             try:
-                async for uid in self._task_events():
-                    yield uid
+                async for event in self._task_events():
+                    yield event
             except RuntimeFailure as failure:
                 if failure.code == "Unimplemented":
                     await asyncio.sleep(RELIST_PERIOD_S)
                     continue
             await asyncio.sleep(RECONNECT_DELAY_S)
 
-    async def _task_events(self) -> AsyncIterator[str]:
+    async def _task_events(self) -> AsyncIterator[TaskEvent]:
         filters = [f'namespace=={EVENT_NAMESPACE},topic=="{topic}"' for topic in TASK_TOPICS]
         owners: dict[str, str] = {}
         async for envelope in self._stream("Subscribe", {"filters": filters}):
@@ -188,7 +188,7 @@ class CriRuntime:
             if task_id not in owners:
                 owners = await self._owners()
             if task_id in owners:
-                yield owners[task_id]
+                yield TaskEvent(owners[task_id], task_id)
 
     async def _owners(self) -> dict[str, str]:
         """Which pod every task, a sandbox's or a container's, belongs to."""

@@ -27,6 +27,7 @@ from mamekube.kubelet.runtime import (
     RuntimeFailure,
     RuntimeVersion,
     Sandbox,
+    TaskEvent,
 )
 
 EXIT_AFTER = "fake.mamekube.dev/exit-after"
@@ -44,7 +45,7 @@ class FakeRuntime:
         self._pods: dict[str, PodRecord] = {}
         self._owners: dict[str, str] = {}
         self._annotations: dict[str, dict[str, str]] = {}
-        self._changes: asyncio.Queue[str] = asyncio.Queue()
+        self._changes: asyncio.Queue[TaskEvent] = asyncio.Queue()
         self._timers: set[asyncio.TimerHandle] = set()
         self.pulled: list[str] = []
 
@@ -67,8 +68,8 @@ class FakeRuntime:
     async def pod(self, uid: str) -> PodRecord:
         return self._pods.get(uid) or PodRecord(uid=uid)
 
-    async def events(self) -> AsyncIterator[str]:
-        yield ""
+    async def events(self) -> AsyncIterator[TaskEvent]:
+        yield TaskEvent()
         while True:
             yield await self._changes.get()
 
@@ -205,7 +206,7 @@ class FakeRuntime:
             finished_s=self._clock.now(),
             reason="Completed" if exit_code == 0 else "Error",
         )
-        self._changes.put_nowait(self._owners[container_id])
+        self._changes.put_nowait(TaskEvent(self._owners[container_id], container_id))
 
     def _change(self, container_id: str, **changes: Any) -> Container:
         record = self._record_of(container_id)

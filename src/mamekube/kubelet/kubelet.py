@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,11 +212,11 @@ class Kubelet(Component):
             cgroups.remove(self.node.cgroup_parent(worker.pod))
 
     async def _watch_runtime(self) -> None:
-        async for uid in self.runtime.events():
-            if uid:
-                worker = self.workers.get(uid)
+        async for event in self.runtime.events():
+            if event.pod_uid:
+                worker = self.workers.get(event.pod_uid)
                 if worker is not None:
-                    worker.runtime_event()
+                    worker.task_ended(event.task_id)
                 continue
             self.keeper.check()
             try:
@@ -230,7 +231,7 @@ class Kubelet(Component):
                 self._orphans.add(uid)
                 self.spawn(self._end_orphan(record), name=f"orphan {uid}")
         for worker in list(self.workers.values()):
-            worker.runtime_event()
+            worker.wake()
 
     async def _end_orphan(self, record: PodRecord) -> None:
         """The pod was deleted while the kubelet was away."""
@@ -241,6 +242,10 @@ class Kubelet(Component):
                 await self.runtime.stop_sandbox(sandbox.id)
                 await self.runtime.remove_sandbox(sandbox.id)
             await self.node.volumes.tear_down(record.uid)
+            if not self.config.fake:
+                name = f"{record.namespace}_{record.name}_{record.uid}"
+                shutil.rmtree(self.node.paths.logs / name, ignore_errors=True)
+                cgroups.remove_pod(self.config.cgroup_parent, record.uid)
         except (RuntimeFailure, OSError) as failure:
             log.warning("pod %s/%s cannot be ended: %s", record.namespace, record.name, failure)
         finally:

@@ -67,6 +67,7 @@ class PodWorker:
         self._wake = asyncio.Event()
         self._wake.set()
         self._polls: list[float] = []
+        self._ended_tasks: set[str] = set()
         self._probers: dict[str, ContainerProber] = {}
         self._messages: dict[str, str] = {}
         self._backing_off: Mapping[str, float] = {}
@@ -124,8 +125,9 @@ class PodWorker:
     def wake(self) -> None:
         self._wake.set()
 
-    def runtime_event(self) -> None:
-        """Something of this pod started or ended in the runtime, which may not yet say so."""
+    def task_ended(self, task_id: str) -> None:
+        """A container or sandbox of this pod has ended, which the runtime's record may not show yet."""
+        self._ended_tasks.add(task_id)
         self._polls = list(EXIT_POLLS)
         self._wake.set()
 
@@ -185,10 +187,8 @@ class PodWorker:
     async def _synchronize(self) -> float | None:
         """Look, plan, act, until there is nothing left to do; answers when to wake up by itself."""
         for _ in range(STEPS_MAX):
-            before = self._record
             self._record = await self._node.runtime.pod(self.uid)
-            if self._polls and self._record != before:
-                self._polls = []
+            self._settle_ended_tasks()
             self._observe()
             todo = plan(self._pod, self._record, self._memory, self._node.clock.now())
             if todo.ended is not None:
@@ -203,6 +203,14 @@ class PodWorker:
                 return todo.wake_at_s
             await self._act(todo)
         return self._node.clock.now() + FAILURE_RETRY_S
+
+    def _settle_ended_tasks(self) -> None:
+        """Forget the ended tasks that the record shows as ended; what is left will be looked at again."""
+        alive = {one.id for one in self._record.running}
+        alive |= {one.id for one in self._record.sandboxes if one.ready}
+        self._ended_tasks &= alive
+        if not self._ended_tasks:
+            self._polls = []
 
     def _observe(self) -> None:
         """Begin and end probers with their containers; read the last words of the dead."""
@@ -282,10 +290,6 @@ class PodWorker:
                 self._node, self._pod, wanted, sandbox=sandbox, events=self._events
             )
         except StartFailure as failure:
-            if failure.reason != "CreateContainerConfigError":
-                is_new = self._memory.waiting.get(name, ("", ""))[0] != failure.reason
-                if failure.reason in ("ErrImagePull", "ImagePullBackOff") or is_new:
-                    self._events.warning("Failed", f"Error: {failure.reason}", wanted.container)
             self._memory.waiting[name] = (failure.reason, failure.message)
             self._memory.retry_at_s[name] = self._node.clock.now() + failure.retry_in_s
             if failure.reason == "RunContainerError":

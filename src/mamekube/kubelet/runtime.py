@@ -136,6 +136,17 @@ class ExecResult:
     stderr: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """The process of a container or a sandbox has ended by itself.
+
+    An empty `pod_uid` says that anything may have happened: it comes first, and after every break of the stream.
+    """
+
+    pod_uid: str = ""
+    task_id: str = ""
+
+
 class Runtime(Protocol):
     """Every method raises `RuntimeFailure`; a runtime that does not answer is one with code `Unavailable`."""
 
@@ -155,12 +166,7 @@ class Runtime(Protocol):
         """One pod with everything; a pod the runtime does not know is an empty record."""
         ...
 
-    def events(self) -> AsyncIterator[str]:
-        """The uid of a pod whenever one of its containers started or ended by itself.
-
-        `""` says that anything may have happened: it comes first, and after every break of the stream.
-        """
-        ...
+    def events(self) -> AsyncIterator[TaskEvent]: ...
 
     async def run_sandbox(self, config: dict[str, Any]) -> str: ...
 
