@@ -93,10 +93,21 @@ async def bootstrap(
         _ensure(client, builtin.ROLE_BINDINGS, role_bindings(), mend=mended_binding),
         _ensure(client, builtin.PRIORITY_CLASSES, priority_classes()),
         _ensure(client, builtin.PRIORITY_LEVELS, flow_control.priority_levels(), mend=mended_spec),
-        _ensure(client, builtin.FLOW_SCHEMAS, flow_control.flow_schemas(), mend=mended_spec),
+        _ensure(
+            client,
+            builtin.FLOW_SCHEMAS,
+            flow_control.flow_schemas(),
+            mend=mended_spec,
+            conditions=lambda schema: [flow_control.found_condition(schema, clock.timestamp())],
+        ),
         _ensure_service(client, config),
         _ensure_one(client, builtin.CONFIG_MAPS, proxy_trust(config), fields=("data",)),
-        _ensure_api_services(client, clock, group_versions),
+        _ensure(
+            client,
+            builtin.API_SERVICES,
+            api_services(group_versions),
+            conditions=lambda _: [local_condition(clock.timestamp())],
+        ),
     )
 
 
@@ -269,10 +280,25 @@ def api_services(group_versions: Iterable[tuple[str, Sequence[str]]]) -> list[Ob
     return found
 
 
+def local_condition(now: str) -> dict[str, Any]:
+    """This server serves the group itself."""
+    return {
+        "type": "Available",
+        "status": "True",
+        "lastTransitionTime": now,
+        "reason": "Local",
+        "message": "Local APIServices are always available",
+    }
+
+
 # Mending ------------------------------------------------------------------------------------------------
 
 Mend = Callable[[Object, Object], Object | None]
 """`(live, wanted)` -> the live object with what it lacks, None where it lacks nothing."""
+
+
+Conditions = Callable[[Object], list[dict[str, Any]]]
+"""The conditions that a new object starts with."""
 
 
 def mended_role(live: Object, wanted: Object) -> Object | None:
@@ -329,14 +355,19 @@ def _with_metadata(changed: Object, live: Object, wanted: Object) -> Object | No
 
 
 async def _ensure(
-    client: Client, resource: Resource, wanted: Sequence[Object], *, mend: Mend | None = None
+    client: Client,
+    resource: Resource,
+    wanted: Sequence[Object],
+    *,
+    mend: Mend | None = None,
+    conditions: Conditions | None = None,
 ) -> None:
     live = {key_of(obj): obj for obj in (await client.list(resource)).items}
     work: list[Awaitable[Any]] = []
     for obj in wanted:
         known = live.get(key_of(obj))
         if known is None:
-            work.append(_create(client, resource, obj))
+            work.append(_create(client, resource, obj, conditions))
         elif "roleRef" in obj and known.get("roleRef") != obj["roleRef"]:
             work.append(_replace(client, resource, known, obj))
         elif mend is not None and (changed := mend(known, obj)) is not None:
@@ -369,33 +400,17 @@ async def _ensure_service(client: Client, config: BootstrapConfig) -> None:
     )
 
 
-async def _ensure_api_services(
-    client: Client, clock: Clock, group_versions: Iterable[tuple[str, Sequence[str]]]
+async def _create(
+    client: Client, resource: Resource, obj: Object, conditions: Conditions | None = None
 ) -> None:
-    live = {name_of(obj) for obj in (await client.list(builtin.API_SERVICES)).items}
-    missing = [obj for obj in api_services(group_versions) if name_of(obj) not in live]
-    await asyncio.gather(*(_create_api_service(client, clock, obj) for obj in missing))
-
-
-async def _create_api_service(client: Client, clock: Clock, obj: Object) -> None:
-    condition = {
-        "type": "Available",
-        "status": "True",
-        "lastTransitionTime": clock.timestamp(),
-        "reason": "Local",
-        "message": "Local APIServices are always available",
-    }
-    created = await client.create(builtin.API_SERVICES, obj)
-    await client.update(
-        builtin.API_SERVICES, {**created, "status": {"conditions": [condition]}}, subresource="status"
-    )
-
-
-async def _create(client: Client, resource: Resource, obj: Object) -> None:
+    """Make it; its status, which a creation cannot set, follows."""
     try:
-        await client.create(resource, obj, namespace=namespace_of(obj))
+        made = await client.create(resource, obj, namespace=namespace_of(obj))
+        if conditions is not None:
+            status = {"conditions": conditions(made)}
+            await client.update(resource, {**made, "status": status}, subresource="status")
     except StatusError as error:
-        if not is_reason(error, "AlreadyExists"):
+        if not is_reason(error, "AlreadyExists", "Conflict"):
             raise
 
 

@@ -91,6 +91,18 @@ def flow_schemas() -> list[Object]:
     ]
 
 
+def found_condition(schema: Object, now: str) -> dict[str, Any]:
+    """The status condition of a schema whose level exists."""
+    level = schema["spec"]["priorityLevelConfiguration"]["name"]
+    return {
+        "type": "Dangling",
+        "status": "False",
+        "lastTransitionTime": now,
+        "reason": "Found",
+        "message": f'This FlowSchema references the PriorityLevelConfiguration object named "{level}" and it exists',
+    }
+
+
 _ALL_RESOURCES = [
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": True, "namespaces": ["*"]}
 ]

@@ -123,6 +123,14 @@ async def test_a_pod_of_an_account_that_is_not_there_is_refused(world, chain):
     )
 
 
+async def test_a_pod_waits_for_the_default_account_of_a_new_namespace(world, chain):
+    admitted = asyncio.ensure_future(admit(chain, world.write("pods", pod())))
+    await asyncio.sleep(0)
+    assert not admitted.done()
+    await world.account("default")
+    assert (await admitted)["spec"]["serviceAccountName"] == "default"
+
+
 async def test_image_pull_secrets_come_from_the_account(world, chain):
     await world.account("default", imagePullSecrets=[{"name": "key"}])
     made = await admit(chain, world.write("pods", pod()))

@@ -1,6 +1,8 @@
 """Who may do what: RBAC, the node authorizer, and the wording of refusals."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mamekube.apiserver.authorization import Attributes, describe, forbidden
 from mamekube.apiserver.rbac import RuleTable
@@ -47,6 +49,48 @@ READ_PODS = {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods"]}
 )
 def test_a_rule_allows_what_it_names_and_nothing_else(rule, question, allowed):
     assert RuleTable((rule,)).allows(*question) is allowed
+
+
+VERBS, GROUPS, RESOURCES, NAMES = (
+    ("get", "list", "*"),
+    ("", "apps", "*"),
+    ("pods", "pods/log", "*/log", "*"),
+    ("a", "b"),
+)
+RULES = st.fixed_dictionaries(
+    {
+        "verbs": st.lists(st.sampled_from(VERBS), max_size=2),
+        "apiGroups": st.lists(st.sampled_from(GROUPS), max_size=2),
+        "resources": st.lists(st.sampled_from(RESOURCES), max_size=2),
+        "resourceNames": st.lists(st.sampled_from(NAMES), max_size=1),
+    }
+)
+
+
+def allows_plainly(rule, verb, group, resource, subresource, name) -> bool:
+    """The twin: one rule, read as its documentation reads."""
+    whole = f"{resource}/{subresource}" if subresource else resource
+    resources = {"*", whole, *([f"*/{subresource}"] if subresource else [])}
+    return (
+        bool({"*", verb} & set(rule["verbs"]))
+        and bool({"*", group} & set(rule["apiGroups"]))
+        and bool(resources & set(rule["resources"]))
+        and (not rule["resourceNames"] or name in rule["resourceNames"])
+    )
+
+
+@given(
+    st.lists(RULES, max_size=4),
+    st.tuples(
+        st.sampled_from(VERBS[:2]),
+        st.sampled_from(GROUPS[:2]),
+        st.just("pods"),
+        st.sampled_from(("", "log")),
+        st.sampled_from(("", *NAMES)),
+    ),
+)
+def test_compiled_rules_allow_what_single_rules_allow(rules, question):
+    assert RuleTable(rules).allows(*question) is any(allows_plainly(rule, *question) for rule in rules)
 
 
 @pytest.mark.parametrize(

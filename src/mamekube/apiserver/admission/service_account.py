@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -14,6 +15,10 @@ from mamekube.objects.meta import Object, annotations_of
 
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX = "kube-api-access-"
+DEFAULT = "default"
+DEFAULT_TRIES = 10
+DEFAULT_TRY_S = 0.15
+"""A new namespace gets its default account from a controller: whoever makes a pod at once is kept waiting for it."""
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -30,7 +35,7 @@ class ServiceAccount(Plugin):
         if MIRROR_ANNOTATION in annotations_of(pod):
             return
         spec: dict[str, Any] = pod.setdefault("spec", {})
-        name = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+        name = spec.get("serviceAccountName") or spec.get("serviceAccount") or DEFAULT
         spec["serviceAccountName"] = spec["serviceAccount"] = name
         account = await self._find(write, name)
         if _wants_token(spec, account):
@@ -51,6 +56,11 @@ class ServiceAccount(Plugin):
 
     async def _find(self, write: Write, name: str) -> Object:
         account = await self._reader.get(builtin.SERVICE_ACCOUNTS, name, namespace=write.namespace)
+        for _ in range(DEFAULT_TRIES if account is None and name == DEFAULT else 0):
+            await asyncio.sleep(DEFAULT_TRY_S)
+            account = await self._reader.get(builtin.SERVICE_ACCOUNTS, name, namespace=write.namespace)
+            if account is not None:
+                break
         if account is None:
             where = f"{write.namespace}/{name}"
             raise forbidden(
