@@ -1,4 +1,4 @@
-"""Checks of single fields that kinds share. Each appends what it finds to `found`, in upstream's wording."""
+"""Single fields that kinds share. Each check appends what it finds to `found`, in upstream's wording."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ INT32_MAX = 2**31 - 1
 PROTOCOLS = frozenset(("SCTP", "TCP", "UDP"))
 
 _PERCENT = re.compile(r"([0-9]+)%")
+
+
+def section(holder: dict[str, Any], field: str) -> dict[str, Any]:
+    """The object in `field`, made where it is missing or null."""
+    made = holder.get(field)
+    if made is None:
+        made = holder[field] = {}
+    return made
 
 
 def check(text: str, path: str, rule: Callable[[str], list[str]], found: Found) -> None:

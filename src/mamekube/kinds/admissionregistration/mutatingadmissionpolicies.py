@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.admissionregistration import matching
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.fielderrors import required
 from mamekube.objects.meta import Object
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def default(policy: Object) -> None:
-    spec = policy.setdefault("spec", {})
+    spec = section(policy, "spec")
     if spec.get("failurePolicy") is None:
         spec["failurePolicy"] = "Fail"
     if not spec.get("reinvocationPolicy"):

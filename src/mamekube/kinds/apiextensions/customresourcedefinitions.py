@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mamekube.kinds import cells
 from mamekube.kinds.apiextensions import definitions
+from mamekube.kinds.fields import section
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
 
@@ -11,10 +12,10 @@ WEBHOOK_PORT = 443
 
 
 def default(definition: Object) -> None:
-    spec = definition.setdefault("spec", {})
+    spec = section(definition, "spec")
     if not spec.get("scope"):
         spec["scope"] = "Namespaced"
-    default_names(spec.setdefault("names", {}))
+    default_names(section(spec, "names"))
     conversion = spec.get("conversion")
     if conversion is None:
         conversion = spec["conversion"] = {}
@@ -36,7 +37,7 @@ def default_names(names: Object) -> None:
 def prepare_create(definition: Object) -> None:
     """Nothing is accepted or stored yet, but the version that will be."""
     spec = definition.get("spec") or {}
-    stored = [version["name"] for version in spec.get("versions") or () if version.get("storage")]
+    stored = [version.get("name") or "" for version in spec.get("versions") or () if version.get("storage")]
     definition["status"] = {
         "acceptedNames": {"kind": "", "plural": ""},
         "conditions": None,

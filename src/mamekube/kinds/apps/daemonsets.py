@@ -12,6 +12,7 @@ from mamekube.kinds.fields import (
     check_not_negative,
     check_percent_max,
     int_or_percent,
+    section,
 )
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import validation, warnings
@@ -39,17 +40,13 @@ COLUMNS = (
 
 
 def default(daemon_set: Object) -> None:
-    spec = daemon_set.setdefault("spec", {})
+    spec = section(daemon_set, "spec")
     default_template(spec.get("template"))
-    strategy = spec.get("updateStrategy")
-    if strategy is None:
-        strategy = spec["updateStrategy"] = {}
+    strategy = section(spec, "updateStrategy")
     if not strategy.get("type"):
         strategy["type"] = "RollingUpdate"
     if strategy["type"] == "RollingUpdate":
-        rolling = strategy.get("rollingUpdate")
-        if rolling is None:
-            rolling = strategy["rollingUpdate"] = {}
+        rolling = section(strategy, "rollingUpdate")
         if rolling.get("maxUnavailable") is None:
             rolling["maxUnavailable"] = 1
         if rolling.get("maxSurge") is None:

@@ -12,6 +12,7 @@ from mamekube.kinds.fields import (
     check_not_negative,
     check_percent_max,
     int_or_percent,
+    section,
 )
 from mamekube.kinds.kind import Column, Kind, Scale
 from mamekube.kinds.podspec import validation, warnings
@@ -32,19 +33,15 @@ COLUMNS = (
 
 
 def default(deployment: Object) -> None:
-    spec = deployment.setdefault("spec", {})
+    spec = section(deployment, "spec")
     default_template(spec.get("template"))
     if spec.get("replicas") is None:
         spec["replicas"] = 1
-    strategy = spec.get("strategy")
-    if strategy is None:
-        strategy = spec["strategy"] = {}
+    strategy = section(spec, "strategy")
     if not strategy.get("type"):
         strategy["type"] = "RollingUpdate"
     if strategy["type"] == "RollingUpdate":
-        rolling = strategy.get("rollingUpdate")
-        if rolling is None:
-            rolling = strategy["rollingUpdate"] = {}
+        rolling = section(strategy, "rollingUpdate")
         for field in ("maxUnavailable", "maxSurge"):
             if rolling.get(field) is None:
                 rolling[field] = "25%"

@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells, selectors
 from mamekube.kinds.apps import workloads
-from mamekube.kinds.fields import Found, check_not_negative
+from mamekube.kinds.fields import Found, check_not_negative, section
 from mamekube.kinds.kind import Column, Kind, Scale
 from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def default(replica_set: Object) -> None:
-    spec = replica_set.setdefault("spec", {})
+    spec = section(replica_set, "spec")
     default_template(spec.get("template"))
     if spec.get("replicas") is None:
         spec["replicas"] = 1

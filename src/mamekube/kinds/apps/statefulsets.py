@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells, selectors
 from mamekube.kinds.apps import workloads
-from mamekube.kinds.fields import Found, check_not_negative
+from mamekube.kinds.fields import Found, check_not_negative, section
 from mamekube.kinds.kind import Column, Kind, Scale
 from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_claim_spec, default_template
@@ -23,13 +23,11 @@ COLUMNS = (
 
 
 def default(stateful_set: Object) -> None:
-    spec = stateful_set.setdefault("spec", {})
+    spec = section(stateful_set, "spec")
     default_template(spec.get("template"))
     if not spec.get("podManagementPolicy"):
         spec["podManagementPolicy"] = "OrderedReady"
-    strategy = spec.get("updateStrategy")
-    if strategy is None:
-        strategy = spec["updateStrategy"] = {}
+    strategy = section(spec, "updateStrategy")
     if not strategy.get("type"):
         strategy["type"] = "RollingUpdate"
         # Upstream fills in the partition of a strategy that it chose itself, too.
@@ -37,9 +35,7 @@ def default(stateful_set: Object) -> None:
     rolling = strategy.get("rollingUpdate")
     if strategy["type"] == "RollingUpdate" and rolling is not None and rolling.get("partition") is None:
         rolling["partition"] = 0
-    retention = spec.get("persistentVolumeClaimRetentionPolicy")
-    if retention is None:
-        retention = spec["persistentVolumeClaimRetentionPolicy"] = {}
+    retention = section(spec, "persistentVolumeClaimRetentionPolicy")
     for field in ("whenDeleted", "whenScaled"):
         if not retention.get(field):
             retention[field] = "Retain"
@@ -50,7 +46,7 @@ def default(stateful_set: Object) -> None:
     for claim in spec.get("volumeClaimTemplates") or ():
         claim.setdefault("apiVersion", "v1")
         claim.setdefault("kind", "PersistentVolumeClaim")
-        default_claim_spec(claim.setdefault("spec", {}))
+        default_claim_spec(section(claim, "spec"))
         claim.setdefault("status", {"phase": "Pending"})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.autoscaling import metrics
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.fielderrors import invalid, not_supported, required
 from mamekube.objects.meta import Object
@@ -40,7 +40,7 @@ _SCALE_DOWN: dict[str, Any] = {
 
 
 def default(autoscaler: Object) -> None:
-    spec = autoscaler.setdefault("spec", {})
+    spec = section(autoscaler, "spec")
     if spec.get("minReplicas") is None:
         spec["minReplicas"] = MIN_REPLICAS
     if not spec.get("metrics"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from mamekube.kinds.autoscaling import horizontalpodautoscalers as v2
 from mamekube.kinds.autoscaling import metrics
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
 
@@ -86,7 +86,7 @@ def _loaded(text: str | None) -> list[Any]:
 
 
 def default(autoscaler: Object) -> None:
-    spec = autoscaler.setdefault("spec", {})
+    spec = section(autoscaler, "spec")
     if spec.get("minReplicas") is None:
         spec["minReplicas"] = v2.MIN_REPLICAS
     annotations = (autoscaler.get("metadata") or {}).get("annotations") or {}

@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.batch import jobspec, schedules
-from mamekube.kinds.fields import Found, check_choice, check_not_negative
+from mamekube.kinds.fields import Found, check_choice, check_not_negative, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import warnings
 from mamekube.kinds.podspec.defaults import default_template
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def default(cron_job: Object) -> None:
-    spec = cron_job.setdefault("spec", {})
+    spec = section(cron_job, "spec")
     if not spec.get("concurrencyPolicy"):
         spec["concurrencyPolicy"] = "Allow"
     for field, value in (

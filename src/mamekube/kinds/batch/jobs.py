@@ -8,7 +8,7 @@ from mamekube.foundation.clock import parse_time
 from mamekube.kinds import cells
 from mamekube.kinds.batch import jobspec
 from mamekube.kinds.batch.jobspec import default_job_spec
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import warnings
 from mamekube.objects import conditions
@@ -33,10 +33,10 @@ COLUMNS = (
 
 
 def default(job: Object) -> None:
-    spec = job.setdefault("spec", {})
+    spec = section(job, "spec")
     default_job_spec(spec)
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
-    metadata = job.setdefault("metadata", {})
+    metadata = section(job, "metadata")
     if labels and not metadata.get("labels"):
         metadata["labels"] = dict(labels)
 
@@ -48,7 +48,7 @@ def prepare_create(job: Object) -> None:
     template, uid = spec.get("template"), metadata.get("uid")
     if spec.get("manualSelector") or template is None or not uid:
         return
-    labels = template.setdefault("metadata", {}).get("labels") or {}
+    labels = section(template, "metadata").get("labels") or {}
     name = metadata.get("name") or ""
     for label, value in ((NAME_LABEL, name), (OLD_NAME_LABEL, name), (UID_LABEL, uid), (OLD_UID_LABEL, uid)):
         # A label that the client has set already is refused by validation, not overwritten.

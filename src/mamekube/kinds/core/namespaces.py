@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check
+from mamekube.kinds.fields import Found, check, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import names
 from mamekube.objects.meta import Object
@@ -21,7 +21,7 @@ COLUMNS = (
 
 
 def default(namespace: Object) -> None:
-    metadata = namespace.setdefault("metadata", {})
+    metadata = section(namespace, "metadata")
     if metadata.get("name"):
         labels = metadata.get("labels")
         if labels is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check
+from mamekube.kinds.fields import Found, check, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import scheduling
 from mamekube.kinds.podspec.defaults import canonicalize
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def default(node: Object) -> None:
-    spec = node.setdefault("spec", {})
+    spec = section(node, "spec")
     # One range of addresses is written in both of its fields.
     if spec.get("podCIDR") and not spec.get("podCIDRs"):
         spec["podCIDRs"] = [spec["podCIDR"]]

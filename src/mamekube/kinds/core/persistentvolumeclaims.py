@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.core import claims
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec.defaults import default_claim_spec
 from mamekube.objects import quantity
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def default(claim: Object) -> None:
-    default_claim_spec(claim.setdefault("spec", {}))
+    default_claim_spec(section(claim, "spec"))
 
 
 def prepare_create(claim: Object) -> None:

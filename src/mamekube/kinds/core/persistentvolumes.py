@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells, fields
 from mamekube.kinds.core import claims
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import scheduling, volumes
 from mamekube.kinds.podspec.defaults import canonicalize, default_volume_source
@@ -46,7 +46,7 @@ _NO_SOURCES = frozenset(
 
 
 def default(volume: Object) -> None:
-    spec = volume.setdefault("spec", {})
+    spec = section(volume, "spec")
     canonicalize(spec.get("capacity"))
     if not spec.get("persistentVolumeReclaimPolicy"):
         spec["persistentVolumeReclaimPolicy"] = "Retain"

@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.apps import workloads
-from mamekube.kinds.fields import Found, check_not_negative
+from mamekube.kinds.fields import Found, check_not_negative, section
 from mamekube.kinds.kind import Column, Kind, Scale
 from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
@@ -27,14 +27,14 @@ COLUMNS = (
 
 
 def default(controller: Object) -> None:
-    spec = controller.setdefault("spec", {})
+    spec = section(controller, "spec")
     template = spec.get("template")
     default_template(template)
     labels = ((template or {}).get("metadata") or {}).get("labels")
     if labels:
         if not spec.get("selector"):
             spec["selector"] = dict(labels)
-        metadata = controller.setdefault("metadata", {})
+        metadata = section(controller, "metadata")
         if not metadata.get("labels"):
             metadata["labels"] = dict(labels)
     if spec.get("replicas") is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import PROTOCOLS, Found, check, check_choice, check_labels, check_port
+from mamekube.kinds.fields import PROTOCOLS, Found, check, check_choice, check_labels, check_port, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import names
 from mamekube.objects.fielderrors import duplicate, forbidden, invalid, not_supported, required
@@ -25,7 +25,7 @@ AFFINITY_TIMEOUT_S = 10800
 
 
 def default(service: Object) -> None:
-    spec = service.setdefault("spec", {})
+    spec = section(service, "spec")
     affinity = spec.get("sessionAffinity") or "None"
     spec["sessionAffinity"] = affinity
     if affinity == "None":
@@ -47,12 +47,8 @@ def default(service: Object) -> None:
 
 
 def _default_affinity(spec: dict[str, Any]) -> None:
-    config: dict[str, Any] | None = spec.get("sessionAffinityConfig")
-    if config is None:
-        config = spec["sessionAffinityConfig"] = {}
-    client_ip: dict[str, Any] | None = config.get("clientIP")
-    if client_ip is None:
-        client_ip = config["clientIP"] = {}
+    config = section(spec, "sessionAffinityConfig")
+    client_ip = section(config, "clientIP")
     if client_ip.get("timeoutSeconds") is None:
         client_ip["timeoutSeconds"] = AFFINITY_TIMEOUT_S
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check_required
+from mamekube.kinds.fields import Found, check_required, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import conditions, names
 from mamekube.objects.fielderrors import invalid
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def default(schema: Object) -> None:
-    spec = schema.setdefault("spec", {})
+    spec = section(schema, "spec")
     if not spec.get("matchingPrecedence"):
         spec["matchingPrecedence"] = MATCHING_PRECEDENCE
 

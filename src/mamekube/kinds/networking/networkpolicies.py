@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells, selectors
-from mamekube.kinds.fields import PROTOCOLS, Found, check, check_port
+from mamekube.kinds.fields import PROTOCOLS, Found, check, check_port, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import names
 from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
@@ -15,7 +15,7 @@ COLUMNS = (cells.NAME, Column(name="Pod-Selector"), cells.AGE)
 
 
 def default(policy: Object) -> None:
-    spec = policy.setdefault("spec", {})
+    spec = section(policy, "spec")
     if spec.get("podSelector") is None:
         spec["podSelector"] = {}
     for rule in (*(spec.get("ingress") or ()), *(spec.get("egress") or ())):

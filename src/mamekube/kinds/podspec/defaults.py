@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from mamekube.kinds.fields import section
 from mamekube.objects import quantity
 
 DEFAULT_SCHEDULER = "default-scheduler"
@@ -232,9 +233,7 @@ def _default_requests(resources: dict[str, Any]) -> None:
     limits = resources.get("limits")
     if not limits:
         return
-    requests = resources.get("requests")
-    if requests is None:
-        requests = resources["requests"] = {}
+    requests = section(resources, "requests")
     for name, amount in limits.items():
         requests.setdefault(name, amount)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.meta import Object
 
@@ -30,7 +31,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def default(driver: Object) -> None:
-    spec = driver.setdefault("spec", {})
+    spec = section(driver, "spec")
     for field, value in _DEFAULTS.items():
         if spec.get(field) is None:
             spec[field] = value
