@@ -33,7 +33,8 @@ class ApiConnection:
             self._connection = http.client.HTTPSConnection(
                 self._address, API_PORT, timeout=CONNECT_TIMEOUT_S, context=self._tls
             )
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Accept": "application/json", "Content-Type": content_type}
         try:
             encoded = None if body is None else json.dumps(body)
             self._connection.request(method, path, body=encoded, headers=headers)

@@ -31,6 +31,10 @@ Report = Callable[[str, str], None]
 
 POLL_S = 0.02
 CRASHES_MAX = 3
+CONTROL_PLANE_LABELS = {
+    "node-role.kubernetes.io/control-plane": "",
+    "node.kubernetes.io/exclude-from-external-load-balancers": "",
+}
 REQUIRED_TOOLS = ("containerd", "ctr", "runc", "ip", "nft")
 
 
@@ -125,6 +129,7 @@ def _wait_until_ready(profile: Profile, deadline: float, logged: int) -> None:
     for item in profile.nodes:
         node_is_ready = partial(_is_ready, api, item.name)
         wait(node_is_ready, GUEST_TIMEOUT, f"Node {item.name} did not become Ready")
+    _label_control_plane(api, profile.nodes[0].name)
     account = "/api/v1/namespaces/default/serviceaccounts/default"
     wait(
         lambda: api.get(account) is not None,
@@ -132,6 +137,13 @@ def _wait_until_ready(profile: Profile, deadline: float, logged: int) -> None:
         "The default service account was not made",
     )
     api.close()
+
+
+def _label_control_plane(api: ApiConnection, node_name: str) -> None:
+    """A kubelet may not give itself a role (admission plugin NodeRestriction), so the administrator does."""
+    api.request(
+        f"/api/v1/nodes/{node_name}", method="PATCH", body={"metadata": {"labels": CONTROL_PLANE_LABELS}}
+    )
 
 
 def _is_ready(api: ApiConnection, node_name: str) -> bool:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mamekube.cluster import oci, pause
+from mamekube.cluster import oci, pause, tools
 
 PAUSE_IMAGE = "mamekube.local/pause:1"
 BOOTCAMP_IMAGE = "docker.io/jocatalin/kubernetes-bootcamp"
@@ -94,6 +94,13 @@ def write_archive(folder: Path, busybox: Path, applets: Sequence[str]) -> Path:
     oci.write_archive(unfinished, [pause_image(), *bootcamp_images(busybox.read_bytes(), applets)])
     unfinished.rename(archive)
     return archive
+
+
+def write_tutorial_archives(folder: str) -> None:
+    """The tutorial's application for a registry: one archive for each version, `v1.tar` and `v2.tar`."""
+    busybox = tools.busybox()
+    for image in bootcamp_images(busybox.read_bytes(), tools.applets(busybox)):
+        oci.write_archive(Path(folder, image.name.rpartition(":")[2] + ".tar"), [image])
 
 
 def _archive(folder: Path, busybox: Path) -> Path:

@@ -139,7 +139,6 @@ def _process_configuration(profile: Profile, node: Node) -> dict[str, object]:
         "clusterDns": DNS_ADDRESS,
         "clusterDomain": CLUSTER_DOMAIN,
         "cgroupParent": "/" + profile.cgroup(node.name),
-        "controlPlane": node.number == 0,
         "fake": node.fake,
     }
 
@@ -193,12 +192,8 @@ def process_environment() -> dict[str, str]:
 
 def built_in_images() -> Path:
     busybox = tools.busybox()
-    folder = cache_folder()
-    found = images.find_archive(folder, busybox)
-    if found is None:
-        listed = subprocess.run([str(busybox), "--list"], capture_output=True, text=True, check=True)
-        found = images.write_archive(folder, busybox, listed.stdout.split())
-    return found
+    found = images.find_archive(cache_folder(), busybox)
+    return found or images.write_archive(cache_folder(), busybox, tools.applets(busybox))
 
 
 def url_from_node(profile: Profile, url: str) -> str:

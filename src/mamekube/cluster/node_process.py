@@ -6,7 +6,7 @@ restarts no container.
 
 from __future__ import annotations
 
-import mamekube.cluster.fastimport  # noqa: F401
+import mamekube.client.aiohttp_import  # noqa: F401  before whatever imports aiohttp
 
 # isort: split
 import asyncio
@@ -68,13 +68,12 @@ async def _enter_network(stack: AsyncExitStack, client: Client, config: dict[str
 
 
 def kubelet_config(config: dict[str, Any], folder: Path) -> KubeletConfig:
-    labels = {}
-    if config["controlPlane"]:
-        labels["node-role.kubernetes.io/control-plane"] = ""
     return KubeletConfig(
         node_name=config["nodeName"],
         node_ip=config["nodeAddress"],
         root_dir=folder / "kubelet",
+        log_dir=folder / "pod-logs",
+        cgroup_parent=config["cgroupParent"],
         cri_socket=str(CRI_SOCKET),
         pod_cidr=config["podCidr"],
         cluster_dns=(config["clusterDns"],),
@@ -83,7 +82,6 @@ def kubelet_config(config: dict[str, Any], folder: Path) -> KubeletConfig:
         certificate_file=folder / "kubelet.crt",
         key_file=folder / "kubelet.key",
         client_ca_file=Path(config["certificates"]) / "ca.crt",
-        labels=labels,
         fake=config["fake"],
     )
 
