@@ -38,6 +38,9 @@ BOOTSTRAP_SECRET_TYPE = "bootstrap.kubernetes.io/token"
 PROXY_NAMES = ("front-proxy-client", "aggregator")
 """Common names that may speak for others with the request-header CA's certificate."""
 
+CERTIFICATES_KEPT_MAX = 2000
+"""Connections whose certificate has been read. Beyond it they are read again."""
+
 Certificate = Mapping[str, Any]
 """A verified peer certificate as `ssl.SSLSocket.getpeercert()` answers it."""
 
@@ -64,6 +67,8 @@ class Authenticator:
         self._anonymous = anonymous
         self._client_issuers = _subjects(client_ca_file)
         self._proxy_issuers = _subjects(requestheader_ca_file)
+        self._certificates: dict[int, tuple[Certificate, User | None]] = {}
+        """By identity; the entry keeps the certificate alive, so an identity is never taken by another one."""
         self._static = _read_token_file(token_file) if token_file else {}
 
     async def authenticate(
@@ -74,17 +79,13 @@ class Authenticator:
         query: Mapping[str, list[str]] | None = None,
     ) -> User:
         """The user. Raises 401 for a credential that is no good, or for none where anonymity is off."""
-        user = None
         if certificate:
-            user = self._from_proxy(certificate, headers) or self._from_certificate(certificate)
-        authorization = headers.get("Authorization", "")
-        if user is None and authorization[:7].lower() == "bearer ":
-            user = await self._from_token(authorization[7:].strip())
-        elif user is None:
-            token = _websocket_token(headers)
-            user = await self._from_token(token) if token else None
-        if user is not None:
-            return with_authenticated(user)
+            user = self._from_proxy(certificate, headers) or self._known(certificate)
+            if user is not None:
+                return user
+        token = _bearer_token(headers)
+        if token is not None:
+            return await self._from_token(token)
         if not self._anonymous:
             raise unauthorized()
         return ANONYMOUS
@@ -109,6 +110,17 @@ class Authenticator:
             raise unauthorized() from None
         return user
 
+    def _known(self, certificate: Certificate) -> User | None:
+        """The user of a certificate. A connection shows the same object with every request, so it is read once."""
+        known = self._certificates.get(id(certificate))
+        if known is not None and known[0] is certificate:
+            return known[1]
+        user = self._from_certificate(certificate)
+        if len(self._certificates) >= CERTIFICATES_KEPT_MAX:
+            self._certificates.clear()
+        self._certificates[id(certificate)] = (certificate, user)
+        return user
+
     def _from_certificate(self, certificate: Certificate) -> User | None:
         if self._proxy_issuers and _name(certificate.get("issuer")) not in self._client_issuers:
             # With two CAs trusted for the connection, the issuer must be the one for clients.
@@ -118,7 +130,7 @@ class Authenticator:
         if not name:
             return None
         groups = tuple(value for key, value in subject if key == "organizationName")
-        return User(name, groups)
+        return with_authenticated(User(name, groups))
 
     def _from_proxy(self, certificate: Certificate, headers: Mapping[str, str]) -> User | None:
         """A user named by a front proxy, which only the request-header CA's certificate entitles to do so."""
@@ -133,7 +145,8 @@ class Authenticator:
         if not name:
             return None
         extra = _extra(headers, "x-remote-extra-")
-        return User(name, tuple(_values(headers, "X-Remote-Group")), headers.get("X-Remote-Uid", ""), extra)
+        groups = tuple(_values(headers, "X-Remote-Group"))
+        return with_authenticated(User(name, groups, headers.get("X-Remote-Uid", ""), extra))
 
     async def _from_bootstrap(self, token: str) -> User | None:
         """The user of a bootstrap token: a Secret in kube-system, made by `kubeadm token create` or by hand."""
@@ -182,7 +195,7 @@ def impersonate(user: User, headers: Mapping[str, str], authorizer: Authorizer) 
     """
     name = headers.get("Impersonate-User", "")
     if not name:
-        if any(key.lower().startswith("impersonate-") for key in headers):
+        if any(key[:1] in "Ii" and key.lower().startswith("impersonate-") for key in headers):
             raise StatusError(
                 500, "InternalError", "Internal error occurred: requested impersonation without a user"
             )
@@ -287,13 +300,16 @@ def _extra(headers: Mapping[str, str], prefix: str) -> dict[str, tuple[str, ...]
     return {unquote(key[len(prefix) :].lower()): tuple(_values(headers, key)) for key in keys}
 
 
-def _websocket_token(headers: Mapping[str, str]) -> str:
-    """The token that browsers pass as a WebSocket subprotocol, since they cannot set headers."""
+def _bearer_token(headers: Mapping[str, str]) -> str | None:
+    """The token that was sent: as a header, or by browsers, which cannot set any, as a WebSocket subprotocol."""
+    authorization = headers.get("Authorization", "")
+    if authorization[:7].lower() == "bearer ":
+        return authorization[7:].strip()
     prefix = "base64url.bearer.authorization.k8s.io."
     for protocol in headers.get("Sec-WebSocket-Protocol", "").split(","):
         if protocol.strip().startswith(prefix):
             return _decoded(protocol.strip()[len(prefix) :])
-    return ""
+    return None
 
 
 def _texts(secret: Object) -> dict[str, str]:
