@@ -64,8 +64,10 @@ def test_a_rolling_update_never_breaks_surge_or_availability_at_any_revision():
             Deployment: Scaled up replica set B from 0 to 1
             Deployment: Scaled down replica set A from 4 to 3
             Deployment: Scaled up replica set B from 1 to 2
-            Deployment: Scaled down replica set A from 3 to 1
-            Deployment: Scaled up replica set B from 2 to 4
+            Deployment: Scaled down replica set A from 3 to 2
+            Deployment: Scaled up replica set B from 2 to 3
+            Deployment: Scaled down replica set A from 2 to 1
+            Deployment: Scaled up replica set B from 3 to 4
             Deployment: Scaled down replica set A from 1 to 0
             """)
         assert await cluster.condition("web", "Progressing") == ("True", "NewReplicaSetAvailable")
