@@ -43,6 +43,10 @@ from mamekube.store.store import Store
 REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 
 
+NAMED = frozenset({"patch", "update"})
+"""Verbs that are for one object only."""
+
+
 class NotServed(Exception):
     """There is nothing at this path. Upstream answers it with plain text, and so does the server."""
 
@@ -116,7 +120,10 @@ class Api:
             request.namespace = ""
         if request.subresource:
             return self._with_subresource(kind, request)
-        if request.verb not in kind.verbs or (request.verb == "create" and request.name):
+        named = bool(request.name)
+        if request.verb not in kind.verbs or (
+            named if request.verb == "create" else not named and request.verb in NAMED
+        ):
             raise not_allowed()
         return kind
 

@@ -6,6 +6,7 @@ import base64
 import datetime
 import ipaddress
 import json
+import secrets
 from pathlib import Path
 
 from cryptography import x509
@@ -32,6 +33,7 @@ def prepare(directory: Path, *, address: str, port: int) -> ApiServerConfig:
         client_ca_file=str(directory / "ca.crt"),
         service_account_key_file=str(directory / "sa.key"),
         advertise_address=address,
+        token_file=str(directory / "tokens.csv"),
     )
     if port:
         write_kubeconfig(directory, server=f"https://{address}:{port}")
@@ -84,6 +86,9 @@ def _create(directory: Path, address: str) -> None:
         )
         _write(directory, stem, certificate, key)
     _write_key(directory / "sa.key", ec.generate_private_key(ec.SECP256R1()))
+    tokens = directory / "tokens.csv"
+    tokens.touch(mode=0o600)
+    tokens.write_text(f'{secrets.token_urlsafe()},kubernetes-admin,1,"system:masters"\n')
 
 
 def _name(common_name: str, organization: str = "") -> x509.Name:

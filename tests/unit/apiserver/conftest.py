@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+import io
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -37,7 +38,7 @@ def client(server: ApiServer) -> Client:
 class Answered:
     code: int
     body: Any
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str]
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Web:
     async def send(
         self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None
     ) -> Answered:
-        data = body if isinstance(body, bytes | None) else aiohttp.JsonPayload(body)
+        data = body if isinstance(body, bytes | io.BytesIO | None) else aiohttp.JsonPayload(body)
         sent = {
             "Authorization": f"Bearer {ADMIN_TOKEN}",
             "Content-Type": "application/json",
@@ -59,7 +60,7 @@ class Web:
         async with self.session.request(method, self.url + path, data=data, headers=sent) as answer:
             json_type = "json" in answer.content_type
             content = await (answer.json() if json_type else answer.text())
-            return Answered(answer.status, content, dict(answer.headers))
+            return Answered(answer.status, content, answer.headers)
 
 
 @pytest.fixture

@@ -1,0 +1,290 @@
+"""The API over HTTP: forms of answers, errors, limits, streams of events."""
+
+import gzip
+import io
+import json
+
+import orjson
+import pytest
+from tests.unit.apiserver.samples import config_map, deployment
+
+CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
+PARTIAL = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
+PARTIAL_LIST = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+
+
+async def test_an_object_comes_back_as_it_was_stored(web):
+    created = await web.send("POST", CONFIGMAPS, config_map("a", k="v"))
+    assert created.code == 201
+    found = await web.send("GET", f"{CONFIGMAPS}/a")
+    assert (found.code, found.body) == (200, created.body)
+    assert found.headers["Cache-Control"] == "no-cache, private"
+    assert found.headers["Audit-Id"]
+
+
+async def test_an_error_is_a_status(web):
+    answer = await web.send("GET", f"{CONFIGMAPS}/none")
+    assert answer.code == 404
+    assert answer.body == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": 'configmaps "none" not found',
+        "reason": "NotFound",
+        "details": {"name": "none", "kind": "configmaps"},
+        "code": 404,
+    }
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/apis/apps/v1/things", "/api/v2/pods", "/apis/none.io"])
+async def test_a_path_that_is_not_there_is_plain_404(web, path):
+    answer = await web.send("GET", path)
+    assert (answer.code, answer.body) == (404, "404 page not found\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", f"{CONFIGMAPS}/a"),
+        ("DELETE", "/api/v1/namespaces"),
+        ("PUT", CONFIGMAPS),
+        ("POST", "/api/v1/namespaces/default/pods/p/log"),
+    ],
+)
+async def test_a_verb_that_a_resource_has_not_is_405(web, method, path):
+    answer = await web.send(method, path, {})
+    assert (answer.code, answer.body["reason"]) == (405, "MethodNotAllowed")
+
+
+async def test_a_table_has_the_columns_of_the_kind(web):
+    await web.send("POST", CONFIGMAPS, config_map("a", k="v"))
+    answer = await web.send("GET", CONFIGMAPS, headers=TABLE)
+    assert answer.body["kind"] == "Table"
+    assert [column["name"] for column in answer.body["columnDefinitions"]] == ["Name", "Data", "Age"]
+    row = answer.body["rows"][0]
+    assert row["cells"][:2] == ["a", 1]
+    assert row["object"]["kind"] == "PartialObjectMetadata"
+    assert row["object"]["metadata"]["name"] == "a"
+
+
+@pytest.mark.parametrize(("include", "found"), [("None", None), ("Object", "ConfigMap")])
+async def test_a_row_includes_what_was_asked_for(web, include, found):
+    await web.send("POST", CONFIGMAPS, config_map("a"))
+    answer = await web.send("GET", f"{CONFIGMAPS}?includeObject={include}", headers=TABLE)
+    shown = answer.body["rows"][0]["object"]
+    assert (shown and shown["kind"]) == found
+
+
+async def test_metadata_alone(web):
+    await web.send("POST", CONFIGMAPS, config_map("a", k="v"))
+    one = await web.send("GET", f"{CONFIGMAPS}/a", headers=PARTIAL)
+    assert (one.body["kind"], one.body.get("data")) == ("PartialObjectMetadata", None)
+    many = await web.send("GET", CONFIGMAPS, headers=PARTIAL_LIST)
+    assert many.body["kind"] == "PartialObjectMetadataList"
+    assert many.body["items"][0]["kind"] == "PartialObjectMetadata"
+
+
+async def test_a_form_that_the_server_cannot_write_is_406(web):
+    answer = await web.send("GET", CONFIGMAPS, headers={"Accept": "application/vnd.kubernetes.protobuf"})
+    assert (answer.code, answer.body["reason"]) == (406, "NotAcceptable")
+    both = {"Accept": "application/vnd.kubernetes.protobuf,application/json"}
+    assert (await web.send("GET", CONFIGMAPS, headers=both)).code == 200
+
+
+async def test_yaml_in_and_out(web):
+    body = b"metadata: {name: y}\ndata: {time: 2026-01-01T00:00:00Z}\n"
+    yaml = {"Content-Type": "application/yaml", "Accept": "application/yaml"}
+    answer = await web.send("POST", CONFIGMAPS, body, headers=yaml)
+    assert answer.code == 201
+    assert answer.body.startswith("apiVersion: v1\ndata:\n  time: '2026-01-01T00:00:00Z'\n")
+
+
+async def test_pretty_answers_are_indented(web):
+    answer = await web.session.get(
+        f"{web.url}/version?pretty=true", headers={"Authorization": "Bearer admin-token"}
+    )
+    assert (await answer.json())["gitVersion"] == "v1.36.2"
+    listed = await web.session.get(
+        f"{web.url}{CONFIGMAPS}?pretty=true", headers={"Authorization": "Bearer admin-token"}
+    )
+    assert (await listed.text()).startswith('{\n  "kind": "ConfigMapList",\n')
+
+
+async def test_a_large_answer_is_compressed_where_that_is_taken(web):
+    big = config_map("big", k="x" * 200_000)
+    await web.send("POST", CONFIGMAPS, big)
+    headers = {"Authorization": "Bearer admin-token", "Accept-Encoding": "gzip"}
+    async with web.session.get(
+        f"{web.url}{CONFIGMAPS}/big", headers=headers, auto_decompress=False
+    ) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert orjson.loads(gzip.decompress(await answer.read()))["data"]["k"] == "x" * 200_000
+
+
+# Bad input --------------------------------------------------------------------------------------
+
+
+async def test_a_body_over_three_mebibytes_is_refused(web):
+    answer = await web.send("POST", CONFIGMAPS, io.BytesIO(b"x" * (3 * 1024 * 1024 + 1)))
+    assert (answer.code, answer.body["reason"]) == (413, "RequestEntityTooLarge")
+    assert answer.body["message"] == "Request entity too large: limit is 3145728"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"metadata":' * 20_000,
+        b'{"data":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b'{"metadata": {"name": "a"}, "data": {"k": "\xff"}}',
+        b'{"metadata": ',
+        b"",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"NaN",
+    ],
+)
+async def test_a_body_that_is_no_object_is_refused(web, body):
+    answer = await web.send("POST", CONFIGMAPS, body)
+    assert (answer.code, answer.body["reason"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("size", [5, 9])
+async def test_a_yaml_bomb_is_refused(web, size):
+    lines = [b"a0: &a0 [x,x,x,x,x,x,x,x,x,x]"]
+    lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]".encode() for n in range(1, size + 1)]
+    answer = await web.send(
+        "POST", CONFIGMAPS, b"\n".join(lines), headers={"Content-Type": "application/yaml"}
+    )
+    assert (answer.code, "excessive aliasing" in answer.body["message"]) == (400, True)
+
+
+async def test_an_unknown_media_type_is_415(web):
+    answer = await web.send("POST", CONFIGMAPS, b"x", headers={"Content-Type": "text/csv"})
+    assert (answer.code, answer.body["reason"]) == (415, "UnsupportedMediaType")
+    assert "accepted media types include: application/json, application/yaml" in answer.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("validation", "code", "warned"), [("Strict", 400, False), ("Warn", 201, True), ("Ignore", 201, False)]
+)
+async def test_unknown_fields_by_field_validation(web, validation, code, warned):
+    obj = deployment("d", colour="red")
+    answer = await web.send("POST", f"{DEPLOYMENTS}?fieldValidation={validation}", obj)
+    assert answer.code == code
+    assert ("Warning" in answer.headers) == warned
+    if warned:
+        assert answer.headers["Warning"] == '299 - "unknown field \\"spec.colour\\""'
+    if code == 400:
+        assert answer.body["message"] == (
+            'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
+            'unknown field "spec.colour"'
+        )
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("dryRun=Some", "dryRun"),
+        ("fieldValidation=Maybe", "fieldValidation"),
+        ("fieldManager=%01", "fieldManager"),
+    ],
+)
+async def test_bad_options_are_invalid(web, query, field):
+    answer = await web.send("POST", f"{CONFIGMAPS}?{query}", config_map("a"))
+    assert answer.code == 422
+    assert answer.body["message"].startswith('CreateOptions.meta.k8s.io "" is invalid: ')
+    assert answer.body["details"]["causes"][0]["field"] == field
+
+
+async def test_a_dry_run_answers_and_stores_nothing(web):
+    answer = await web.send("POST", f"{CONFIGMAPS}?dryRun=All", config_map("a"))
+    assert (answer.code, answer.body["metadata"]["name"]) == (201, "a")
+    assert (await web.send("GET", f"{CONFIGMAPS}/a")).code == 404
+    await web.send("POST", CONFIGMAPS, config_map("a", k="1"))
+    await web.send("PUT", f"{CONFIGMAPS}/a?dryRun=All", config_map("a", k="2"))
+    await web.send("DELETE", f"{CONFIGMAPS}/a?dryRun=All")
+    assert (await web.send("GET", f"{CONFIGMAPS}/a")).body["data"] == {"k": "1"}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("resourceVersionMatch=Exact", 422),
+        ("resourceVersionMatch=Exact&resourceVersion=0", 422),
+        ("resourceVersionMatch=Nearly&resourceVersion=1", 422),
+        ("sendInitialEvents=true", 422),
+        ("resourceVersion=x", 400),
+        ("limit=many", 400),
+        ("labelSelector=a%20in", 400),
+    ],
+)
+async def test_bad_list_options(web, query, code):
+    assert (await web.send("GET", f"{CONFIGMAPS}?{query}")).code == code
+
+
+async def test_a_patch_of_an_unknown_type_is_415(web):
+    await web.send("POST", CONFIGMAPS, config_map("a"))
+    answer = await web.send("PATCH", f"{CONFIGMAPS}/a", b"{}")
+    assert answer.code == 415
+    assert "application/strategic-merge-patch+json" in answer.body["message"]
+
+
+async def test_who_shows_no_credential_is_anonymous(web):
+    async with web.session.get(f"{web.url}{CONFIGMAPS}") as answer:
+        body = await answer.json()
+    assert answer.status == 403
+    assert body["message"] == (
+        'configmaps is forbidden: User "system:anonymous" cannot list resource "configmaps" in API group "" '
+        'in the namespace "default"'
+    )
+
+
+async def test_a_wrong_token_is_401(web):
+    answer = await web.send("GET", CONFIGMAPS, headers={"Authorization": "Bearer wrong"})
+    assert (answer.code, answer.body["message"]) == (401, "Unauthorized")
+
+
+# Watches ----------------------------------------------------------------------------------------
+
+
+async def lines(web, path, count, headers=None):
+    sent = {"Authorization": "Bearer admin-token", **(headers or {})}
+    async with web.session.get(web.url + path, headers=sent) as answer:
+        assert answer.status == 200
+        return [json.loads(await answer.content.readline()) for _ in range(count)]
+
+
+async def test_a_watch_streams_one_event_per_line(web):
+    created = await web.send("POST", CONFIGMAPS, config_map("a"))
+    events = await lines(web, f"{CONFIGMAPS}?watch=true", 1)
+    assert events == [{"type": "ADDED", "object": created.body}]
+
+
+async def test_initial_events_end_with_a_marked_bookmark(web):
+    await web.send("POST", CONFIGMAPS, config_map("a"))
+    query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    added, end = await lines(web, f"{CONFIGMAPS}?{query}", 2)
+    assert added["type"] == "ADDED"
+    assert end["type"] == "BOOKMARK"
+    assert end["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+async def test_a_watch_of_tables_sends_the_columns_once(web):
+    for name in ("a", "b"):
+        await web.send("POST", CONFIGMAPS, config_map(name))
+    both = await lines(web, f"{CONFIGMAPS}?watch=true", 2, TABLE)
+    first, second = both[0]["object"], both[1]["object"]
+    assert (first["kind"], second["kind"]) == ("Table", "Table")
+    assert first["columnDefinitions"][0]["name"] == "Name"
+    assert second["columnDefinitions"] is None
+    assert second["rows"][0]["cells"][0] == "b"
+
+
+async def test_a_watch_ends_when_its_time_is_over(web):
+    sent = {"Authorization": "Bearer admin-token"}
+    async with web.session.get(f"{web.url}{CONFIGMAPS}?watch=true&timeoutSeconds=1", headers=sent) as answer:
+        assert await answer.read() == b""
