@@ -18,7 +18,7 @@ from mamekube.kinds.kind import Column, Kind, Scale
 from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
 from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
-from mamekube.objects.meta import Object
+from mamekube.objects.meta import Object, annotations_of, metadata
 
 COLUMNS = (
     cells.NAME,
@@ -134,6 +134,12 @@ def validate_status(new: Object, old: Object) -> Found:
     return found
 
 
+def prepare_update(new: Object, old: Object) -> None:
+    """Annotations count as much as the spec: what asks for a rollback or records a cause is seen as a change."""
+    if annotations_of(new) != annotations_of(old):
+        section(new, "metadata")["generation"] = cells.count(metadata(old), "generation") + 1
+
+
 KIND = Kind(
     group="apps",
     version="v1",
@@ -154,4 +160,5 @@ KIND = Kind(
     validate_update=workloads.validate_selector_update,
     validate_status=validate_status,
     warnings=warnings.of_template("spec", "template"),
+    prepare_update=prepare_update,
 )

@@ -31,7 +31,7 @@ def default(stateful_set: Object) -> None:
     if not strategy.get("type"):
         strategy["type"] = "RollingUpdate"
         # Upstream fills in the partition of a strategy that it chose itself, too.
-        strategy.setdefault("rollingUpdate", {})
+        section(strategy, "rollingUpdate")
     rolling = strategy.get("rollingUpdate")
     if strategy["type"] == "RollingUpdate" and rolling is not None and rolling.get("partition") is None:
         rolling["partition"] = 0
