@@ -10,6 +10,7 @@ from mamekube.client.client import Client
 from mamekube.client.events import Recorder
 from mamekube.client.informer import InformerFactory
 from mamekube.controllers.clusterroleaggregation import ClusterRoleAggregationController
+from mamekube.controllers.cronjob import CronJobController
 from mamekube.controllers.daemonset import DaemonSetController
 from mamekube.controllers.deployment.controller import DeploymentController
 from mamekube.controllers.endpoints import EndpointsController
@@ -24,6 +25,7 @@ from mamekube.controllers.replicaset import ReplicaSetController, ReplicationCon
 from mamekube.controllers.rootca import RootCaPublisher
 from mamekube.controllers.runtime import Context, Controller, Runtime
 from mamekube.controllers.serviceaccount import ServiceAccountController
+from mamekube.controllers.statefulset.controller import StatefulSetController
 from mamekube.controllers.tainteviction import TaintEvictionController
 from mamekube.controllers.ttlafterfinished import TtlAfterFinishedController
 from mamekube.foundation.clock import Clock
@@ -96,6 +98,8 @@ def _controllers(
         ReplicationControllerController,
         DaemonSetController,
         JobController,
+        CronJobController,
+        StatefulSetController,
         EndpointsController,
         EndpointSliceController,
         NodeLifecycleController,

@@ -41,7 +41,7 @@ def digest(data: Any, collision_count: int | None) -> str:
     return safe_encode(str(fnv32a(text)))
 
 
-def new_revision(resource: Resource, owner: Object, *, revision: int) -> Object:
+def new_revision(resource: Resource, owner: Object, *, revision: int, hash_label: str = HASH_LABEL) -> Object:
     data = data_of(owner)
     count = (owner.get("status") or {}).get("collisionCount")
     name_hash = digest(data, count)
@@ -49,7 +49,7 @@ def new_revision(resource: Resource, owner: Object, *, revision: int) -> Object:
     described: dict[str, Any] = {
         "name": f"{name_of(owner)[:223]}-{name_hash}",
         "namespace": namespace_of(owner),
-        "labels": {**template_labels, HASH_LABEL: name_hash},
+        "labels": {**template_labels, hash_label: name_hash},
         "ownerReferences": [typed_reference(resource, owner)],
     }
     return {
@@ -70,12 +70,17 @@ def label_of(revision: Object) -> str:
 
 
 async def current_revision(
-    client: Client, resource: Resource, owner: Object, revisions: Sequence[Object]
+    client: Client,
+    resource: Resource,
+    owner: Object,
+    revisions: Sequence[Object],
+    *,
+    hash_label: str = HASH_LABEL,
 ) -> tuple[Object, int]:
     """The revision of the owner's template, made or brought to the front if need be; and the collision count."""
     count = int((owner.get("status") or {}).get("collisionCount") or 0)
     newest = max((entry.get("revision", 0) for entry in revisions), default=0)
-    wanted = new_revision(resource, owner, revision=newest + 1)
+    wanted = new_revision(resource, owner, revision=newest + 1, hash_label=hash_label)
     same = next((entry for entry in reversed(ordered(revisions)) if same_data(entry, wanted)), None)
     if same is not None:
         if same.get("revision") != newest:
@@ -90,7 +95,7 @@ async def current_revision(
     if same_data(live, wanted):
         return live, count
     collided = {**owner, "status": {**(owner.get("status") or {}), "collisionCount": count + 1}}
-    return await current_revision(client, resource, collided, revisions)
+    return await current_revision(client, resource, collided, revisions, hash_label=hash_label)
 
 
 def to_clean_up(revisions: Sequence[Object], *, live: Iterable[str], limit: int) -> list[Object]:
