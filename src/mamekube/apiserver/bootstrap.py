@@ -101,6 +101,12 @@ async def bootstrap(
             conditions=lambda schema: [flow_control.found_condition(schema, clock.timestamp())],
         ),
         _ensure_service(client, config),
+        _ensure(
+            client,
+            builtin.SERVICE_CIDRS,
+            [default_service_cidr(config)],
+            conditions=lambda _: [ready_condition(clock.timestamp())],
+        ),
         _ensure_one(client, builtin.CONFIG_MAPS, proxy_trust(config), fields=("data",)),
         _ensure(
             client,
@@ -195,6 +201,16 @@ def kubernetes_service(config: BootstrapConfig) -> Object:
     }
 
 
+def default_service_cidr(config: BootstrapConfig) -> Object:
+    """The range of service addresses, as an object to look at."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "ServiceCIDR",
+        "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": config.service_cidr.split(",")},
+    }
+
+
 def advertised(config: BootstrapConfig) -> str:
     """Where pods and nodes find this server; `""` where only this machine does, and endpoints cannot say so."""
     text = config.advertise_address or config.address
@@ -278,6 +294,16 @@ def api_services(group_versions: Iterable[tuple[str, Sequence[str]]]) -> list[Ob
                 }
             )
     return found
+
+
+def ready_condition(now: str) -> dict[str, Any]:
+    return {
+        "type": "Ready",
+        "status": "True",
+        "lastTransitionTime": now,
+        "reason": "",
+        "message": "Kubernetes default Service CIDR is ready",
+    }
 
 
 def local_condition(now: str) -> dict[str, Any]:

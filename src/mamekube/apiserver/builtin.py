@@ -45,6 +45,7 @@ PRIORITY_LEVELS = _cluster(
     "flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", "PriorityLevelConfiguration"
 )
 RUNTIME_CLASSES = _cluster("node.k8s.io", "runtimeclasses", "RuntimeClass")
+SERVICE_CIDRS = _cluster("networking.k8s.io", "servicecidrs", "ServiceCIDR")
 STORAGE_CLASSES = _cluster("storage.k8s.io", "storageclasses", "StorageClass")
 VOLUME_ATTACHMENTS = _cluster("storage.k8s.io", "volumeattachments", "VolumeAttachment")
 ENDPOINT_SLICES = Resource(

@@ -1,8 +1,12 @@
 """Admission: what the default chain fills in, and what it refuses in which words."""
 
 import asyncio
+import base64
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from mamekube.apiserver.addresses import ServiceAddresses
 from mamekube.apiserver.admission.chain import Admission
@@ -459,6 +463,71 @@ async def test_a_stricter_namespace_warns_of_its_pods(world, chain):
         'existing pods in namespace "default" violate the new PodSecurity enforce level "baseline:latest"',
         "p: host namespaces",
     ]
+
+
+# Certificate requests ---------------------------------------------------------------------------------
+
+CERTIFICATES = "certificates.k8s.io"
+
+
+def certificate_request(signer="kubernetes.io/kube-apiserver-client", groups=("dev",)):
+    name = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, "jane"),
+            *(x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, group) for group in groups),
+        ]
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    signed = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    pem = signed.public_bytes(serialization.Encoding.PEM)
+    return {
+        "metadata": {"name": "r"},
+        "spec": {"signerName": signer, "request": base64.b64encode(pem).decode(), "username": "somebody"},
+    }
+
+
+async def test_a_certificate_request_says_who_made_it(world, chain):
+    write = world.write("certificatesigningrequests", certificate_request(), group=CERTIFICATES)
+    spec = (await admit(chain, write))["spec"]
+    assert (spec["username"], spec["groups"]) == ("alice", ["system:authenticated"])
+
+
+async def test_nobody_requests_a_certificate_of_the_masters(world, chain):
+    request = certificate_request(groups=("system:masters",))
+    write = world.write("certificatesigningrequests", request, group=CERTIFICATES)
+    assert "signer with system:masters group is not allowed" in await refusal(chain, write)
+
+
+async def test_approving_and_signing_need_a_permission_for_the_signer(world, chain):
+    request = certificate_request("example.com/own")
+    signed = {**request, "status": {"certificate": "x"}}
+    rbac = "rbac.authorization.k8s.io"
+    for verb, subresource, new in (("approve", "approval", request), ("sign", "status", signed)):
+        write = world.write(
+            "certificatesigningrequests",
+            new,
+            group=CERTIFICATES,
+            operation=UPDATE,
+            old=request,
+            subresource=subresource,
+        )
+        assert f'user not permitted to {verb} requests with signerName "example.com/own"' in await refusal(
+            chain, write
+        )
+        rule = {
+            "verbs": [verb],
+            "apiGroups": [CERTIFICATES],
+            "resources": ["signers"],
+            "resourceNames": ["example.com/*"],
+        }
+        await world.put("clusterroles", {"metadata": {"name": verb}, "rules": [rule]}, group=rbac)
+        binding = {
+            "metadata": {"name": verb},
+            "roleRef": {"kind": "ClusterRole", "name": verb},
+            "subjects": [{"kind": "User", "name": "alice"}],
+        }
+        await world.put("clusterrolebindings", binding, group=rbac)
+        await admit(chain, write)
 
 
 # Storage and classes ----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Who may approve and sign certificate requests, and what nobody may request.
 
-CertificateApproval, CertificateSigning, CertificateSubjectRestriction.
+CertificateRequester, CertificateApproval, CertificateSigning, CertificateSubjectRestriction.
 """
 
 from __future__ import annotations
@@ -17,6 +17,26 @@ from mamekube.objects.meta import Object
 GROUP = "certificates.k8s.io"
 REQUESTS = f"certificatesigningrequests.{GROUP}"
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
+
+
+class CertificateRequester(Plugin):
+    """A request says who made it, whatever its maker says: signers decide by it."""
+
+    name = "CertificateRequester"
+    resources = frozenset({REQUESTS})
+
+    async def mutate(self, write: Write) -> None:
+        spec = (write.object or {}).setdefault("spec", {})
+        for field in ("username", "uid", "groups", "extra"):
+            spec.pop(field, None)
+        user = write.user
+        spec["username"] = user.name
+        if user.uid:
+            spec["uid"] = user.uid
+        if user.groups:
+            spec["groups"] = list(user.groups)
+        if user.extra:
+            spec["extra"] = {key: list(values) for key, values in user.extra.items()}
 
 
 class CertificateApproval(Plugin):

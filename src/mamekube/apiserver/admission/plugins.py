@@ -5,6 +5,7 @@ from __future__ import annotations
 from mamekube.apiserver.addresses import ServiceAddresses
 from mamekube.apiserver.admission.certificates import (
     CertificateApproval,
+    CertificateRequester,
     CertificateSigning,
     CertificateSubjectRestriction,
 )
@@ -35,13 +36,14 @@ from mamekube.store.store import Store
 def admission(reader: Reader, authorizer: Authorizer, addresses: ServiceAddresses, store: Store) -> Admission:
     """The default chain.
 
-    The first two are no plugins upstream but part of the storage of their kinds, which comes between mutating
+    The first three are no plugins upstream but part of the storage of their kinds, which comes between mutating
     and validating admission, so they are the first to validate. ResourceQuota is last, since it charges.
     """
     return Admission(
         (
             EscalationCheck(authorizer),
             ServiceAddressAssignment(addresses),
+            CertificateRequester(),
             NamespaceLifecycle(reader),
             LimitRanger(reader),
             ServiceAccount(reader),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import random
 from typing import Any
 
 from mamekube.apiserver import builtin
@@ -74,7 +74,7 @@ def mount_token(spec: dict[str, Any]) -> None:
     volumes = spec.get("volumes") or []
     name = next((volume["name"] for volume in volumes if _is_token_volume(volume)), "")
     missing = not name
-    name = name or VOLUME_PREFIX + "".join(secrets.choice(SUFFIX_LETTERS) for _ in range(5))
+    name = name or VOLUME_PREFIX + "".join(random.choices(SUFFIX_LETTERS, k=5))
     mounted = False
     for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         mounts = container.get("volumeMounts") or []
