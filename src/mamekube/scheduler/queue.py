@@ -1,0 +1,181 @@
+"""The pods that wait for a node, in the order in which they are tried.
+
+A pod is in exactly one of three places: `active`, where the scheduler takes it from, by priority and age;
+`backoff`, where it waits until its last failure is long enough ago; `unschedulable`, where it waits for an event
+that could make a difference to one of the filters that refused it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mamekube.scheduler.facts import PodFacts
+
+BACKOFF_INITIAL_S = 1.0
+BACKOFF_LIMIT_S = 10.0
+"""Waits after failures, doubling. Upstream: podInitialBackoffSeconds, podMaxBackoffSeconds."""
+UNSCHEDULABLE_MAX_S = 300.0
+"""A pod that no event helped is tried again after this long. Upstream: podMaxInUnschedulablePodsDuration."""
+LEFT_OVER_PERIOD_S = 30.0
+"""How often such pods are looked for."""
+
+GATES = "SchedulingGates"
+ANY: frozenset[str] = frozenset()
+"""Refused by no filter in particular: any event may help."""
+
+
+class Place(Enum):
+    ACTIVE = "active"
+    BACKOFF = "backoff"
+    UNSCHEDULABLE = "unschedulable"
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A pod that has no node yet."""
+
+    facts: PodFacts
+    added_s: float
+    place: Place = Place.UNSCHEDULABLE
+    attempts: int = 0
+    failed_s: float = 0.0
+    refused_by: frozenset[str] = field(default=ANY)
+
+
+class SchedulingQueue:
+    def __init__(self) -> None:
+        self._waiting: dict[str, Waiting] = {}
+        self._active: list[tuple[int, float, int, Waiting]] = []
+        self._backoff: list[tuple[float, int, Waiting]] = []
+        self._sequence = itertools.count()
+        self._wakeup = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, facts: PodFacts) -> None:
+        """A pod appeared, or changed."""
+        waiting = self._waiting.get(facts.uid)
+        if waiting is None:
+            waiting = self._waiting[facts.uid] = Waiting(facts, _now_s())
+            self._try_soon(waiting)
+            return
+        waiting.facts = facts
+        if waiting.place is Place.UNSCHEDULABLE:
+            self._try_soon(waiting)
+
+    def replace(self, facts: PodFacts) -> None:
+        """A pod changed in a way that cannot make it schedulable."""
+        waiting = self._waiting.get(facts.uid)
+        if waiting is not None:
+            waiting.facts = facts
+
+    def discard(self, uid: str) -> None:
+        self._waiting.pop(uid, None)
+
+    async def take(self) -> Waiting:
+        """The next pod to try. It has left the queue: the scheduler binds it, or puts it back."""
+        while True:
+            waiting = self._pop()
+            if waiting is not None:
+                return waiting
+            self._wakeup.clear()
+            await self._wakeup.wait()
+
+    def put_back(self, waiting: Waiting, refused_by: frozenset[str]) -> None:
+        """It could not be placed: wait for an event that can help one of these filters."""
+        waiting.failed_s = _now_s()
+        waiting.refused_by = refused_by
+        waiting.place = Place.UNSCHEDULABLE
+        self._waiting[waiting.facts.uid] = waiting
+        self._arm()
+
+    def retry(self, waiting: Waiting) -> None:
+        """It could not be placed for a reason that has nothing to do with it: try again after its back-off."""
+        waiting.failed_s = _now_s()
+        self._waiting[waiting.facts.uid] = waiting
+        self._try_soon(waiting)
+
+    def move(self, helps: Collection[str] | None = None) -> None:
+        """Something happened that can help pods refused by one of these filters; None: by any."""
+        for waiting in self._waiting.values():
+            if waiting.place is not Place.UNSCHEDULABLE or GATES in waiting.refused_by:
+                continue
+            if helps is None or not waiting.refused_by or not waiting.refused_by.isdisjoint(helps):
+                self._try_soon(waiting)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def count(self, place: Place) -> int:
+        return sum(waiting.place is place for waiting in self._waiting.values())
+
+    def _try_soon(self, waiting: Waiting) -> None:
+        """Make it active, or let it wait for the rest of its back-off. Gates keep a pod where it is."""
+        if waiting.facts.spec.get("schedulingGates"):
+            waiting.place, waiting.refused_by = Place.UNSCHEDULABLE, frozenset((GATES,))
+            return
+        due_s = waiting.failed_s + backoff_s(waiting.attempts) if waiting.attempts else 0.0
+        if due_s > _now_s():
+            waiting.place = Place.BACKOFF
+            heapq.heappush(self._backoff, (due_s, next(self._sequence), waiting))
+            self._arm()
+            return
+        self._activate(waiting)
+
+    def _activate(self, waiting: Waiting) -> None:
+        waiting.place = Place.ACTIVE
+        order = (-waiting.facts.priority, waiting.added_s, next(self._sequence), waiting)
+        heapq.heappush(self._active, order)
+        self._wakeup.set()
+
+    def _pop(self) -> Waiting | None:
+        while self._active:
+            waiting = heapq.heappop(self._active)[3]
+            if waiting.place is Place.ACTIVE and self._waiting.get(waiting.facts.uid) is waiting:
+                del self._waiting[waiting.facts.uid]
+                waiting.attempts += 1
+                return waiting
+        return None
+
+    def _arm(self) -> None:
+        """Set the one timer to when the next pod's wait ends, or to the next look for pods left over."""
+        if not self._waiting:
+            return
+        due_s = _now_s() + LEFT_OVER_PERIOD_S
+        if self._backoff:
+            due_s = min(due_s, self._backoff[0][0])
+        if self._timer is not None:
+            if self._timer.when() <= due_s:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(due_s, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        now_s = asyncio.get_running_loop().time()
+        while self._backoff and self._backoff[0][0] <= now_s:
+            waiting = heapq.heappop(self._backoff)[2]
+            if waiting.place is Place.BACKOFF and self._waiting.get(waiting.facts.uid) is waiting:
+                self._activate(waiting)
+        for waiting in self._waiting.values():
+            left = waiting.place is Place.UNSCHEDULABLE and GATES not in waiting.refused_by
+            if left and waiting.failed_s + UNSCHEDULABLE_MAX_S <= now_s:
+                self._activate(waiting)
+        self._arm()
+
+
+def backoff_s(attempts: int) -> float:
+    """How long a pod waits after its `attempts`th failure."""
+    return min(BACKOFF_LIMIT_S, BACKOFF_INITIAL_S * 2.0 ** min(attempts - 1, 10))
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
