@@ -38,11 +38,11 @@ def describe_pod(writer: Writer, pod: Object) -> None:
         writer.line(0, f"NominatedNodeName:\t{status['nominatedNodeName']}")
     initial = status.get("initContainerStatuses") or ()
     if spec.get("initContainers"):
-        _containers(writer, "Init Containers", spec["initContainers"], initial, pod)
-    _containers(writer, "Containers", spec["containers"], status.get("containerStatuses") or (), pod)
+        _containers(writer, "Init Containers", spec["initContainers"], initial)
+    _containers(writer, "Containers", spec["containers"], status.get("containerStatuses") or ())
     if spec.get("ephemeralContainers"):
         statuses = status.get("ephemeralContainerStatuses") or ()
-        _containers(writer, "Ephemeral Containers", spec["ephemeralContainers"], statuses, pod)
+        _containers(writer, "Ephemeral Containers", spec["ephemeralContainers"], statuses)
     if status.get("conditions"):
         writer.line(0, "Conditions:")
         writer.line(1, "Type\tStatus ")
@@ -91,13 +91,18 @@ def _addresses(writer: Writer, status: Mapping[str, Any]) -> None:
 
 
 def _containers(
-    writer: Writer, label: str, containers: Sequence[Object], statuses: Sequence[Object], pod: Object | None
+    writer: Writer,
+    label: str,
+    containers: Sequence[Object],
+    statuses: Sequence[Object],
+    *,
+    in_template: bool = False,
 ) -> None:
-    writer.line(0, f"{label}:")
+    writer.line(1 if in_template else 0, f"{label}:")
     by_name = {status["name"]: status for status in statuses}
     for container in containers:
         status = by_name.get(container["name"])
-        writer.line(1, f"{container['name']}:")
+        writer.line(1, f"{' ' if in_template else ''}{container['name']}:")
         if status is not None:
             writer.line(2, f"Container ID:\t{status.get('containerID', '')}")
         writer.line(2, f"Image:\t{container.get('image', '')}")
@@ -267,7 +272,7 @@ def write_template(writer: Writer, template: Object) -> None:
 
 
 def _template_containers(writer: Writer, label: str, containers: Sequence[Object]) -> None:
-    _containers(writer, f" {label}", containers, (), None)
+    _containers(writer, label, containers, (), in_template=True)
 
 
 def describe_template(template: Object) -> str:

@@ -53,6 +53,8 @@ def _replica_set_lines(writer: Writer, deployment: Object, replica_sets: Sequenc
     revision = annotations_of(deployment).get(REVISION)
     newest = [entry for entry in owned if annotations_of(entry).get(REVISION) == revision]
     old = [entry for entry in owned if entry not in newest]
+    if not owned:
+        return
     writer.line(0, f"OldReplicaSets:\t{_sets_text(old)}")
     writer.line(0, f"NewReplicaSet:\t{_sets_text(newest[:1])}")
 
