@@ -139,8 +139,9 @@ class _Work:
                 "Unable to complete the copy, the accumulated size increase of copy is "
                 f"{self._copied_bytes}, exceeding the limit {COPY_BYTES_MAX}"
             )
+        # The value stands in two places from now on, and the new one may be inside of the old.
+        self._own.clear()
         self._add(operation["path"], value, "copy")
-        self._own.clear()  # the value stands in two places now
 
     def test(self, operation: dict[str, Any]) -> None:
         path = operation["path"]
