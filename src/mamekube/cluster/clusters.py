@@ -188,13 +188,9 @@ def stop(name: str) -> int:
     return len(running)
 
 
-def delete(name: str) -> bool:
-    """Leave nothing of the profile, in whatever state it is; whether there was anything."""
+def delete(name: str) -> None:
+    """Leave nothing of the profile, in whatever state it is, and whether there is one or not."""
     tools.require_root()
-    profiles.check_name(name)
-    found = name in profiles.names() or bool(cgroups.processes(f"mamekube/{name}"))
-    if not found:
-        return False
     with profiles.locked(name):
         cgroups.kill(f"mamekube/{name}")
         cgroups.remove(f"mamekube/{name}")
@@ -206,7 +202,6 @@ def delete(name: str) -> bool:
             network.remove(profile)
         _forget_context(name)
         profiles.remove(name)
-    return True
 
 
 def _forget_context(name: str) -> None:

@@ -86,11 +86,12 @@ def delete(arguments: Namespace) -> int:
 
     names = profiles.names() if arguments.all else [arguments.profile]
     for name in names:
-        output.step("delete", f'Deleting "{name}" cluster')
-        if clusters.delete(name):
-            output.step("gone", f'Removed all traces of the "{name}" cluster.')
+        if name in profiles.names():
+            output.step("delete", f'Deleting "{name}" cluster')
         else:
-            profiles.load(name)  # says that there is none, in the usual words
+            output.step("hint", f'"{name}" profile does not exist, trying anyways.')
+        clusters.delete(name)
+        output.step("gone", f'Removed all traces of the "{name}" cluster.')
     if arguments.all:
         output.step("gone", "Successfully deleted all profiles")
     return 0

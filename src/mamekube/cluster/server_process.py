@@ -24,6 +24,7 @@ from mamekube.foundation.clock import Clock
 from mamekube.kinds.core import services
 from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError
+from mamekube.scheduler.scheduler import Scheduler
 from mamekube.store.sqlite import SqliteBackend
 from mamekube.store.store import Store
 
@@ -49,13 +50,15 @@ async def serve(config: dict[str, Any]) -> None:
             config=controllers_config(certificates),
             client_for=partial(controller_client, api),
         )
+        scheduler = Scheduler(api.client("system:kube-scheduler"), clock)
         await api.ready()
         await stack.enter_async_context(controllers)
+        await stack.enter_async_context(scheduler)
         await ensure_dns_service(api.client("kubernetes-admin", ("system:masters",)))
         program.settle()
         log.info("controllers and scheduler run")
         async with asyncio.TaskGroup() as group:
-            for component in (store, api, controllers):
+            for component in (store, api, controllers, scheduler):
                 group.create_task(component.wait())
             group.create_task(compact(store, backend))
 
