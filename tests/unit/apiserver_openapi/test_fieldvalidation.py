@@ -1,0 +1,284 @@
+"""Strict decoding: what is refused, warned of, dropped and let through, in the words of upstream's decoder."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mamekube.apiserver import fieldvalidation
+from mamekube.apiserver.fieldvalidation import IGNORE, STRICT, WARN, check, check_patched, decode
+from mamekube.kinds.kind import Kind
+from mamekube.kinds.registry import builtin_registry
+from mamekube.objects.status import StatusError
+
+REGISTRY = builtin_registry()
+
+
+def kind(group: str, version: str, plural: str) -> Kind:
+    found = REGISTRY.find(group, version, plural)
+    assert found is not None
+    return found
+
+
+POD = kind("", "v1", "pods")
+SECRET = kind("", "v1", "secrets")
+DEPLOYMENT = kind("apps", "v1", "deployments")
+CUSTOM = Kind(
+    group="x.io",
+    version="v1",
+    plural="things",
+    singular="thing",
+    kind="Thing",
+    schema={
+        "type": "object",
+        "properties": {
+            "spec": {
+                "type": "object",
+                "properties": {
+                    "size": {"type": "integer"},
+                    "note": {"type": "string", "nullable": True},
+                    "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+                },
+            }
+        },
+    },
+)
+
+
+def deployment(**spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": spec}
+
+
+def pod(**container: Any) -> dict[str, Any]:
+    spec = {"containers": [{"name": "c", **container}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+
+
+def refusal(value: Any, of: Kind, mode: str = STRICT) -> str:
+    body = value if isinstance(value, bytes) else orjson.dumps(value)
+    with pytest.raises(StatusError) as caught:
+        decode(body, of, mode=mode)
+    assert (caught.value.code, caught.value.reason) == (400, "BadRequest")
+    return caught.value.message
+
+
+def test_an_object_in_which_all_is_well_comes_through_as_it_is() -> None:
+    whole = pod(
+        image="nginx",
+        resources={"limits": {"cpu": "500m", "memory": 1024}},
+        ports=[{"containerPort": 80}],
+        livenessProbe={"httpGet": {"port": "http"}},
+    )
+    assert decode(orjson.dumps(whole), POD, mode=STRICT) == (whole, [])
+
+
+def test_unknown_fields_are_refused_warned_of_or_dropped_and_never_kept() -> None:
+    body = orjson.dumps(pod(imagee="x") | {"status": {"foo": 1}})
+    left = pod() | {"status": {}}
+    texts = ['unknown field "spec.containers[0].imagee"', 'unknown field "status.foo"']
+    assert refusal(body, POD) == (
+        'Pod in version "v1" cannot be handled as a Pod: strict decoding error: ' + ", ".join(texts)
+    )
+    assert decode(body, POD, mode=WARN) == (left, texts)
+    assert decode(body, POD, mode=IGNORE) == (left, [])
+
+
+def test_repeated_keys_are_named_by_their_path() -> None:
+    body = b'{"kind":"Deployment","metadata":{"name":"d"},"spec":{"replicas":1,"paused":true,"replicas":2}}'
+    assert refusal(body, DEPLOYMENT).endswith('strict decoding error: duplicate field "spec.replicas"')
+    obj, warnings = decode(body, DEPLOYMENT, mode=WARN)
+    assert obj["spec"] == {"replicas": 2, "paused": True}
+    assert warnings == ['duplicate field "spec.replicas"']
+    assert decode(body, DEPLOYMENT, mode=IGNORE)[1] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"metadata":{"labels":{"a" : "1","a" : "2"}}}',
+        b'{"metadata":{"labels":{"a"\n:"1","a"\t:"2"}}}',
+        b'{"metadata":{"labels":{"\\u0061":"1","a":"2"}}}',
+        b'{"metadata":{"annotations":{"x":"{\\"a\\":1}"},"labels":{"a":"1","a":"2"}}}',
+    ],
+)
+def test_repeated_keys_are_found_however_they_are_written(body: bytes) -> None:
+    assert decode(body, POD, mode=WARN)[1] == ['duplicate field "metadata.labels.a"']
+
+
+def test_colons_and_quotes_in_text_repeat_nothing() -> None:
+    text = {"metadata": {"annotations": {"x": '{"a":1,"a":2}', "y": '":":":'}}}
+    assert decode(orjson.dumps(text), POD, mode=STRICT)[1] == []
+
+
+KEYS = st.sampled_from(["a", "b", '":', "\\", "é"])
+VALUES = st.recursive(
+    st.text(max_size=3) | st.integers(0, 9),
+    lambda inner: st.lists(inner, max_size=2) | st.lists(st.tuples(KEYS, inner), max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.lists(st.tuples(KEYS, VALUES), max_size=4), st.booleans())
+def test_no_repeated_key_escapes_the_quick_look(pairs: list[Any], loose: bool) -> None:
+    """`may_repeat_keys` may err on the safe side only."""
+    text, repeats = _render(pairs, " " if loose else "")
+    value = orjson.loads(text)
+    if repeats:
+        assert fieldvalidation.may_repeat_keys(text.encode(), value)
+
+
+def _render(value: Any, space: str) -> tuple[str, bool]:
+    """Pairs as an object, which may repeat keys, and whether any object in it does."""
+    if isinstance(value, list) and all(isinstance(item, tuple) for item in value):
+        parts = [(orjson.dumps(key).decode(), *_render(item, space)) for key, item in value]
+        keys = [key for key, _ in value]
+        repeats = len(set(keys)) < len(keys) or any(inner for _, _, inner in parts)
+        return "{" + ",".join(f"{key}{space}:{text}" for key, text, _ in parts) + "}", repeats
+    if isinstance(value, list):
+        items = [_render(item, space) for item in value]
+        return "[" + ",".join(text for text, _ in items) + "]", any(inner for _, inner in items)
+    return orjson.dumps(value).decode(), False
+
+
+MISTYPED: list[tuple[Kind, Any, str]] = [
+    (
+        DEPLOYMENT,
+        deployment(replicas="3"),
+        "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
+    ),
+    (
+        DEPLOYMENT,
+        deployment(replicas=1.5),
+        "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32",
+    ),
+    (
+        DEPLOYMENT,
+        deployment(replicas=2**31),
+        "json: cannot unmarshal number 2147483648 into Go struct field DeploymentSpec.spec.replicas of type int32",
+    ),
+    (
+        DEPLOYMENT,
+        deployment(paused="yes"),
+        "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.paused of type bool",
+    ),
+    (
+        DEPLOYMENT,
+        {"spec": []},
+        "json: cannot unmarshal array into Go struct field Deployment.spec of type v1.DeploymentSpec",
+    ),
+    (
+        POD,
+        {"spec": {"containers": {}}},
+        "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container",
+    ),
+    (
+        POD,
+        pod(image=3),
+        "json: cannot unmarshal number into Go struct field Container.spec.containers.image of type string",
+    ),
+    (
+        POD,
+        {"metadata": {"labels": {"a": 1}}},
+        "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
+    ),
+    (
+        POD,
+        pod(livenessProbe={"httpGet": {"port": True}}),
+        "json: cannot unmarshal bool into Go value of type int32",
+    ),
+    (POD, pod(resources={"limits": {"cpu": "a lot"}}), fieldvalidation.QUANTITY_PROBLEM),
+    (SECRET, {"data": {"a": "!!!"}}, "illegal base64 data at input byte 0"),
+    (
+        POD,
+        {"metadata": {"creationTimestamp": "now"}},
+        'parsing time "now" as "2006-01-02T15:04:05Z07:00": cannot parse "now" as "2006"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("of", "value", "problem"), MISTYPED)
+def test_wrong_types_are_refused_in_every_mode(of: Kind, value: Any, problem: str) -> None:
+    for mode in (STRICT, WARN, IGNORE):
+        version = of.version
+        assert refusal(value, of, mode) == (
+            f'{of.kind} in version "{version}" cannot be handled as a {of.kind}: {problem}'
+        )
+
+
+def test_a_wrong_type_outweighs_unknown_fields() -> None:
+    assert "unknown field" not in refusal(deployment(foo=1, replicas="3"), DEPLOYMENT)
+
+
+def test_nulls_are_as_good_as_absent() -> None:
+    value = pod(image=None, args=["a", None]) | {"status": None}
+    value["metadata"] |= {"creationTimestamp": None, "labels": {"a": None}}
+    obj, warnings = decode(orjson.dumps(value), POD, mode=STRICT)
+    assert warnings == []
+    assert obj == pod(args=["a", ""]) | {"metadata": {"name": "p", "labels": {"a": ""}}}
+
+
+def test_line_ends_in_base64_are_passed_over() -> None:
+    obj, _ = decode(orjson.dumps({"data": {"a": "aGVs\nbG8="}}), SECRET, mode=STRICT)
+    assert obj["data"] == {"a": "aGVsbG8="}
+
+
+def test_what_is_no_object_is_refused() -> None:
+    assert refusal(b"[1]", POD).startswith("the object provided is unrecognized (must be of type Pod): ")
+    assert "json parse error" in refusal(b'{"a":', POD)
+
+
+def test_a_body_that_is_too_deep_is_refused_in_time() -> None:
+    depth = 10_001
+    for body in (b'{"spec":' + b"[" * depth + b"]" * depth + b"}", b'{"a":' * depth + b"1" + b"}" * depth):
+        refusal(body, POD)
+
+
+def test_custom_objects_are_pruned_and_no_more() -> None:
+    value = {
+        "apiVersion": "x.io/v1",
+        "kind": "Thing",
+        "metadata": {"name": "t", "foo": 1},
+        "spec": {"size": "big", "note": None, "free": {"any": [1]}, "bar": 2},
+        "extra": 1,
+    }
+    obj, warnings = check(copy.deepcopy(value), CUSTOM, WARN)
+    assert obj["spec"] == {"size": "big", "note": None, "free": {"any": [1]}}
+    assert warnings == [
+        'unknown field "metadata.foo"',
+        'unknown field "spec.bar"',
+        'unknown field "extra"',
+    ]
+
+
+def test_the_result_of_a_patch_is_refused_as_invalid_and_shows_the_patch() -> None:
+    with pytest.raises(StatusError) as caught:
+        check_patched(
+            deployment(replicas="x"),
+            DEPLOYMENT,
+            mode=STRICT,
+            patch={"spec": {"replicas": "x"}},
+            strategic=True,
+        )
+    assert (caught.value.code, caught.value.reason) == (422, "Invalid")
+    assert caught.value.message == (
+        ' "" is invalid: patch: Invalid value: "map[spec:map[replicas:x]]": json: cannot unmarshal string into Go '
+        "struct field DeploymentSpec.spec.replicas of type int32"
+    )
+    assert caught.value.details["causes"][0]["field"] == "patch"
+
+
+def test_the_result_of_a_patch_warns_of_unknown_fields_and_drops_them() -> None:
+    obj, warnings = check_patched(deployment(foo=1), DEPLOYMENT, mode=WARN, patch={"spec": {"foo": 1}})
+    assert obj == deployment()
+    assert warnings == ['unknown field "spec.foo"']
+
+
+def test_go_prints_maps_in_order_of_their_keys() -> None:
+    assert fieldvalidation.print_go_map({"b": [1, "x"], "a": None, "c": {"d": True}}) == (
+        "map[a:<nil> b:[1 x] c:map[d:true]]"
+    )
