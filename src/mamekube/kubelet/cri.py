@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from grpclib.client import Channel
@@ -90,6 +91,12 @@ class CriRuntime:
         self._channel: Channel | None = None
         # What a dead container says never changes: it is asked once.
         self._dead: dict[str, Container] = {}
+        # Pods whose sandboxes and containers are all known, because they were listed or made here. What else
+        # happens to them comes as an event; once events may have been missed, nothing is known.
+        self._known: dict[str, PodRecord] = {}
+        self._all_known = False
+        # Sandboxes that have ended, or are about to: what is known of them does not count.
+        self._ending: set[str] = set()
 
     async def open(self) -> None:
         self._channel = Channel(path=self._socket_path, codec=WireCodec(cri.SCHEMA))
@@ -108,18 +115,28 @@ class CriRuntime:
         return [RuntimeCondition(**condition) for condition in answer["status"]["conditions"]]
 
     async def list_pods(self) -> dict[str, PodRecord]:
-        return await self._records({})
+        records = await self._records({})
+        self._known = {**records, **{uid: self._known[uid] for uid in records if uid in self._known}}
+        self._all_known = True
+        return records
 
     async def pod(self, uid: str) -> PodRecord:
-        record = (await self._records({POD_UID: uid})).get(uid) or PodRecord(uid=uid)
+        record = self._known.get(uid)
+        if record is None and not self._all_known:
+            record = (await self._records({POD_UID: uid})).get(uid)
+        complete = await self._complete(record or PodRecord(uid=uid))
+        if record is not None:
+            self._known[uid] = complete
+        return complete
+
+    async def _complete(self, record: PodRecord) -> PodRecord:
+        """With the present state of everything that can still change."""
         sandboxes, containers = await asyncio.gather(
             asyncio.gather(*map(self._sandbox_status, record.sandboxes)),
             asyncio.gather(*map(self._container_status, record.containers)),
         )
-        return PodRecord(
-            uid=uid,
-            name=record.name,
-            namespace=record.namespace,
+        return replace(
+            record,
             sandboxes=tuple(sandbox for sandbox in sandboxes if sandbox),
             containers=tuple(container for container in containers if container),
         )
@@ -132,7 +149,7 @@ class CriRuntime:
         return assemble(sandboxes["items"], containers["containers"])
 
     async def _sandbox_status(self, sandbox: Sandbox) -> Sandbox | None:
-        if not sandbox.ready:
+        if not sandbox.ready or (sandbox.ips and sandbox.id not in self._ending):
             return sandbox
         try:
             answer = await self._call("PodSandboxStatus", {"pod_sandbox_id": sandbox.id})
@@ -167,28 +184,46 @@ class CriRuntime:
 
     async def events(self) -> AsyncIterator[TaskEvent]:
         while True:
-            yield TaskEvent()
             try:
                 async for event in self._task_events():
                     yield event
             except RuntimeFailure as failure:
+                self._forget()
                 if failure.code == "Unimplemented":
+                    yield TaskEvent()
                     await asyncio.sleep(RELIST_PERIOD_S)
-                    continue
+            self._forget()
             await asyncio.sleep(RECONNECT_DELAY_S)
 
     async def _task_events(self) -> AsyncIterator[TaskEvent]:
         filters = [f'namespace=={EVENT_NAMESPACE},topic=="{topic}"' for topic in TASK_TOPICS]
         owners: dict[str, str] = {}
         async for envelope in self._stream("Subscribe", {"filters": filters}):
+            if envelope is None:
+                # From here on nothing is missed; what happened before has to be looked for.
+                self._forget()
+                yield TaskEvent()
+                continue
             event = cri.SCHEMA.decode(TASK_EVENTS[envelope["topic"]], envelope["event"]["value"])
             task_id = event["container_id"]
             if event.get("id", task_id) not in ("", task_id):
                 continue  # a process that somebody started inside by exec
             if task_id not in owners:
                 owners = await self._owners()
+            self._ending.add(task_id)
             if task_id in owners:
                 yield TaskEvent(owners[task_id], task_id)
+
+    def _forget(self) -> None:
+        """Events may have been missed."""
+        self._known.clear()
+        self._ending.clear()
+        self._all_known = False
+
+    def _doubt(self, uid: str) -> None:
+        """A call for this pod has failed half-way: list what is there at the next look."""
+        self._known.pop(uid, None)
+        self._all_known = False
 
     async def _owners(self) -> dict[str, str]:
         """Which pod every task, a sandbox's or a container's, belongs to."""
@@ -200,20 +235,53 @@ class CriRuntime:
         return owners
 
     async def run_sandbox(self, config: dict[str, Any]) -> str:
-        answer = await self._call("RunPodSandbox", {"config": config})
-        return str(answer["pod_sandbox_id"])
+        metadata = config["metadata"]
+        uid = metadata["uid"]
+        try:
+            answer = await self._call("RunPodSandbox", {"config": config})
+        except BaseException:
+            self._doubt(uid)
+            raise
+        made = Sandbox(id=answer["pod_sandbox_id"], attempt=metadata["attempt"], ready=True, created_s=0.0)
+        known = self._known.get(uid)
+        if known is not None or self._all_known:
+            known = known or PodRecord(uid=uid, name=metadata["name"], namespace=metadata["namespace"])
+            self._known[uid] = replace(known, sandboxes=(made, *known.sandboxes))
+        return made.id
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
+        self._ending.add(sandbox_id)
         await self._call("StopPodSandbox", {"pod_sandbox_id": sandbox_id})
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
         await self._call("RemovePodSandbox", {"pod_sandbox_id": sandbox_id})
+        self._ending.discard(sandbox_id)
+        for uid, record in list(self._known.items()):
+            if any(sandbox.id == sandbox_id for sandbox in record.sandboxes):
+                left = tuple(sandbox for sandbox in record.sandboxes if sandbox.id != sandbox_id)
+                kept = tuple(one for one in record.containers if one.sandbox_id != sandbox_id)
+                self._known[uid] = replace(record, sandboxes=left, containers=kept)
+                if not left and not kept:
+                    del self._known[uid]
 
     async def create_container(
         self, sandbox_id: str, config: dict[str, Any], sandbox_config: dict[str, Any]
     ) -> str:
         request = {"pod_sandbox_id": sandbox_id, "config": config, "sandbox_config": sandbox_config}
-        return str((await self._call("CreateContainer", request))["container_id"])
+        uid = config["labels"][POD_UID]
+        try:
+            container_id = str((await self._call("CreateContainer", request))["container_id"])
+        except BaseException:
+            self._doubt(uid)
+            raise
+        known = self._known.get(uid)
+        if known is not None:
+            listed = {**config, "id": container_id, "pod_sandbox_id": sandbox_id}
+            made = container_from_list(
+                {**listed, "state": cri.CONTAINER_CREATED, "created_at": 0, "image_ref": ""}
+            )
+            self._known[uid] = replace(known, containers=(made, *known.containers))
+        return container_id
 
     async def start_container(self, container_id: str) -> None:
         await self._call("StartContainer", {"container_id": container_id})
@@ -224,7 +292,11 @@ class CriRuntime:
 
     async def remove_container(self, container_id: str) -> None:
         await self._call("RemoveContainer", {"container_id": container_id})
-        self._dead.pop(container_id, None)
+        dead = self._dead.pop(container_id, None)
+        uid = dead.labels.get(POD_UID, "") if dead is not None else ""
+        if uid in self._known:
+            kept = tuple(one for one in self._known[uid].containers if one.id != container_id)
+            self._known[uid] = replace(self._known[uid], containers=kept)
 
     async def reopen_log(self, container_id: str) -> None:
         await self._call("ReopenContainerLog", {"container_id": container_id})
@@ -278,10 +350,14 @@ class CriRuntime:
             raise RuntimeFailure("the runtime closed the call without an answer", code="Unavailable")
         return answer
 
-    async def _stream(self, method: str, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _stream(self, method: str, request: dict[str, Any]) -> AsyncIterator[dict[str, Any] | None]:
+        """The messages of a stream, after one None that says that the server listens."""
         with _failures():
             async with self._open(method, Cardinality.UNARY_STREAM, None) as stream:
                 await stream.send_message(request, end=True)
+                # The server does not tell when it has subscribed; it has when it answers a later call.
+                await self.version()
+                yield None
                 async for message in stream:
                     yield message
 

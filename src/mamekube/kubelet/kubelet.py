@@ -34,6 +34,8 @@ from mamekube.objects.meta import Object, key_of, uid_of
 log = logging.getLogger(__name__)
 
 VOLUME_REFRESH_S = 60.0
+RELIST_PERIOD_S = 60.0
+"""A look at everything in case an event was lost. Upstream: the generic PLEG beside the evented one."""
 LOG_ROTATION_PERIOD_S = 10.0
 RUNTIME_RETRY_S = 0.02
 RUNTIME_RETRY_LIMIT_S = 2.0
@@ -114,6 +116,7 @@ class Kubelet(Component):
         self._pods.subscribe(self._pod_changed)
         self.spawn(self._watch_runtime(), name="runtime events")
         if not self.config.fake:
+            self.spawn(self._relist_now_and_then(), name="relist")
             self.spawn(self._refresh_volumes(), name="volumes")
             self.spawn(self._rotate_logs(), name="logs")
         if self.config.certificate_file is not None:
@@ -232,6 +235,14 @@ class Kubelet(Component):
                 self.spawn(self._end_orphan(record), name=f"orphan {uid}")
         for worker in list(self.workers.values()):
             worker.wake()
+
+    async def _relist_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(RELIST_PERIOD_S)
+            try:
+                await self._relist()
+            except RuntimeFailure as failure:
+                log.warning("the container runtime cannot list its pods: %s", failure)
 
     async def _end_orphan(self, record: PodRecord) -> None:
         """The pod was deleted while the kubelet was away."""

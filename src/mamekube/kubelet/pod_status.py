@@ -77,6 +77,13 @@ def build(pod: Object, seen: Observed) -> dict[str, Any]:
     return status
 
 
+def is_on_its_way(status: Mapping[str, Any]) -> bool:
+    """Nothing has failed and nothing is ready yet: a state that will not last."""
+    groups = (status.get(key) or () for key in ("initContainerStatuses", "containerStatuses"))
+    reasons = {(item["state"].get("waiting") or {}).get("reason") for group in groups for item in group}
+    return status["phase"] == "Pending" and reasons <= {None, "ContainerCreating", "PodInitializing"}
+
+
 def _pod_ips(pod: Object, seen: Observed) -> list[str]:
     if (pod.get("spec") or {}).get("hostNetwork"):
         return list(seen.host_ips) if seen.record.sandboxes else []

@@ -258,7 +258,7 @@ class PodWorker:
             ),
         )
         if not self._memory.removed:
-            self._writer.set(status)
+            self._writer.set(status, urgent=over or not pod_status.is_on_its_way(status))
 
     def _say_backing_off(self, name: str, delay_s: float) -> None:
         now_s = self._node.clock.now()

@@ -12,6 +12,8 @@ from mamekube.objects.meta import Object, name_of, namespace_of, uid_of
 from mamekube.objects.status import StatusError
 
 RETRY_S = 1.0
+PATIENCE_S = 0.25
+"""How long a state on the way to readiness is kept back: a pod that starts at once is written once."""
 REPLACED_LISTS = ("podIPs", "hostIPs")
 """Lists that strategic merge would merge by key, where the kubelet means the whole."""
 
@@ -49,13 +51,17 @@ class StatusWriter:
         self._known: dict[str, Any] = pod.get("status") or {}
         self._wanted: dict[str, Any] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._urgent = asyncio.Event()
 
     def observe(self, pod: Object) -> None:
         """The API server's object has changed."""
         self._known = pod.get("status") or {}
 
-    def set(self, status: dict[str, Any]) -> None:
+    def set(self, status: dict[str, Any], *, urgent: bool = True) -> None:
+        """`urgent` is what somebody may wait for; the rest is written after a moment, if it still holds."""
         self._wanted = status
+        if urgent:
+            self._urgent.set()
         if self._task is None or self._task.done():
             if status_patch(self._known, status, uid="") is None:
                 return
@@ -63,6 +69,7 @@ class StatusWriter:
 
     async def flush(self) -> None:
         """Wait until what was set last is written."""
+        self._urgent.set()
         if self._task is not None:
             await self._task
 
@@ -73,6 +80,12 @@ class StatusWriter:
     async def _write(self) -> None:
         namespace, name, uid = self._resource
         while self._wanted is not None:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass
+            self._urgent.clear()
             wanted, self._wanted = self._wanted, None
             patch = status_patch(self._known, wanted, uid=uid)
             if patch is None:
