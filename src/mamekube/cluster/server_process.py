@@ -28,9 +28,6 @@ from mamekube.scheduler.scheduler import Scheduler
 from mamekube.store.sqlite import SqliteBackend
 from mamekube.store.store import Store
 
-COMPACTION_PERIOD_S = 300.0
-"""Upstream: --etcd-compaction-interval. History is kept for one to two periods."""
-
 log = logging.getLogger("mamekube.server")
 
 
@@ -39,8 +36,7 @@ async def serve(config: dict[str, Any]) -> None:
     folder = Path(config["folder"])
     certificates = Path(config["certificates"])
     async with AsyncExitStack() as stack:
-        backend = SqliteBackend(folder / "store.db")
-        store = await stack.enter_async_context(Store(backend))
+        store = await stack.enter_async_context(Store(SqliteBackend(folder / "store.db")))
         api = ApiServer(api_server_config(config, certificates), store, clock)
         await stack.enter_async_context(api)
         log.info("serving on %s:%d", config["address"], config["port"])
@@ -60,7 +56,7 @@ async def serve(config: dict[str, Any]) -> None:
         async with asyncio.TaskGroup() as group:
             for component in (store, api, controllers, scheduler):
                 group.create_task(component.wait())
-            group.create_task(compact(store, backend))
+            group.create_task(store.compact_periodically())
 
 
 def api_server_config(config: dict[str, Any], certificates: Path) -> ApiServerConfig:
@@ -125,15 +121,6 @@ async def ensure_dns_service(client: Client) -> None:
     except StatusError as error:
         if error.reason != "AlreadyExists":
             raise
-
-
-async def compact(store: Store, backend: SqliteBackend) -> None:
-    """Forget history from before the last period, for ever."""
-    before = store.revision
-    while True:
-        await asyncio.sleep(COMPACTION_PERIOD_S)
-        await backend.compact(revision=before)
-        before = store.revision
 
 
 def main() -> None:

@@ -110,6 +110,8 @@ class Watchers(Generic[E]):
         for event in events:
             key = event.key
             for length in self._sorted_lengths:
+                if length > len(key):
+                    break  # the whole key again, and whoever watches just that has got it
                 for watcher in self._by_prefix.get(key[:length], ()):
                     watcher.push(event)
 
