@@ -64,10 +64,13 @@ def decode(
             '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
             f" ({codec.summarize(body)})"
         )
-    if mode != IGNORE and media_type == codec.JSON and may_repeat_keys(body, value):
-        value, warnings = check(json.loads(body, object_pairs_hook=_Repeating), kind, mode)
-        return orjson.loads(orjson.dumps(value)), warnings
-    return check(value, kind, mode)
+    try:
+        if mode != IGNORE and media_type == codec.JSON and may_repeat_keys(body, value):
+            value, warnings = check(json.loads(body, object_pairs_hook=_Repeating), kind, mode)
+            return orjson.loads(orjson.dumps(value)), warnings
+        return check(value, kind, mode)
+    except (RecursionError, orjson.JSONEncodeError):  # what cannot be encoded again cannot be stored either
+        raise bad_request("json parse error: exceeded max depth") from None
 
 
 def check(obj: Object, kind: Kind, mode: str = WARN) -> tuple[Object, list[str]]:

@@ -233,9 +233,9 @@ def test_what_is_no_object_is_refused() -> None:
 
 
 def test_a_body_that_is_too_deep_is_refused_in_time() -> None:
-    depth = 10_001
-    for body in (b'{"spec":' + b"[" * depth + b"]" * depth + b"}", b'{"a":' * depth + b"1" + b"}" * depth):
-        refusal(body, POD)
+    for depth in (300, 10_001):
+        refusal(b'{"spec":' + b"[" * depth + b"]" * depth + b"}", POD)
+        refusal(b'{"a":' * depth + b"1" + b"}" * depth, POD)
 
 
 def test_custom_objects_are_pruned_and_no_more() -> None:
