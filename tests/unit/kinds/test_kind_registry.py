@@ -16,7 +16,7 @@ from mamekube.objects.names import RULES
 from mamekube.objects.schema import definitions
 
 KINDS = list(builtin_registry().all())
-DISCOVERY = json.loads((Path(__file__).parents[2] / "data" / "discovery-v1.36.json").read_text())
+DISCOVERY = json.loads((Path(__file__).parents[2] / "data" / "kinds-v1.36.json").read_text())
 NOW_S = 1_800_000_000.0
 SEEDS = 6
 
