@@ -23,6 +23,7 @@ from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.documents import Answer, Collection, Text, encode
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.negotiation import PLAIN, Form
+from mamekube.apiserver.reply import Reply
 from mamekube.apiserver.request import Request, parse_request
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
@@ -38,6 +39,9 @@ PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 """Clients behind which a person reads: answers are indented for them."""
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+Response = web.StreamResponse | Reply
 
 
 class Pages(Protocol):
@@ -76,7 +80,7 @@ class Front:
         self._metrics = metrics
         self._clock = clock
 
-    async def handle(self, raw: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, raw: web.BaseRequest) -> Response:
         """Answer one request, whatever happens."""
         started_s = time.perf_counter()
         headers = raw.headers
@@ -94,11 +98,11 @@ class Front:
         except ConnectionResetError:
             raise
         except Exception as error:
-            response = self._failure(request, error)
+            response = self._failure(request, raw, error)
         self._metrics.note(request, response.status, time.perf_counter() - started_s)
         return response
 
-    async def _respond(self, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+    async def _respond(self, request: Request, raw: web.BaseRequest) -> Response:
         transport = raw.transport
         certificate = transport.get_extra_info("peercert") if transport is not None else None
         user = await self._authenticator.authenticate(
@@ -107,7 +111,7 @@ class Front:
         request.user = impersonate(user, raw.headers, self._authorizer)
         self._authorizer.authorize_request(request)
         if not request.is_resource:
-            return await self._page(request)
+            return await self._page(request, raw)
         if request.verb == "watch":
             return await self._watch(request, raw)
         if request.subresource and self._streams.serves(request):
@@ -115,24 +119,23 @@ class Front:
             return await self._streams.serve(request, raw)
         body = await read_body(raw) if request.method in BODY_METHODS else b""
         payload = Payload(raw.headers.get("Content-Type", codec.JSON), body)
-        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+        if request.verb == "get":
             answer = await self._api.serve(request, payload)
+        else:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                answer = await self._api.serve(request, payload)
         return await self._write(request, raw, answer)
 
     # Answers ------------------------------------------------------------------------------------
 
-    async def _page(self, request: Request) -> web.StreamResponse:
+    async def _page(self, request: Request, raw: web.BaseRequest) -> Response:
         text = await self._pages.serve(request)
         if text is None:
             raise NotServed
         headers = {**_headers(request), **text.headers, "Content-Type": text.content_type}
-        if request.method == "HEAD":
-            return web.Response(status=text.code, headers=headers)
-        return web.Response(body=text.body, status=text.code, headers=headers)
+        return Reply(raw, text.code, headers, text.body)
 
-    async def _write(
-        self, request: Request, raw: web.BaseRequest, answer: Answer | Collection
-    ) -> web.StreamResponse:
+    async def _write(self, request: Request, raw: web.BaseRequest, answer: Answer | Collection) -> Response:
         accept = request.headers.get("Accept", "")
         collection = isinstance(answer, Collection)
         form = negotiation.object_form(accept, collection=collection) if accept else PLAIN
@@ -150,7 +153,7 @@ class Front:
         headers["Content-Type"] = form.content_type
         if request.headers.get("If-None-Match") is None and len(body) > GZIP_MIN_BYTES:
             body = await _compressed(request, body, headers)
-        return web.Response(body=body, status=code, headers=headers)
+        return Reply(raw, code, headers, body)
 
     def _converted(self, request: Request, answer: Answer | Collection, form: Form) -> Any:
         """The answer as a Table, or with its metadata only."""
@@ -230,12 +233,12 @@ class Front:
 
     # Errors -------------------------------------------------------------------------------------
 
-    def _failure(self, request: Request, error: Exception) -> web.StreamResponse:
+    def _failure(self, request: Request, raw: web.BaseRequest, error: Exception) -> Response:
         headers = _headers(request)
         if isinstance(error, NotServed):
             headers["Content-Type"] = "text/plain; charset=utf-8"
             headers["X-Content-Type-Options"] = "nosniff"
-            return web.Response(body=b"404 page not found\n", status=404, headers=headers)
+            return Reply(raw, 404, headers, b"404 page not found\n")
         refused = refusal(error)
         if refused.retry_after_s:
             headers["Retry-After"] = str(refused.retry_after_s)
@@ -243,7 +246,7 @@ class Front:
         body = encode(refused.status)
         if _wants_pretty(request, PLAIN):
             body = _rendered(body, PLAIN)
-        return web.Response(body=body, status=refused.code, headers=headers)
+        return Reply(raw, refused.code, headers, body)
 
 
 def refusal(error: Exception) -> StatusError:

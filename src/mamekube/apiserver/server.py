@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from mamekube.apiserver.addresses import ServiceAddresses
 from mamekube.apiserver.admission.plugins import admission
@@ -23,6 +24,7 @@ from mamekube.apiserver.health import Health
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.pages import Pages
+from mamekube.apiserver.quota_status import QuotaStatus
 from mamekube.apiserver.request import User
 from mamekube.apiserver.reviews import Reviews
 from mamekube.apiserver.tokens import Tokens
@@ -32,6 +34,9 @@ from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component
 from mamekube.kinds.registry import Registry, builtin_registry
 from mamekube.store.store import Store
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
@@ -90,6 +95,7 @@ class ApiServer(Component):
         self._addresses = ServiceAddresses(
             store, reader, clock, service_cidr=config.service_cidr, node_port_range=config.node_port_range
         )
+        self._quota_status = QuotaStatus(store, reader, self.registry)
         self._tokens = Tokens(
             config.service_account_key_file, issuer=config.service_account_issuer, reader=reader, clock=clock
         )
@@ -131,6 +137,7 @@ class ApiServer(Component):
         enter = self._stack.enter_async_context
         await enter(self._authorizer)
         await enter(self._addresses)
+        await enter(self._quota_status)
         if self._serve_http:
             await self._listen()
         self.spawn(self._finish_start(), name="apiserver-bootstrap")
@@ -172,7 +179,8 @@ class ApiServer(Component):
             metrics=self._metrics,
             clock=self.clock,
         )
-        server = web.Server(front.handle, handler_cancellation=True, access_log=None, keepalive_timeout=300.0)
+        handler = cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", front.handle)
+        server = web.Server(handler, handler_cancellation=True, access_log=None, keepalive_timeout=300.0)
         runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
