@@ -15,6 +15,7 @@ from mamekube.apiserver.admission.node_restriction import may_set_label
 from mamekube.apiserver.admission.plugin import Plugin
 from mamekube.apiserver.admission.plugins import admission
 from mamekube.apiserver.admission.service_account import MOUNT_PATH
+from mamekube.apiserver.quota_status import QuotaStatus
 from mamekube.apiserver.request import User
 from mamekube.apiserver.writes import DELETE, UPDATE
 from mamekube.objects.status import StatusError
@@ -582,3 +583,60 @@ async def test_a_plugin_without_business_is_not_asked(world, chain):
     for plural in ("configmaps", "secrets"):
         await admit(curious, world.write(plural, {"metadata": {"name": "x", "namespace": "default"}}))
     assert asked == ["secrets"]
+
+
+# Counting quotas --------------------------------------------------------------------------------------
+
+
+async def used_of(world, name="q"):
+    for obj in await world.reader.list(world.kind("resourcequotas"), namespace="default"):
+        if obj["metadata"]["name"] == name:
+            return (obj.get("status") or {}).get("used")
+    return None
+
+
+async def until(world, wanted):
+    """Wait for the count, change by change."""
+    async with (
+        asyncio.timeout(5),
+        world.store.watch(prefix="/registry/core/resourcequotas/", after=world.store.revision) as changes,
+    ):
+        if await used_of(world) == wanted:
+            return
+        async for _ in changes:
+            if await used_of(world) == wanted:
+                return
+
+
+async def test_a_quota_is_counted_when_it_appears_and_when_things_go(world, chain):
+    config = {"metadata": {"name": "a", "namespace": "default"}}
+    await world.put("configmaps", config)
+    hard = {"configmaps": "1", "count/deployments.apps": "2", "requests.cpu": "1", "services.nodeports": "3"}
+    async with QuotaStatus(world.store, world.reader, world.registry):
+        await world.put(
+            "resourcequotas", {"metadata": {"name": "q", "namespace": "default"}, "spec": {"hard": hard}}
+        )
+        empty = dict.fromkeys(hard, "0")
+        await until(world, {**empty, "configmaps": "1"})
+        again = {"metadata": {"name": "b", "namespace": "default"}}
+        assert "exceeded quota: q" in await refusal(chain, world.write("configmaps", again))
+        await world.remove("configmaps", "a", namespace="default")
+        await until(world, empty)
+        await admit(chain, world.write("configmaps", again))
+
+        requests = {"resources": {"requests": {"cpu": "250m"}}}
+        for name, phase in (("p", "Running"), ("done", "Succeeded")):
+            made = {**pod(name, containers=[{"name": "c", **requests}]), "status": {"phase": phase}}
+            await world.put("pods", made)
+        await world.put("deployments", {"metadata": {"name": "d", "namespace": "default"}}, group="apps")
+        ports = {"type": "NodePort", "ports": [{"port": 80}, {"port": 81}]}
+        await world.put("services", {"metadata": {"name": "s", "namespace": "default"}, "spec": ports})
+        await until(
+            world,
+            {
+                "configmaps": "0",
+                "count/deployments.apps": "1",
+                "requests.cpu": "250m",
+                "services.nodeports": "2",
+            },
+        )
