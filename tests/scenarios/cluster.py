@@ -1,8 +1,8 @@
 """A whole control plane in one process on virtual time, with nodes whose containers are promises.
 
-`run(scenario)` gives a scenario a `Cluster`: store, API server and controllers as in production, a scheduler that
-takes the next node that is Ready, and nodes that make pods Ready a given time after they were bound. Nothing
-sleeps for real: a scenario of ten minutes takes as long as its work.
+`run(scenario)` gives a scenario a `Cluster`: store, API server, controllers and scheduler as in production, and
+nodes that make pods Ready a given time after they were bound. Nothing sleeps for real: a scenario of ten minutes
+takes as long as its work.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from mamekube.foundation.clock import LoopClock, VirtualLoop
 from mamekube.foundation.lifecycle import Component
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError, is_reason
+from mamekube.scheduler.scheduler import Scheduler
 from mamekube.store.memory import MemoryBackend
 from mamekube.store.store import Store
 
@@ -39,6 +40,7 @@ EVENTS = Resource(group="", version="v1", plural="events", kind="Event")
 READY_AFTER_S = 3.0
 TERMINATED_AFTER_S = 1.0
 HEARTBEAT_S = 10.0
+ROOM = {"cpu": "64", "memory": "256Gi", "pods": "1000"}
 
 
 def run(scenario: Callable[[Cluster], Awaitable[None]], *, nodes: int = 2) -> None:
@@ -82,7 +84,7 @@ class Cluster:
         self.pods = self.informers.informer(PODS).cache
         self.informers.informer(NODES)
         await stack.enter_async_context(self.informers)
-        await stack.enter_async_context(Binder(self.admin, self.informers))
+        await stack.enter_async_context(Scheduler(api.client("system:kube-scheduler"), self.clock))
         for number in range(1, nodes + 1):
             node = Node(self.admin, self.clock, self.informers, name=f"n{number}", number=number)
             self.nodes[node.name] = await stack.enter_async_context(node)
@@ -191,62 +193,6 @@ class Cluster:
         }
 
 
-class Binder(Component):
-    """The least scheduler: the next Ready node without taints, in turn."""
-
-    def __init__(self, client: Client, informers: InformerFactory) -> None:
-        super().__init__()
-        self._client = client
-        self._nodes = informers.informer(NODES).cache
-        self._informer = informers.informer(PODS)
-        self._turn = itertools.count()
-        self._waiting: dict[str, Object] = {}
-        self._wakeup = asyncio.Event()
-
-    async def start(self) -> None:
-        self._informer.subscribe(self._note)
-        self.spawn(self._run())
-
-    def _note(self, event: str, old: Object | None, new: Object | None) -> None:
-        assert new is not None
-        key = f"{new['metadata']['namespace']}/{new['metadata']['name']}"
-        if event != "DELETED" and not new["spec"].get("nodeName"):
-            self._waiting[key] = new
-            self._wakeup.set()
-        else:
-            self._waiting.pop(key, None)
-
-    async def _run(self) -> None:
-        while True:
-            await self._wakeup.wait()
-            self._wakeup.clear()
-            usable = [node for node in self._nodes.list() if not node["spec"].get("taints")]
-            if not usable:
-                await asyncio.sleep(0.5)
-                self._wakeup.set()
-                continue
-            usable.sort(key=lambda node: node["metadata"]["name"])
-            for key in list(self._waiting):
-                pod = self._waiting.pop(key)
-                await self._bind(pod, usable[next(self._turn) % len(usable)]["metadata"]["name"])
-
-    async def _bind(self, pod: Object, node: str) -> None:
-        meta = pod["metadata"]
-        binding = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-        }
-        try:
-            await self._client.create(
-                PODS, binding, namespace=meta["namespace"], name=meta["name"], subresource="binding"
-            )
-        except StatusError as error:
-            if not is_reason(error, "NotFound", "Conflict"):
-                raise
-
-
 class Node(Component):
     """A kubelet of promises. `broken` images never start; `powered` off, it says nothing more."""
 
@@ -297,7 +243,8 @@ class Node(Component):
             "lastHeartbeatTime": now,
             "lastTransitionTime": now,
         }
-        await self._patch(NODES, self.name, {"status": {"conditions": [ready]}}, subresource="status")
+        status = {"conditions": [ready], "capacity": ROOM, "allocatable": ROOM}
+        await self._patch(NODES, self.name, {"status": status}, subresource="status")
 
     async def _heartbeat(self) -> None:
         while True:

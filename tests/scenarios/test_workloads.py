@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.scenarios.cluster import run
+
 from mamekube.controllers.resources import (
     CRON_JOBS,
     DAEMON_SETS,
@@ -9,11 +11,11 @@ from mamekube.controllers.resources import (
     ENDPOINTS,
     JOBS,
     NODES,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     SERVICES,
     STATEFUL_SETS,
 )
-from tests.scenarios.cluster import run
 
 
 def template(image="app:v1", labels=None, **spec):
@@ -36,7 +38,9 @@ def condition(obj, kind):
 
 def test_a_job_runs_as_many_pods_at_once_as_it_may_until_enough_have_succeeded():
     async def scenario(cluster):
-        await cluster.create(JOBS, {"metadata": {"name": "j"}, "spec": job_spec(completions=5, parallelism=2)})
+        await cluster.create(
+            JOBS, {"metadata": {"name": "j"}, "spec": job_spec(completions=5, parallelism=2)}
+        )
         most = 0
 
         async def done():
@@ -101,7 +105,9 @@ def test_an_indexed_job_gives_every_index_one_pod():
 
 def test_a_deleted_job_leaves_no_pod_held_by_its_finalizer():
     async def scenario(cluster):
-        await cluster.create(JOBS, {"metadata": {"name": "j"}, "spec": job_spec(completions=2, parallelism=2)})
+        await cluster.create(
+            JOBS, {"metadata": {"name": "j"}, "spec": job_spec(completions=2, parallelism=2)}
+        )
         await cluster.settle(4)
         await cluster.admin.delete(JOBS, "j", namespace="default", propagation="Background")
         await cluster.settle(10)
@@ -143,7 +149,11 @@ def test_a_daemon_set_has_one_pod_on_each_node_and_follows_nodes():
         await cluster.create(DAEMON_SETS, {"metadata": {"name": "d"}, "spec": spec})
         await cluster.settle(10)
         status = (await cluster.get(DAEMON_SETS, "d"))["status"]
-        assert (status["desiredNumberScheduled"], status["numberReady"], status["numberAvailable"]) == (2, 2, 2)
+        assert (status["desiredNumberScheduled"], status["numberReady"], status["numberAvailable"]) == (
+            2,
+            2,
+            2,
+        )
         await cluster.patch(NODES, "n2", {"spec": {"taints": [{"key": "k", "effect": "NoExecute"}]}})
         await cluster.settle(10)
         status = (await cluster.get(DAEMON_SETS, "d"))["status"]
@@ -218,6 +228,35 @@ def test_a_service_follows_its_pods_through_a_rollout():
 
     async def ours(cluster):
         slices = await cluster.list(ENDPOINT_SLICES)
-        return [entry for entry in slices if entry["metadata"]["labels"].get("kubernetes.io/service-name") == "web"]
+        return [
+            entry
+            for entry in slices
+            if entry["metadata"]["labels"].get("kubernetes.io/service-name") == "web"
+        ]
+
+    run(scenario)
+
+
+def test_a_budget_allows_as_many_evictions_as_it_can_spare():
+    async def scenario(cluster):
+        budget = {"selector": {"matchLabels": {"app": "web"}}, "maxUnavailable": "50%"}
+        await cluster.create(POD_DISRUPTION_BUDGETS, {"metadata": {"name": "b"}, "spec": budget})
+        await cluster.deploy(replicas=4)
+        await cluster.until(cluster.rolled_out, "rolled out")
+        await cluster.settle(1)
+
+        async def numbers():
+            status = (await cluster.get(POD_DISRUPTION_BUDGETS, "b"))["status"]
+            names = ("expectedPods", "desiredHealthy", "currentHealthy", "disruptionsAllowed")
+            return tuple(status[name] for name in names)
+
+        assert await numbers() == (4, 2, 4, 2)
+        victim = (await cluster.list(PODS))[0]["metadata"]["name"]
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": victim}}
+        await cluster.admin.create(PODS, eviction, namespace="default", name=victim, subresource="eviction")
+        await cluster.settle(0.5)
+        assert await numbers() == (4, 2, 3, 1)
+        await cluster.settle(10)
+        assert await numbers() == (4, 2, 4, 2)
 
     run(scenario)

@@ -13,6 +13,7 @@ from mamekube.controllers.clusterroleaggregation import ClusterRoleAggregationCo
 from mamekube.controllers.cronjob import CronJobController
 from mamekube.controllers.daemonset import DaemonSetController
 from mamekube.controllers.deployment.controller import DeploymentController
+from mamekube.controllers.disruption import DisruptionController
 from mamekube.controllers.endpoints import EndpointsController
 from mamekube.controllers.endpointslice import EndpointSliceController
 from mamekube.controllers.garbagecollector.controller import GarbageCollector
@@ -107,6 +108,7 @@ def _controllers(
         GarbageCollector,
         TtlAfterFinishedController,
         ClusterRoleAggregationController,
+        DisruptionController,
     )
     controllers = [kind(context(kind)) for kind in plain]
     controllers += [

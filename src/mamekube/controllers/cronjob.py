@@ -65,7 +65,8 @@ def plan(cron_job: Object, jobs: Sequence[Object], *, now_s: float) -> Plan:
     result.again_s = next_s - now_s + 0.1 if next_s is not None else None
     if missed > MISSED_MAX:
         message = (
-            f"too many missed start times: {missed}. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
+            f"too many missed start times: {missed}. "
+            "Set or decrease .spec.startingDeadlineSeconds or check clock skew"
         )
         result.events.append(("TooManyMissedTimes", message, True))
     if due_s is None:
