@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mamekube.foundation.clock import parse_time
 from mamekube.kubelet.container_config import container_hash
 from mamekube.kubelet.runtime import Container, PodRecord, Sandbox
 from mamekube.objects.meta import Object, being_deleted, metadata, name_of, namespace_of, uid_of
@@ -54,6 +53,8 @@ class Health:
 class Memory:
     """What a pod's worker knows beyond the API object and the runtime. All of it may be lost in a restart."""
 
+    start_s: float = 0.0
+    """When the kubelet saw the pod first: its status' startTime."""
     health: dict[str, Health] = field(default_factory=dict)
     crashes: dict[str, CrashDelay] = field(default_factory=dict)
     waiting: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -123,7 +124,7 @@ class _Draft:
 def plan(pod: Object, record: PodRecord, memory: Memory, now_s: float) -> Plan:
     if being_deleted(pod) or memory.removed:
         return Plan(end=End(grace_s=grace_of(pod), final=True))
-    deadline_s = _deadline(pod)
+    deadline_s = _deadline(pod, memory)
     if memory.ended is None and deadline_s is not None and now_s >= deadline_s and not is_terminal(pod):
         ended = (DEADLINE_REASON, DEADLINE_MESSAGE)
         return Plan(ended=ended, end=End(grace_s=grace_of(pod), final=False))
@@ -356,7 +357,6 @@ def _in_sandbox(record: PodRecord, name: str, sandbox: Sandbox) -> Container | N
     return current if current is not None and current.sandbox_id == sandbox.id else None
 
 
-def _deadline(pod: Object) -> float | None:
+def _deadline(pod: Object, memory: Memory) -> float | None:
     limit_s = (pod.get("spec") or {}).get("activeDeadlineSeconds")
-    started = (pod.get("status") or {}).get("startTime")
-    return parse_time(started) + limit_s if limit_s is not None and started else None
+    return memory.start_s + limit_s if limit_s is not None else None

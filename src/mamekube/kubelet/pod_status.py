@@ -65,7 +65,7 @@ def build(pod: Object, seen: Observed) -> dict[str, Any]:
     if ips:
         status["podIP"] = ips[0]
         status["podIPs"] = [{"ip": ip} for ip in ips]
-    status["startTime"] = old.get("startTime") or format_time(seen.now_s)
+    status["startTime"] = old.get("startTime") or format_time(seen.memory.start_s)
     for name, statuses in (
         ("initContainerStatuses", inits),
         ("containerStatuses", mains),

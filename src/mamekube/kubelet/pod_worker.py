@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mamekube.foundation.backoff import Backoff
+from mamekube.foundation.clock import parse_time
 from mamekube.kubelet import api_resources as api
 from mamekube.kubelet import containers, downward, hooks, pod_status, sandbox_config
 from mamekube.kubelet.containers import SandboxContext
@@ -60,7 +61,8 @@ class PodWorker:
         self._pod = pod
         self._node = node
         self._gone = gone
-        self._memory = Memory()
+        started = self.status.get("startTime")
+        self._memory = Memory(start_s=parse_time(started) if started else node.clock.now())
         self._record = PodRecord(uid=self.uid)
         self._events = PodEvents(node.recorder, pod)
         self._writer = StatusWriter(node.client, pod)

@@ -3,12 +3,11 @@
 import base64
 
 import pytest
+from tests.unit.kubelet.kubelet_api import make_pod
 
 from mamekube.kubelet import downward
 from mamekube.kubelet.environment import ConfigError, build, expand, service_variables, visible_services
 from mamekube.kubelet.volumes.sources import Fetched
-
-from tests.unit.kubelet.kubelet_api import make_pod
 
 FACTS = downward.Facts(
     node_name="node", host_ips=("10.0.0.1",), pod_ips=("10.244.0.5",), allocatable={"cpu": "4"}

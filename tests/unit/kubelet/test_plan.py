@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.unit.kubelet.kubelet_api import make_pod
 
 from mamekube.kubelet.container_config import container_hash
 from mamekube.kubelet.plan import (
@@ -16,8 +17,6 @@ from mamekube.kubelet.plan import (
     should_restart,
 )
 from mamekube.kubelet.runtime import Container, PodRecord, Sandbox
-
-from tests.unit.kubelet.kubelet_api import make_pod
 
 MAIN = {"name": "main", "image": "app:1"}
 INIT = {"name": "init", "image": "app:1"}
@@ -191,10 +190,9 @@ def test_a_failed_init_container_that_may_not_be_tried_again_ends_the_pod():
 
 def test_the_deadline_ends_the_pod_and_wakes_it_before():
     pod = make_pod("p", activeDeadlineSeconds=60)
-    pod["status"] = {"phase": "Running", "startTime": "2026-01-01T00:00:00Z"}
-    start = 1767225600.0
-    assert decide(pod, record(one("main")), now=start + 59).wake_at_s == start + 60
-    decision = decide(pod, record(one("main")), now=start + 60)
+    memory = Memory(start_s=NOW)
+    assert decide(pod, record(one("main")), memory, NOW + 59).wake_at_s == NOW + 60
+    decision = decide(pod, record(one("main")), memory, NOW + 60)
     assert decision.ended[0] == "DeadlineExceeded"
     assert decision.end is not None
 

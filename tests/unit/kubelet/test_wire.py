@@ -17,9 +17,7 @@ MESSAGES = st.fixed_dictionaries(
     {
         "flag": st.booleans(),
         "names": st.lists(st.text()),
-        "inner": st.fixed_dictionaries(
-            {"text": st.text(), "number": st.integers(-(2**63), 2**63 - 1)}
-        ),
+        "inner": st.fixed_dictionaries({"text": st.text(), "number": st.integers(-(2**63), 2**63 - 1)}),
         "inners": st.lists(
             st.fixed_dictionaries({"text": st.text(), "number": st.integers(-(2**31), 2**31)})
         ),
