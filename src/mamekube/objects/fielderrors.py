@@ -31,6 +31,13 @@ class FieldError:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+class Struct(dict[str, Any]):
+    """A value that upstream keeps in a structure: shown with its fields in the order in which they stand here.
+
+    Upstream shows some of its internal structures, whose fields are named otherwise than on the wire.
+    """
+
+
 def required(field: str, detail: str = "") -> FieldError:
     return FieldError(REQUIRED, field, _join("Required value", detail))
 
@@ -127,6 +134,8 @@ def _escaped(character: str) -> str:
 
 def _ordered(value: Any) -> Any:
     """Maps sorted as Go sorts them; of a LabelSelector, which is no map, the labels before the expressions."""
+    if isinstance(value, Struct):
+        return {key: _ordered(item) for key, item in value.items()}
     if isinstance(value, dict):
         keys = sorted(value, key=lambda key: (key != "matchLabels", str(key)))
         return {key: _ordered(value[key]) for key in keys}

@@ -17,7 +17,7 @@ from mamekube.kinds.fields import (
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
-from mamekube.objects.fielderrors import invalid, not_supported, required
+from mamekube.objects.fielderrors import Struct, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 _COUNTS = (
@@ -99,7 +99,7 @@ def _validate_strategy(strategy: dict[str, Any], path: str, found: Found) -> Non
     if kind == "OnDelete":
         return
     if kind != "RollingUpdate":
-        found.append(not_supported(path, {"Type": kind or "", "RollingUpdate": rolling}, STRATEGIES))
+        found.append(not_supported(path, Struct(Type=kind or "", RollingUpdate=rolling), STRATEGIES))
         return
     rolling_path = f"{path}.rollingUpdate"
     if rolling is None:

@@ -17,7 +17,7 @@ from mamekube.kinds.fields import (
 from mamekube.kinds.kind import Column, Kind, Scale
 from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
-from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
+from mamekube.objects.fielderrors import Struct, forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object, annotations_of, metadata
 
 COLUMNS = (
@@ -97,7 +97,7 @@ def _validate_strategy(strategy: dict[str, Any], path: str, found: Found) -> Non
             detail = "may not be specified when strategy `type` is 'Recreate'"
             found.append(forbidden(f"{path}.rollingUpdate", detail))
     elif kind != "RollingUpdate":
-        found.append(not_supported(path, {"Type": kind or "", "RollingUpdate": rolling}, STRATEGIES))
+        found.append(not_supported(path, Struct(Type=kind or "", RollingUpdate=rolling), STRATEGIES))
     elif rolling is None:
         found.append(required(f"{path}.rollingUpdate", "this should be defaulted and never be nil"))
     else:

@@ -8,7 +8,7 @@ from mamekube.kinds import cells
 from mamekube.kinds.fields import PROTOCOLS, Found, check, check_choice, check_labels, check_port, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import names
-from mamekube.objects.fielderrors import duplicate, forbidden, invalid, not_supported, required
+from mamekube.objects.fielderrors import Struct, duplicate, forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -215,7 +215,10 @@ def _validate_unique_ports(ports: list[dict[str, Any]], kind: str, found: Found)
         node_ports.add((protocol, node_port or 0))
         key = (protocol, port.get("port") or 0)
         if key in numbers:
-            found.append(duplicate(path, {"port": key[1], "protocol": protocol}))
+            shown = Struct(
+                Name="", Protocol=protocol, AppProtocol=None, Port=key[1], TargetPort=0, NodePort=0
+            )
+            found.append(duplicate(path, shown))
         numbers.add(key)
 
 

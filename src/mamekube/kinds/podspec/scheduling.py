@@ -9,6 +9,7 @@ from mamekube.kinds.fields import Found, check
 from mamekube.objects import names
 from mamekube.objects.fielderrors import (
     FieldError,
+    Struct,
     duplicate,
     forbidden,
     invalid,
@@ -50,7 +51,14 @@ def _validate_toleration(toleration: dict[str, Any], path: str, found: Found) ->
     elif operator == "Exists":
         if value:
             detail = "value must be empty when `operator` is 'Exists'"
-            found.append(invalid(f"{path}.operator", toleration, detail))
+            shown = Struct(
+                Key=key,
+                Operator=operator,
+                Value=value,
+                Effect=effect,
+                TolerationSeconds=toleration.get("tolerationSeconds"),
+            )
+            found.append(invalid(f"{path}.operator", shown, detail))
     else:
         found.append(not_supported(f"{path}.operator", operator, TOLERATION_OPERATORS))
     if effect and effect not in EFFECTS:
@@ -71,7 +79,8 @@ def validate_taints(taints: list[dict[str, Any]], path: str, found: Found) -> No
         elif effect not in EFFECTS:
             found.append(not_supported(f"{path}[{index}].effect", effect, EFFECTS))
         if (key, effect) in seen:
-            plain = duplicate(f"{path}[{index}]", taint)
+            shown = Struct(Key=key, Value=taint.get("value") or "", Effect=effect, TimeAdded=None)
+            plain = duplicate(f"{path}[{index}]", shown)
             detail = f"{plain.message}: taints must be unique by key and effect pair"
             found.append(FieldError(plain.reason, plain.field, detail))
         seen.add((key, effect))

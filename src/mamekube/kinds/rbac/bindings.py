@@ -8,7 +8,7 @@ from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, check
 from mamekube.kinds.kind import Column
 from mamekube.objects import names
-from mamekube.objects.fielderrors import invalid, not_supported, required
+from mamekube.objects.fielderrors import Struct, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 GROUP = "rbac.authorization.k8s.io"
@@ -103,6 +103,5 @@ def validate_update(new: Object, old: Object) -> Found:
     role, before = new.get("roleRef") or {}, old.get("roleRef") or {}
     if role == before:
         return []
-    # Upstream shows its internal form here, whose fields are named otherwise than on the wire.
-    shown = {"APIGroup": role.get("apiGroup"), "Kind": role.get("kind"), "Name": role.get("name")}
+    shown = Struct(APIGroup=role.get("apiGroup"), Kind=role.get("kind"), Name=role.get("name"))
     return [invalid("roleRef", shown, "cannot change roleRef")]
