@@ -97,7 +97,10 @@ def write_registries(folder: Path, mirrors: Mapping[str, str]) -> None:
     for registry, url in mirrors.items():
         place = folder / registry
         place.mkdir(parents=True, exist_ok=True)
-        (place / "hosts.toml").write_text(f"server = {_text(url)}\n")
+        # containerd 1.6 does not ask a server that has no host section of its own.
+        (place / "hosts.toml").write_text(
+            f'server = {_text(url)}\n\n[host.{_text(url)}]\ncapabilities = ["pull", "resolve"]\n'
+        )
 
 
 def cni_folder() -> Path:
