@@ -98,7 +98,7 @@ def check_patched(
     """
     # Go prints a strategic patch as a map, and of the other patches the whole patched object.
     before = "" if strategic else orjson.dumps(obj).decode()
-    findings = inspect(obj, schema_of(kind))
+    findings = inspect(obj, schema_of(kind), restoring=strategic)
     strict = (repeated or []) + findings.strict
     problem = findings.error
     if not problem and strict and mode == STRICT:
@@ -206,11 +206,14 @@ class Findings:
         self.error = self.error or problem
 
 
-def inspect(obj: Object, of: Schema) -> Findings:
-    """What does not fit; unknown fields and nulls are removed from `obj`."""
+def inspect(obj: Object, of: Schema, *, restoring: bool = False) -> Findings:
+    """What does not fit; unknown fields and nulls are removed from `obj`.
+
+    `restoring`: word wrong types as Go's converter from maps does, instead of as its JSON decoder does.
+    """
     findings = Findings()
     if type(obj) is not dict or not _clean_struct(of, obj):
-        _Pass(findings).struct(of, obj, "", "")
+        _Pass(findings, restoring=restoring).struct(of, obj, "", "")
     return findings
 
 
@@ -324,8 +327,9 @@ _QUICK: Mapping[str, tuple[type, Check | None]] = {
 class _Pass:
     """Walks with paths. `path` is the strict one with indices, `fields` Go's, which knows field names only."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, *, restoring: bool) -> None:
         self.findings = findings
+        self._restoring = restoring
 
     def struct(self, of: Schema, value: dict[str, Any], path: str, fields: str) -> None:
         repeated = value.repeated if isinstance(value, _Repeating) else ()
@@ -423,6 +427,9 @@ class _Pass:
         return value
 
     def _mistyped(self, value: Any, where: str, go_type: str) -> None:
+        if self._restoring and where != "Go value":
+            self.findings.fail(_not_restored(value, go_type))
+            return
         found = _json_kind(value)
         if found == "number" and go_type in ("int32", "int64"):
             found = f"number {orjson.dumps(value).decode()}"
@@ -449,6 +456,21 @@ def _json_kind(value: Any) -> str:
     if isinstance(value, str):
         return "string"
     return "bool" if isinstance(value, bool) else "number" if value is not None else "null"
+
+
+def _not_restored(value: Any, go_type: str) -> str:
+    """What Go's converter says of a value that it cannot put into a field of this type."""
+    found = {"object": "map", "array": "slice", "number": "int64"}.get(_json_kind(value), _json_kind(value))
+    if isinstance(value, float):
+        found = "float64"
+    for prefix, kind in (("[]", "slice"), ("map[", "map")):
+        if go_type.startswith(prefix):
+            return f"cannot restore {kind} from {found}"
+    if "." in go_type:
+        return f"cannot restore struct from: {found}"
+    if found == "float64" or (found == "int64" and go_type == "string"):
+        return f"cannot convert {found} to {go_type}" if go_type != "bool" else "unrecognized type: bool"
+    return f"unrecognized type: {go_type}"
 
 
 def print_go_map(value: Any) -> str:

@@ -255,21 +255,36 @@ def test_custom_objects_are_pruned_and_no_more() -> None:
     ]
 
 
-def test_the_result_of_a_patch_is_refused_as_invalid_and_shows_the_patch() -> None:
+@pytest.mark.parametrize(
+    ("spec", "shown", "problem"),
+    [
+        ({"replicas": "x"}, "map[spec:map[replicas:x]]", "unrecognized type: int32"),
+        ({"replicas": 1.5}, "map[spec:map[replicas:1.5]]", "cannot convert float64 to int32"),
+        ({"template": "x"}, "map[spec:map[template:x]]", "cannot restore struct from: string"),
+        (
+            {"template": {"spec": {"containers": "x"}}},
+            "map[spec:map[template:map[spec:map[containers:x]]]]",
+            "cannot restore slice from string",
+        ),
+    ],
+)
+def test_the_result_of_a_strategic_patch_is_refused_as_invalid_and_shows_the_patch(
+    spec: dict[str, Any], shown: str, problem: str
+) -> None:
     with pytest.raises(StatusError) as caught:
-        check_patched(
-            deployment(replicas="x"),
-            DEPLOYMENT,
-            mode=STRICT,
-            patch={"spec": {"replicas": "x"}},
-            strategic=True,
-        )
+        check_patched(deployment(**spec), DEPLOYMENT, mode=WARN, patch={"spec": spec}, strategic=True)
     assert (caught.value.code, caught.value.reason) == (422, "Invalid")
-    assert caught.value.message == (
-        ' "" is invalid: patch: Invalid value: "map[spec:map[replicas:x]]": json: cannot unmarshal string into Go '
-        "struct field DeploymentSpec.spec.replicas of type int32"
-    )
+    assert caught.value.message == f' "" is invalid: patch: Invalid value: "{shown}": {problem}'
     assert caught.value.details["causes"][0]["field"] == "patch"
+
+
+def test_the_result_of_another_patch_is_refused_as_the_decoder_words_it_and_shows_the_object() -> None:
+    with pytest.raises(StatusError) as caught:
+        check_patched({"spec": {"replicas": "x"}}, DEPLOYMENT, mode=WARN, patch={"spec": {"replicas": "x"}})
+    assert caught.value.message == (
+        ' "" is invalid: patch: Invalid value: "{\\"spec\\":{\\"replicas\\":\\"x\\"}}": json: cannot unmarshal string '
+        "into Go struct field DeploymentSpec.spec.replicas of type int32"
+    )
 
 
 def test_the_result_of_a_patch_warns_of_unknown_fields_and_drops_them() -> None:
