@@ -67,7 +67,7 @@ class Authenticator:
         self._anonymous = anonymous
         self._client_issuers = _subjects(client_ca_file)
         self._proxy_issuers = _subjects(requestheader_ca_file)
-        self._certificates: dict[int, tuple[Certificate, User | None]] = {}
+        self._certificates: dict[int, tuple[Certificate, User | None, float]] = {}
         """By identity; the entry keeps the certificate alive, so an identity is never taken by another one."""
         self._static = _read_token_file(token_file) if token_file else {}
 
@@ -111,15 +111,17 @@ class Authenticator:
         return user
 
     def _known(self, certificate: Certificate) -> User | None:
-        """The user of a certificate. A connection shows the same object with every request, so it is read once."""
+        """The user of a certificate. A connection shows the same object with every request, so it is read once;
+        that it has not expired is looked at every time, as connections may last."""
         known = self._certificates.get(id(certificate))
-        if known is not None and known[0] is certificate:
-            return known[1]
-        user = self._from_certificate(certificate)
-        if len(self._certificates) >= CERTIFICATES_KEPT_MAX:
-            self._certificates.clear()
-        self._certificates[id(certificate)] = (certificate, user)
-        return user
+        if known is None or known[0] is not certificate:
+            if len(self._certificates) >= CERTIFICATES_KEPT_MAX:
+                self._certificates.clear()
+            known = (certificate, self._from_certificate(certificate), _expiry_s(certificate))
+            self._certificates[id(certificate)] = known
+        if known[2] < self._clock.now():
+            raise unauthorized()
+        return known[1]
 
     def _from_certificate(self, certificate: Certificate) -> User | None:
         if self._proxy_issuers and _name(certificate.get("issuer")) not in self._client_issuers:
@@ -272,6 +274,12 @@ def _service_account(user_name: str) -> tuple[str, str] | None:
 def _attributes(name: Any) -> Iterable[tuple[str, str]]:
     for part in name or ():
         yield from part
+
+
+def _expiry_s(certificate: Certificate) -> float:
+    """Seconds since the epoch; never, where the certificate as shown does not say."""
+    text = certificate.get("notAfter")
+    return float(ssl.cert_time_to_seconds(text)) if text else float("inf")
 
 
 def _name(name: Any) -> frozenset[tuple[str, str]]:

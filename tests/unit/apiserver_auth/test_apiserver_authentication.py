@@ -1,9 +1,12 @@
 """Who asks: certificates, tokens, proxies, nobody; and acting as somebody else."""
 
 import base64
+import datetime
+import ssl
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mamekube.apiserver.authentication import Authenticator, impersonate
@@ -54,6 +57,17 @@ async def test_nobody_is_refused_where_anonymity_is_off(make):
 async def test_a_certificate_names_user_and_groups(make):
     user = await make().authenticate(certificate=certificate(), headers={})
     assert (user.name, user.groups) == ("jane", ("dev", "ops", "system:authenticated"))
+
+
+async def test_a_certificate_that_expires_on_a_connection_is_refused_from_then_on(world, make):
+    shown = {**certificate(), "notAfter": "Jan 15 08:00:10 2027 GMT"}
+    authenticator = make()
+    world.clock.now_s = ssl.cert_time_to_seconds("Jan 15 08:00:00 2027 GMT")
+    assert (await authenticator.authenticate(certificate=shown, headers={})).name == "jane"
+    world.clock.now_s += 11
+    with pytest.raises(StatusError) as caught:
+        await authenticator.authenticate(certificate=shown, headers={})
+    assert caught.value.code == 401
 
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b.c", "abcdef.0123456789abcdef", ""])
@@ -133,20 +147,92 @@ async def test_a_token_file_names_users(make, tmp_path):
     assert (user.name, user.uid, user.groups) == ("jane", "7", ("dev", "ops", "system:authenticated"))
 
 
-async def test_headers_of_a_proxy_count_only_with_the_proxys_certificate(make):
-    authenticator = make()
-    authenticator._client_issuers = frozenset({frozenset({("commonName", "ca")})})
-    authenticator._proxy_issuers = frozenset({frozenset({("commonName", "front")})})
+class Authority:
+    """A certificate authority, and what it issues, as PEM files."""
+
+    def __init__(self, directory, name):
+        self._directory = directory
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.file = self._write(name, self._sign(self._name, self._key, authority=True), self._key)
+
+    def issue(self, common_name, *organizations):
+        """A file with key and certificate."""
+        name = x509.Name(
+            [
+                *(x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, each) for each in organizations),
+                x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name),
+            ]
+        )
+        key = ec.generate_private_key(ec.SECP256R1())
+        return self._write(f"{common_name}-leaf", self._sign(name, key, authority=False), key)
+
+    def _sign(self, subject, key, *, authority):
+        now = datetime.datetime.now(datetime.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(minutes=1))
+            .not_valid_after(now + datetime.timedelta(days=3650))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    def _write(self, name, certificate, key):
+        path = self._directory / f"{name}.pem"
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
+        return str(path)
+
+
+def shown(server_file, client_file, *authorities):
+    """The client's certificate as the server's TLS hands it over after a handshake in memory."""
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(server_file)
+    server_side.verify_mode = ssl.CERT_REQUIRED
+    for authority in authorities:
+        server_side.load_verify_locations(authority.file)
+    client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_side.check_hostname = False
+    client_side.verify_mode = ssl.CERT_NONE
+    client_side.load_cert_chain(client_file)
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_side.wrap_bio(down, up)
+    server = server_side.wrap_bio(up, down, server_side=True)
+    waiting = [client, server]
+    while waiting:
+        for side in list(waiting):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            waiting.remove(side)
+    return server.getpeercert()
+
+
+async def test_headers_of_a_proxy_count_only_with_the_proxys_certificate(make, tmp_path):
+    clients, front = Authority(tmp_path, "kubernetes-ca"), Authority(tmp_path, "front-proxy-ca")
+    authenticator = make(client_ca_file=clients.file, requestheader_ca_file=front.file)
+    served = clients.issue("server")
     headers = {"X-Remote-User": "jane", "X-Remote-Group": "dev", "X-Remote-Extra-Scopes%2Fa": "b"}
 
-    async def name(*, issuer, cn, sent=headers) -> str:
-        shown = certificate(cn, groups=("system:masters",), issuer=issuer)
-        return (await authenticator.authenticate(certificate=shown, headers=sent)).name
+    async def user(issuer, name, sent):
+        certificate = shown(served, issuer.issue(name, "system:masters"), clients, front)
+        return await authenticator.authenticate(certificate=certificate, headers=sent)
 
-    assert await name(issuer="front", cn="front-proxy-client") == "jane"
-    assert await name(issuer="front", cn="somebody") == "system:anonymous"
-    assert await name(issuer="front", cn="front-proxy-client", sent={}) == "system:anonymous"
-    assert await name(issuer="ca", cn="mallory") == "mallory"
+    proxied = await user(front, "front-proxy-client", headers)
+    assert (proxied.name, proxied.groups) == ("jane", ("dev", "system:authenticated"))
+    assert proxied.extra == {"scopes/a": ("b",)}
+    assert (await user(front, "somebody", headers)).name == "system:anonymous"
+    assert (await user(front, "front-proxy-client", {})).name == "system:anonymous"
+    assert (await user(clients, "front-proxy-client", headers)).name == "front-proxy-client"
+    admin = await user(clients, "admin", {})
+    assert (admin.name, admin.groups) == ("admin", ("system:masters", "system:authenticated"))
     assert (await authenticator.authenticate(certificate=None, headers=headers)).name == "system:anonymous"
 
 
