@@ -193,7 +193,14 @@ class Api:
         options = parse_patch(request, apply=apply)
         patch = payload.decode_patch(patch_type)
         change = patching.change_for(
-            patch_type, patch, kind, options, clock=self.clock, subresource=rules.subresource
+            patch_type,
+            patch,
+            kind,
+            options,
+            clock=self.clock,
+            subresource=rules.subresource,
+            body=payload.body,
+            warnings=request.warnings,
         )
         may_create = apply and not rules.subresource
         return await self.resources.update(

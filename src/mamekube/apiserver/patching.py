@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.apiserver import codec, ownership
-from mamekube.apiserver.fieldvalidation import schema_of
+from mamekube.apiserver.fieldvalidation import check_patched, repeated_keys, schema_of
 from mamekube.apiserver.options import WriteOptions
 from mamekube.apiserver.resources import Change, fresh
 from mamekube.foundation.clock import Clock
@@ -39,11 +39,24 @@ def decode(patch_type: str, body: bytes) -> Any:
 
 
 def change_for(
-    patch_type: str, patch: Any, kind: Kind, options: WriteOptions, *, clock: Clock, subresource: str = ""
+    patch_type: str,
+    patch: Any,
+    kind: Kind,
+    options: WriteOptions,
+    *,
+    clock: Clock,
+    subresource: str = "",
+    body: bytes = b"",
+    warnings: list[str] | None = None,
 ) -> Change:
-    """The change that `patch` makes. It raises 400, 409 (apply conflicts), 422 when it is called."""
+    """The change that `patch` makes. It raises 400, 409 (apply conflicts), 422 when it is called.
+
+    `body` is the patch as it was sent, where it was: keys that stand twice are found there. `warnings` is told
+    of what the kind does not know, by `options.field_validation`.
+    """
     if patch_type != JSON_PATCH and not isinstance(patch, dict):
         raise bad_request("error decoding patch: the patch is not an object")
+    repeated = repeated_keys(body, patch) if body and patch_type != APPLY_YAML else []
 
     def change(old: Object | None) -> Object:
         if patch_type == APPLY_YAML:
@@ -52,7 +65,17 @@ def change_for(
         patched = _patched(patch_type, patch, old, kind)
         if not isinstance(patched, dict):
             raise StatusError(422, "Invalid", "the patched object is not an object")
-        return fresh(patched)
+        obj, found = check_patched(
+            fresh(patched),
+            kind,
+            mode=options.field_validation,
+            patch=patch,
+            strategic=patch_type == STRATEGIC_PATCH,
+            repeated=repeated,
+        )
+        if warnings is not None:
+            warnings.extend(found)
+        return obj
 
     return change
 

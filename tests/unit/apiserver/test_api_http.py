@@ -288,3 +288,36 @@ async def test_a_watch_ends_when_its_time_is_over(web):
     sent = {"Authorization": "Bearer admin-token"}
     async with web.session.get(f"{web.url}{CONFIGMAPS}?watch=true&timeoutSeconds=1", headers=sent) as answer:
         assert await answer.read() == b""
+
+
+# Patches ----------------------------------------------------------------------------------------
+
+STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+async def test_a_patch_may_not_bring_wrong_types(web):
+    await web.send("POST", DEPLOYMENTS, deployment("d"))
+    answer = await web.send("PATCH", f"{DEPLOYMENTS}/d", b'{"spec":{"replicas":"many"}}', headers=STRATEGIC)
+    assert (answer.code, answer.body["reason"]) == (422, "Invalid")
+    assert (await web.send("GET", f"{DEPLOYMENTS}/d")).body["spec"]["replicas"] == 1
+
+
+@pytest.mark.parametrize(("mode", "code"), [("Strict", 422), ("Warn", 200)])
+async def test_a_patch_with_an_unknown_field(web, mode, code):
+    await web.send("POST", DEPLOYMENTS, deployment("d"))
+    path = f"{DEPLOYMENTS}/d?fieldValidation={mode}"
+    answer = await web.send("PATCH", path, b'{"spec":{"colour":"red"}}', headers=MERGE)
+    assert answer.code == code
+    assert ("Warning" in answer.headers) == (mode == "Warn")
+
+
+async def test_an_invalid_object_names_every_field(web):
+    obj = deployment("d", replicas=-1)
+    obj["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
+    answer = await web.send("POST", DEPLOYMENTS, obj)
+    assert (answer.code, answer.body["details"]["kind"]) == (422, "Deployment")
+    assert {cause["field"] for cause in answer.body["details"]["causes"]} == {
+        "spec.replicas",
+        "spec.template.metadata.labels",
+    }
