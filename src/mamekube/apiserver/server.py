@@ -18,8 +18,9 @@ from mamekube.apiserver.admission.plugins import admission
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.authentication import Authenticator
 from mamekube.apiserver.authorization import Authorizer
-from mamekube.apiserver.bootstrap import bootstrap
+from mamekube.apiserver.bootstrap import bootstrap, keep
 from mamekube.apiserver.discovery import Discovery
+from mamekube.apiserver.expiry import EventExpiry
 from mamekube.apiserver.health import Health
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.metrics import Metrics
@@ -138,6 +139,7 @@ class ApiServer(Component):
         await enter(self._authorizer)
         await enter(self._addresses)
         await enter(self._quota_status)
+        await enter(EventExpiry(self.api.store, self.clock))
         if self._serve_http:
             await self._listen()
         self.spawn(self._finish_start(), name="apiserver-bootstrap")
@@ -149,6 +151,7 @@ class ApiServer(Component):
         client = self.client(LOOPBACK_USER, (MASTERS,))
         await bootstrap(client, self.config, self.clock, group_versions=self.registry.group_versions())
         self._bootstrapped.set()
+        await keep(client, self.config)
 
     async def _listen(self) -> None:
         from aiohttp import web
