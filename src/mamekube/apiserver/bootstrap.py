@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -25,6 +26,11 @@ from mamekube.foundation.clock import Clock
 from mamekube.objects.meta import Object, annotations_of, key_of, name_of, namespace_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError, is_reason
+
+log = logging.getLogger(__name__)
+
+KEEP_PERIOD_S = 10.0
+"""Between looks at what is kept, as upstream's lease reconciler."""
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 AUTO_UPDATE = "rbac.authorization.kubernetes.io/autoupdate"
@@ -115,6 +121,22 @@ async def bootstrap(
             conditions=lambda _: [local_condition(clock.timestamp())],
         ),
     )
+
+
+async def keep(client: Client, config: BootstrapConfig) -> None:
+    """Bring back what must not go while the server runs: the first namespaces and the way to this server."""
+    while True:
+        await asyncio.sleep(KEEP_PERIOD_S)
+        try:
+            await restore(client, config)
+        except StatusError as error:
+            log.warning("cannot keep the kubernetes service: %s", error)
+
+
+async def restore(client: Client, config: BootstrapConfig) -> None:
+    """Make what is missing of it. Raises StatusError."""
+    await _ensure(client, builtin.NAMESPACES, [_namespace(name) for name in NAMESPACES])
+    await _ensure_service(client, config)
 
 
 # What there should be ----------------------------------------------------------------------------------

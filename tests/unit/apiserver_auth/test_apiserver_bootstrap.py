@@ -10,6 +10,7 @@ from mamekube.apiserver.bootstrap import (
     cluster_roles,
     mended_binding,
     mended_role,
+    restore,
 )
 from mamekube.apiserver.request import User
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
@@ -163,6 +164,21 @@ async def test_a_second_start_writes_nothing():
                 await server.ready()
                 revisions.append(store.revision)
         assert revisions[0] == revisions[1]
+
+
+async def test_the_way_to_the_server_comes_back_when_somebody_removes_it(server):
+    client = server.client("root", ("system:masters",))
+    for resource in (builtin.SERVICES, builtin.ENDPOINTS, builtin.ENDPOINT_SLICES):
+        await client.delete(resource, "kubernetes", namespace="default")
+    await restore(client, CONFIG)
+    service = await client.get(builtin.SERVICES, "kubernetes", namespace="default")
+    assert service["spec"]["clusterIP"] == "10.96.0.1"
+    endpoints = await client.get(builtin.ENDPOINTS, "kubernetes", namespace="default")
+    moved = {**endpoints, "subsets": [{**endpoints["subsets"][0], "addresses": [{"ip": "192.168.49.9"}]}]}
+    await client.update(builtin.ENDPOINTS, moved)
+    await restore(client, CONFIG)
+    endpoints = await client.get(builtin.ENDPOINTS, "kubernetes", namespace="default")
+    assert endpoints["subsets"][0]["addresses"] == [{"ip": "192.168.49.1"}]
 
 
 # Escalation -------------------------------------------------------------------------------------------
