@@ -23,6 +23,7 @@ from mamekube.apiserver import codec
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, schema
 from mamekube.objects.meta import Object
+from mamekube.objects.patches import json_patch
 from mamekube.objects.schema import Schema, builtin_schema, schema_from_crd
 from mamekube.objects.status import StatusError, bad_request
 
@@ -166,11 +167,12 @@ def may_repeat_keys(body: bytes, value: Any) -> bool:
 
 
 def repeated_keys(body: bytes, value: Any) -> list[str]:
-    """`duplicate field "…"` for every key that stands twice in an object of `body`, a patch."""
-    if not may_repeat_keys(body, value):
-        return []
+    """What strict decoding says of a patch itself: keys that stand twice, and fields that no operation has."""
     findings = Findings()
-    _note_repeated(json.loads(body, object_pairs_hook=_Repeating), "", findings)
+    if may_repeat_keys(body, value):
+        _note_repeated(json.loads(body, object_pairs_hook=_Repeating), "", findings)
+    if isinstance(value, list):
+        return [f"json patch {problem}" for problem in findings.strict] + json_patch.strict_errors(value)
     return findings.strict
 
 

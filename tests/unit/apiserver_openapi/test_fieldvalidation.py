@@ -293,6 +293,16 @@ def test_the_result_of_a_patch_warns_of_unknown_fields_and_drops_them() -> None:
     assert warnings == ['unknown field "spec.foo"']
 
 
+def test_a_patch_itself_may_repeat_keys_and_have_unknown_fields() -> None:
+    merge = b'{"spec":{"replicas":1,"replicas":2}}'
+    assert fieldvalidation.repeated_keys(merge, orjson.loads(merge)) == ['duplicate field "spec.replicas"']
+    operations = b'[{"op":"test","op":"add","path":"/a","vlaue":1}]'
+    assert fieldvalidation.repeated_keys(operations, orjson.loads(operations)) == [
+        'json patch duplicate field "[0].op"',
+        'json patch unknown field "[0].vlaue"',
+    ]
+
+
 def test_go_prints_maps_in_order_of_their_keys() -> None:
     assert fieldvalidation.print_go_map({"b": [1, "x"], "a": None, "c": {"d": True}}) == (
         "map[a:<nil> b:[1 x] c:map[d:true]]"

@@ -234,6 +234,11 @@ def test_a_patch_that_does_not_fit_the_schema_is_upstreams_500(spec: dict[str, A
     )
 
 
+def test_null_is_as_good_as_absent_where_the_kind_is_built_in() -> None:
+    live = apply(None, deployment(replicas=1), DEPLOYMENT)
+    assert apply(live, deployment(replicas=None), DEPLOYMENT, force=True)["spec"] == {}
+
+
 def test_managed_fields_cannot_be_applied() -> None:
     wanted = config_map(a="1")
     wanted["metadata"]["managedFields"] = []

@@ -66,11 +66,12 @@ def check(operations: Any) -> None:
                 )
 
 
-def strict_errors(operations: list[dict[str, Any]]) -> list[str]:
+def strict_errors(operations: list[Any]) -> list[str]:
     """What strict decoding has to say of the patch itself: fields that no operation has."""
     return [
         f'json patch unknown field "[{index}].{key}"'
         for index, operation in enumerate(operations)
+        if isinstance(operation, dict)
         for key in operation
         if key not in FIELDS
     ]

@@ -255,14 +255,17 @@ def _fields_of_list(schema: Schema, values: list[Any]) -> FieldSet:
 
 
 def merge(schema: Schema, live: Any, config: Any) -> Any:
-    """`live` with everything that `config` says; neither is changed."""
+    """`live` with everything that `config` says; neither is changed. Null in a built-in kind is as good as absent."""
     if config is None or live is None or schema.atomic:
         return config
     if isinstance(live, dict) and isinstance(config, dict):
         result = dict(live)
         for key, value in config.items():
             field = schema.child(key) or UNTYPED
-            result[key] = merge(field, live.get(key), value)
+            if value is None and not (schema.custom or field.custom):
+                result.pop(key, None)
+            else:
+                result[key] = merge(field, live.get(key), value)
         return result
     if isinstance(live, list) and isinstance(config, list) and schema.type == LIST:
         return _merge_lists(schema, live, config)
