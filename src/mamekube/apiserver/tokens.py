@@ -136,6 +136,8 @@ class Tokens:
     async def verify(self, token: str, *, audiences: Sequence[str] = ()) -> Verified:
         """Who bears the token. `audiences` are those acceptable, the API server's own if none are given."""
         claims = self._signed.get(token)
+        if claims is None and not self._key_file:
+            raise InvalidToken("this API server verifies no service-account tokens")
         if claims is None:
             claims = self._key().verify(token)
             if claims.get("iss") != self.issuer:
@@ -246,6 +248,8 @@ class Tokens:
             raise InvalidToken(f"{what} has been deleted: token has been invalidated")
 
     def _key(self) -> SigningKey:
+        if not self._key_file:
+            raise status.unavailable("this API server has no key for service-account tokens")
         if self._loaded is None:
             self._loaded = SigningKey(Path(self._key_file).read_bytes())
         return self._loaded

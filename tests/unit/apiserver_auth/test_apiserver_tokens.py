@@ -179,6 +179,17 @@ async def test_refused_token_requests_are_worded_as_upstream(world, tokens):
         await issue(tokens, boundObjectRef={"apiVersion": "apps/v1", "kind": "Deployment", "name": "p"})
 
 
+async def test_a_server_without_a_key_says_so_and_trusts_nothing(world, tokens):
+    await world.account("robot")
+    token = await issue(tokens)
+    keyless = Tokens("", issuer=ISSUER, reader=world.reader, clock=world.clock)
+    with pytest.raises(StatusError) as caught:
+        await issue(keyless)
+    assert caught.value.code == 503
+    with pytest.raises(InvalidToken):
+        await keyless.verify(token)
+
+
 async def test_the_published_key_verifies_the_token(world, tokens):
     import jwt
 
