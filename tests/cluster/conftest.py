@@ -112,7 +112,14 @@ def registry(tmp_path_factory, images):
         wait_for_port(REGISTRY_ADDRESS, port)
         for archive in sorted(images.glob("*.tar")):
             target = f"docker://{address}/jocatalin/kubernetes-bootcamp:{archive.stem}"
-            run("skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", f"oci-archive:{archive}", target)
+            run(
+                "skopeo",
+                "copy",
+                "--insecure-policy",
+                "--dest-tls-verify=false",
+                f"oci-archive:{archive}",
+                target,
+            )
         yield address
     finally:
         process.send_signal(signal.SIGTERM)

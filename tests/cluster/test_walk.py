@@ -7,9 +7,10 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
-from conftest import run
+from tests.cluster.conftest import run
 
 APP = "kubernetes-bootcamp"
 IMAGE = "jocatalin/kubernetes-bootcamp"
@@ -23,7 +24,7 @@ class Walker:
         self.release = release
         self.namespace = os.path.basename(release).replace(".", "-")
         config = folder / "kubeconfig"
-        config.write_text(open(cluster.kubeconfig).read())
+        config.write_text(Path(cluster.kubeconfig).read_text())
         self.env = {**cluster.env, "KUBECONFIG": str(config), "HOME": str(folder)}
 
     def kubectl(self, *words, **options):
@@ -42,7 +43,10 @@ class Walker:
 
     def wait_for_replicas(self, count):
         self.kubectl(
-            "wait", f"deployment/{APP}", f"--for=jsonpath={{.status.availableReplicas}}={count}", "--timeout=60s"
+            "wait",
+            f"deployment/{APP}",
+            f"--for=jsonpath={{.status.availableReplicas}}={count}",
+            "--timeout=60s",
         )
 
     def node_port(self):
@@ -112,10 +116,8 @@ def test_03_a_killed_container_comes_back(walker):
     assert status["containerID"].removeprefix("containerd://") != container
     # A second way: the process itself. The back-off of 10 s lies between.
     identifier = status["containerID"].removeprefix("containerd://")
-    script = (
-        f"kill -9 $(ctr -n k8s.io tasks ls | awk '$1 == \"{identifier}\" {{print $2}}')"
-    )
-    walker.cluster.mamekube("ssh", "--", "sh", "-c", script)
+    script = f"kill -9 $(ctr -n k8s.io tasks ls | awk '$1 == \"{identifier}\" {{print $2}}')"
+    walker.cluster.mamekube("ssh", "--", script)
     reason = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=CrashLoopBackOff"
     walker.kubectl("wait", f"pod/{name}", reason, "--timeout=30s")
     line = walker.kubectl("get", "pod", name, "--no-headers")
@@ -174,7 +176,9 @@ def test_05_a_service_reaches_every_pod(walker):
 def wait_for_endpoints(walker, count):
     """Follow the service's slices until they hold `count` ready endpoints."""
     label = f"kubernetes.io/service-name={APP}"
-    with walker.popen("get", "endpointslices", "-l", label, "-w", "-o", "json", "--request-timeout=60s") as watch:
+    with walker.popen(
+        "get", "endpointslices", "-l", label, "-w", "-o", "json", "--request-timeout=60s"
+    ) as watch:
         decoder, text = json.JSONDecoder(), ""
         for line in watch.stdout:
             text += line
@@ -243,53 +247,42 @@ def read_stream(text):
 
 
 def test_08_a_broken_image_stops_the_rollout(walker):
-    good = {pod["metadata"]["name"]: pod for pod in walker.pods() if not pod["metadata"].get("deletionTimestamp")}
     walker.kubectl("set", "image", f"deployments/{APP}", f"{APP}={IMAGE}:v10")
-    reason = "--for=jsonpath={.items[*].status.containerStatuses[0].state.waiting.reason}"
-    hash_of_new = newest_hash(walker)
-    broken = f"pod-template-hash={hash_of_new}"
-    name = first_pod(walker, broken)
-    waiting = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}"
-    assert reason
-    walker.kubectl("wait", f"pod/{name}", f"{waiting}=ImagePullBackOff", "--timeout=60s")
+    name = first_pod_of(walker, f"{IMAGE}:v10")
+    reason = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=ImagePullBackOff"
+    walker.kubectl("wait", f"pod/{name}", reason, "--timeout=60s")
     status = walker.get(f"deployment/{APP}")["status"]
     assert status["availableReplicas"] == 3 and status["replicas"] == 5
     assert all("v=2" in walker.curl() for _ in range(5))
     described = walker.kubectl("describe", "pod", name)
     image = f"{IMAGE}:v10"
-    assert re.search(rf"Normal\s+Scheduled\s+\S+\s+default-scheduler\s+Successfully assigned \S+/{name}", described)
-    assert re.search(rf'Normal\s+Pulling\s+.+kubelet\s+Pulling image "{image}"', described)
-    assert re.search(rf'Warning\s+Failed\s+.+kubelet\s+Failed to pull image "{image}": .*not found', described)
-    assert re.search(r"Warning\s+Failed\s+.+kubelet\s+Error: ErrImagePull", described)
-    assert re.search(rf'Normal\s+BackOff\s+.+kubelet\s+Back-off pulling image "{image}"', described)
-    assert set(good) - {pod["metadata"]["name"] for pod in walker.pods()} or len(good) == 4
+    for kind, event, source, message in [
+        ("Normal", "Scheduled", "default-scheduler", rf"Successfully assigned \S+/{name} to \S+"),
+        ("Normal", "Pulling", "kubelet", rf'Pulling image "{image}"'),
+        ("Warning", "Failed", "kubelet", rf'Failed to pull image "{image}": .*not found'),
+        ("Warning", "Failed", "kubelet", "Error: ErrImagePull"),
+        ("Normal", "BackOff", "kubelet", rf'Back-off pulling image "{image}"'),
+    ]:
+        assert re.search(rf"{kind}\s+{event}\s+\d+s.*\s{source}\s+{message}", described), described
 
 
-def newest_hash(walker):
-    """The template hash of the revision that the deployment rolls out."""
-    deployment = walker.get(f"deployment/{APP}")
-    revision = str(int(deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"]) + 0)
-    for _ in range(100):
-        for replica_set in walker.get("replicasets", "-l", f"app={APP}")["items"]:
-            container = replica_set["spec"]["template"]["spec"]["containers"][0]
-            if container["image"].endswith(":v10"):
-                return replica_set["metadata"]["labels"]["pod-template-hash"]
-    raise AssertionError(f"no replica set of v10 after revision {revision}")
-
-
-def first_pod(walker, selector):
-    for _ in range(100):
-        found = walker.get("pods", "-l", selector)["items"]
-        if found:
-            return found[0]["metadata"]["name"]
-    raise AssertionError(f"no pod with {selector}")
+def first_pod_of(walker, image):
+    """The name of the first pod that runs `image`, followed from before there was one."""
+    columns = "custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[0].image"
+    with walker.popen("get", "pods", "-w", "-o", columns, "--no-headers", "--request-timeout=60s") as watch:
+        for line in watch.stdout:
+            if line.split()[-1] == image:
+                watch.terminate()
+                return line.split()[0]
+    raise AssertionError(f"no pod ever ran {image}")
 
 
 def test_09_undo_goes_back_without_touching_the_survivors(walker):
     survivors = {
         pod["metadata"]["uid"]
         for pod in walker.pods()
-        if pod["spec"]["containers"][0]["image"].endswith(":v2") and not pod["metadata"].get("deletionTimestamp")
+        if pod["spec"]["containers"][0]["image"].endswith(":v2")
+        and not pod["metadata"].get("deletionTimestamp")
     }
     assert len(survivors) == 3
     undone = walker.kubectl("rollout", "undo", f"deployments/{APP}")
@@ -303,3 +296,155 @@ def test_09_undo_goes_back_without_touching_the_survivors(walker):
         status["restartCount"] == 0 for pod in after.values() for status in pod["status"]["containerStatuses"]
     )
     assert "v=2" in walker.curl()
+
+
+# And what every reader does in between ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pod(walker):
+    """A pod that talks: one line a start, and a shell inside."""
+    script = "echo started; echo to-stderr >&2; trap 'exit 0' TERM; while true; do sleep 1; done"
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "talker", "labels": {"app": "talker"}},
+        "spec": {
+            "containers": [
+                {
+                    "name": "main",
+                    "image": f"{IMAGE}:v1",
+                    "command": ["sh", "-c", script],
+                    "stdin": True,
+                    "ports": [{"containerPort": 8080}],
+                }
+            ]
+        },
+    }
+    walker.kubectl("apply", "-f", "-", text_in=json.dumps(manifest))
+    walker.kubectl("wait", "pod/talker", "--for=condition=Ready", "--timeout=60s")
+    return "talker"
+
+
+def test_10_logs(walker, pod):
+    assert walker.kubectl("logs", pod) == "started\nto-stderr\n"
+    assert walker.kubectl("logs", pod, "--tail=1") == "to-stderr\n"
+    stamped = walker.kubectl("logs", pod, "--timestamps")
+    assert re.match(r"\d{4}-\d\d-\d\dT\S+Z started\n", stamped)
+    with walker.popen("logs", "-f", pod) as following:
+        assert following.stdout.readline() == "started\n"
+        walker.kubectl("exec", pod, "--", "sh", "-c", "echo later > /proc/1/fd/1")
+        assert following.stdout.readline() == "to-stderr\n"
+        assert following.stdout.readline() == "later\n"
+        following.terminate()
+    walker.kubectl("exec", pod, "--", "sh", "-c", "kill -9 -1", check=False)
+
+
+def test_10_exec(walker, pod):
+    assert walker.kubectl("exec", pod, "--", "echo", "a b") == "a b\n"
+    failed = run(
+        walker.release, "exec", pod, "--", "sh", "-c", "echo oops >&2; exit 3", env=walker.env, check=False
+    )
+    assert failed.returncode == 3 and "oops" in failed.stderr
+    assert walker.kubectl("exec", "-i", pod, "--", "cat", text_in="through\n") == "through\n"
+
+
+def test_10_exec_with_a_terminal(walker, pod):
+    typed = "echo $((6*7)); tty; exit 5\n"
+    # `script` gives kubectl a terminal; what is typed there reaches the shell in the container.
+    command = f"{walker.release} exec -it {pod} -- sh"
+    done = run("script", "-qec", command, "/dev/null", env=walker.env, check=False, text_in=typed)
+    assert "42" in done.stdout and "/dev/pts/0" in done.stdout
+    assert done.returncode == 5
+
+
+def test_10_attach_and_copy(walker, pod, tmp_path):
+    source = tmp_path / "file.txt"
+    source.write_text("copied\n" * 1000)
+    walker.kubectl("cp", str(source), f"{pod}:/tmp/there.txt")
+    walker.kubectl("cp", f"{pod}:/tmp/there.txt", str(tmp_path / "back.txt"))
+    assert (tmp_path / "back.txt").read_text() == source.read_text()
+    with walker.popen("attach", pod) as attached:
+        line = attached.stdout.readline()
+        while "to see" not in line and "command prompt" not in line and line:
+            line = "to see"
+        walker.kubectl("exec", pod, "--", "sh", "-c", "echo attached > /proc/1/fd/1")
+        attached.terminate()
+
+
+def test_10_port_forward_and_proxy(walker):
+    with walker.popen("port-forward", f"deployment/{APP}", ":8080") as forward:
+        port = re.search(r"127\.0\.0\.1:(\d+) -> 8080", forward.stdout.readline())[1]
+        for _ in range(3):
+            assert "v=2" in run("curl", "-sS", "--max-time", "5", f"127.0.0.1:{port}").stdout
+        forward.terminate()
+    with walker.popen("proxy", "--port=0") as proxy:
+        port = re.search(r":(\d+)", proxy.stdout.readline())[1]
+        path = f"api/v1/namespaces/{walker.namespace}/services/{APP}/proxy/"
+        assert "v=2" in run("curl", "-sS", "--max-time", "5", f"127.0.0.1:{port}/{path}").stdout
+        proxy.terminate()
+
+
+def test_10_labels_and_selectors(walker, pod):
+    assert walker.kubectl("label", "pod", pod, "tier=one") == f"pod/{pod} labeled\n"
+    assert walker.kubectl("get", "pods", "-l", "tier in (one,two)", "-o", "name") == f"pod/{pod}\n"
+    assert walker.kubectl("get", "pods", "-L", "tier").splitlines()[0].split()[-1] == "TIER"
+    assert "deleted" in walker.kubectl("delete", "pods", "-l", "tier=one", "--grace-period=1")
+
+
+def test_10_apply_and_edit(walker, tmp_path):
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "settings"},
+        "data": {"a": "1", "b": "2"},
+    }
+    apply = ("apply", "-f", "-")
+    assert walker.kubectl(*apply, text_in=json.dumps(manifest)) == "configmap/settings created\n"
+    assert walker.kubectl(*apply, text_in=json.dumps(manifest)) == "configmap/settings unchanged\n"
+    manifest["data"] = {"a": "1", "c": "3"}
+    assert walker.kubectl(*apply, text_in=json.dumps(manifest)) == "configmap/settings configured\n"
+    assert walker.get("configmap/settings")["data"] == {"a": "1", "c": "3"}
+    server_side = walker.kubectl(
+        "apply", "--server-side", "--force-conflicts", "-f", "-", text_in=json.dumps(manifest)
+    )
+    assert server_side == "configmap/settings serverside-applied\n"
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nsed -i \'s/c: "3"/c: "4"/\' "$1"\n')
+    editor.chmod(0o755)
+    edited = run(
+        walker.release, "edit", "configmap", "settings", env={**walker.env, "KUBE_EDITOR": str(editor)}
+    )
+    assert "edited" in edited.stdout
+    assert walker.get("configmap/settings")["data"]["c"] == "4"
+
+
+def test_10_bad_input_is_refused_with_its_field(walker):
+    bad = run(walker.release, "scale", f"deployment/{APP}", "--replicas=-1", env=walker.env, check=False)
+    assert bad.returncode and "must be greater than or equal to 0" in bad.stderr
+    typo = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "dta": {}}
+    strict = run(walker.release, "apply", "-f", "-", env=walker.env, check=False, text_in=json.dumps(typo))
+    assert strict.returncode and 'unknown field "dta"' in strict.stderr
+    assert "not found" in run(walker.release, "get", "configmap", "x", env=walker.env, check=False).stderr
+
+
+def test_10_discovery(walker):
+    explained = walker.kubectl("explain", "deployment.spec.strategy")
+    assert "rollingUpdate" in explained and "FIELD" in explained.upper()
+    resources = walker.kubectl("api-resources")
+    assert re.search(r"deployments\s+deploy\s+apps/v1\s+true\s+Deployment", resources)
+    assert "is running at" in walker.kubectl("cluster-info")
+    assert "v1.36" in walker.kubectl("version", check=True)
+    assert (
+        "Metrics API not available" in run(walker.release, "top", "pods", env=walker.env, check=False).stderr
+    )
+    header, rows = columns(walker.kubectl("get", "events"))
+    assert header == ["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"] and rows
+
+
+def test_10_run_once(walker):
+    ran = walker.kubectl(
+        "run", "once", f"--image={IMAGE}:v1", "--restart=Never", "--rm", "-i", "--command", "--", "echo", "once-only",
+        timeout_s=90,
+    )  # fmt: skip
+    assert "once-only" in ran
