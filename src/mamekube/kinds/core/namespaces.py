@@ -31,6 +31,8 @@ def default(namespace: Object) -> None:
 
 def prepare_create(namespace: Object) -> None:
     """It is Active, and its own finalizer keeps it until everything in it is gone."""
+    # A name that the server chose came after the defaults.
+    default(namespace)
     namespace["status"] = {"phase": "Active"}
     spec = namespace.get("spec")
     if spec is None:
