@@ -172,6 +172,17 @@ def test_the_same_apply_again_changes_nothing_not_even_the_time() -> None:
     assert apply(live, config_map(a="1"), time=NOW) == live
 
 
+def test_an_apply_that_only_changes_who_owns_what_moves_the_time() -> None:
+    live = apply(None, config_map(a="1", b="1"), manager="other", time=THEN)
+    live = apply(live, config_map(a="1", b="1"), time=THEN)
+    fewer = apply(live, config_map(a="1"), time=NOW)
+    assert fewer["data"] == {"a": "1", "b": "1"}
+    assert {entry["manager"]: entry["time"] for entry in metadata(fewer)["managedFields"]} == {
+        "me": NOW,
+        "other": THEN,
+    }
+
+
 def test_an_object_from_before_managed_fields_belongs_to_before_first_apply() -> None:
     live = config_map(a="1")
     assert 'conflict with "before-first-apply" using v1: .data.a' in refusal(live, config_map(a="2")).message

@@ -131,6 +131,17 @@ def test_an_update_takes_what_it_changed_from_the_one_who_had_it() -> None:
     assert times == {"first": THEN, "second": NOW}
 
 
+def test_a_new_value_for_an_own_field_moves_the_time_and_a_removal_does_not() -> None:
+    created = track_update(None, config_map(a="1", b="1"), CONFIG_MAP, manager="m", time=THEN)
+    fewer = track_update(created, {**created, "data": {"a": "1"}}, CONFIG_MAP, manager="m", time=NOW)
+    assert metadata(fewer)["managedFields"][0]["time"] == THEN
+    newer = track_update(
+        created, {**created, "data": {"a": "2", "b": "1"}}, CONFIG_MAP, manager="m", time=NOW
+    )
+    assert owners(newer) == owners(created)
+    assert metadata(newer)["managedFields"][0]["time"] == NOW
+
+
 def test_what_is_removed_is_owned_by_nobody_and_an_empty_manager_is_gone() -> None:
     created = track_update(None, config_map(a="1"), CONFIG_MAP, manager="first", time=THEN)
     new = {key: value for key, value in created.items() if key != "data"}

@@ -32,8 +32,8 @@ UPDATERS_MAX = 10
 """Update managers of one object. Upstream: DefaultMaxUpdateManagers; older ones are merged into one entry."""
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-LAST_APPLIED_BYTES_MAX = 256 * 1024
-"""Upstream: TotalAnnotationSizeLimitB; a longer text is not kept."""
+ANNOTATIONS_BYTES_MAX = 256 * 1024
+"""Of all annotations. Upstream: TotalAnnotationSizeLimitB; a text that makes them longer is not kept."""
 
 MANAGER_BYTES_MAX = 128
 """Of a manager's name. Upstream: FieldManagerMaxLength."""
@@ -268,13 +268,11 @@ def _claim(
             fields = field_sets.difference(field_sets.difference(entry.fields, changed), removed)
             if fields:
                 result[other] = entry if fields is entry.fields else entry._replace(fields=fields)
-    # The set of the request itself never loses what it removed before: upstream unites it with the former one
-    # only after it has taken the removed paths from every manager, this one under its stored name included.
     kept = field_sets.difference(before.fields, removed) if before else {}
     mine = field_sets.union(kept, changed)
     if mine:
-        same = before is not None and mine == before.fields
-        when = before.time if before is not None and same else time
+        # A new value counts as much as a new field: the time moves even if the set stays.
+        when = time if changed or before is None else before.time
         result[identity] = Entry(mine, identity.api_version, when)
     return _capped(result)
 
@@ -331,7 +329,7 @@ def apply_patch(
     if managers is None:
         raise StatusError(500, "", "failed to decode managed fields")
     if not managers:
-        changed, removed = _differences(schema, {}, live, ())
+        changed, removed = _differences(schema, {}, live, ignored)
         before = Identity(BEFORE_FIRST_APPLY, UPDATE, applied.get("apiVersion", ""), "")
         managers = _claim({}, before, changed=changed, removed=removed, time=time)
     call = _Apply(live, applied, schema, Identity(manager, APPLY, "", subresource), time, ignored)
@@ -343,7 +341,7 @@ def apply_patch(
         if conflicts.sets:
             raise conflict(conflicts.sets) from None
         result = call.run(managers, force=True)
-    return _with_last_applied(result, live, applied) if manager == "kubectl" else result
+    return _with_last_applied(result, applied) if manager == "kubectl" else result
 
 
 def conflict(sets: Mapping[Identity, FieldSet]) -> StatusError:
@@ -400,7 +398,7 @@ class _Apply(NamedTuple):
             result = _pruned(self.schema, result, after, last.fields)
         changed, removed = _differences(self.schema, live, result, self.ignored)
         after = _settled(after, self.identity, changed=changed, removed=removed, force=force)
-        if (changed or removed) and self.identity in after:
+        if (changed or removed or after != managers) and self.identity in after:
             after[self.identity] = after[self.identity]._replace(time=self.time)
         return _with_managers(result, after)
 
@@ -485,7 +483,9 @@ def _not_from_last_applied(
         annotated = orjson.loads(_last_applied(live))
     except orjson.JSONDecodeError:
         return sets
-    if not isinstance(annotated, dict) or problems(schema, annotated):
+    if not isinstance(annotated, dict) or annotated.get("apiVersion") != live.get("apiVersion"):
+        return sets
+    if problems(schema, annotated):
         return sets
     changed, removed = typed.compare(schema, annotated, _without_managers(live))
     allowed = field_sets.difference(typed.fields_of(schema, annotated), changed)
@@ -494,21 +494,22 @@ def _not_from_last_applied(
     return {identity: fields for identity, fields in left.items() if fields}
 
 
-def _with_last_applied(result: Object, live: Object, applied: Object) -> Object:
+def _with_last_applied(result: Object, applied: Object) -> Object:
     """Keep the annotation of client-side apply in step, where the object has one."""
-    if not _last_applied(live):
+    if not _last_applied(result):
         return result
-    meta = dict(metadata(result))
-    annotations = dict(meta.get("annotations") or {})
     configuration = _without_managers(applied)
-    kept = dict(metadata(configuration).get("annotations") or {})
-    kept.pop(LAST_APPLIED, None)
-    configuration["metadata"] = {**configuration["metadata"], "annotations": kept}
-    if not kept:
-        del configuration["metadata"]["annotations"]
+    if "annotations" in configuration["metadata"]:
+        kept = {
+            key: value
+            for key, value in configuration["metadata"]["annotations"].items()
+            if key != LAST_APPLIED
+        }
+        configuration["metadata"]["annotations"] = kept
     text = orjson.dumps(configuration, option=orjson.OPT_SORT_KEYS).decode() + "\n"
-    annotations[LAST_APPLIED] = text
-    if len(text) > LAST_APPLIED_BYTES_MAX:
+    meta = dict(metadata(result))
+    annotations = {**meta["annotations"], LAST_APPLIED: text}
+    if sum(len(key) + len(value) for key, value in annotations.items()) > ANNOTATIONS_BYTES_MAX:
         del annotations[LAST_APPLIED]
     meta["annotations"] = annotations
     return {**result, "metadata": meta}
