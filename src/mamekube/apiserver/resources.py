@@ -173,6 +173,7 @@ class Resources:
             raise status.conflict(kind, request.name, _precondition_failed("UID", obj["metadata"]["uid"], ""))
         if applied:
             check_identity(kind, obj, namespace=request.namespace, name=request.name)
+            kind.default(obj)
             write = self._write(CREATE, request, kind, obj, options)
             await self._admission.mutate(write)
             return Answer(await self._create(write, options, generated=False), 201, kind)

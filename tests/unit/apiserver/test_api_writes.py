@@ -283,3 +283,12 @@ async def test_scale_shows_and_sets_the_replicas(client):
     assert error.message == (
         'Scale.autoscaling "d" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0'
     )
+
+
+async def test_what_apply_creates_is_defaulted_and_the_defaults_belong_to_nobody(client):
+    options = {"namespace": "default", "patch_type": "apply", "field_manager": "me"}
+    created = await client.patch(DEPLOYMENTS, "d", deployment("d"), **options)
+    assert created["spec"]["strategy"]["type"] == "RollingUpdate"
+    assert created["metadata"]["generation"] == 1
+    (entry,) = created["metadata"]["managedFields"]
+    assert "f:strategy" not in entry["fieldsV1"]["f:spec"]
