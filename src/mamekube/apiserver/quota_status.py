@@ -3,7 +3,7 @@
 Admission charges the status before an object is stored (`admission/resource_quota.py`); this component counts
 what is really there, whenever something in a namespace with a quota comes, changes or goes. So what was deleted
 is free again, and what a failed write left charged does not stay. A count may miss a write that is charged and
-not stored yet; its own storing wakes the next count.
+not stored yet; its own storing wakes the next count. A charge wakes one, too, in case its write failed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ from mamekube.store.backend import Compacted, KeyMissing, RevisionMismatch, Watc
 from mamekube.store.store import Store, StoreEvent
 
 SPACING_S = 0.1
-"""Between counts: what happens together is counted together."""
+"""Before a count: what happens together is counted together, and what was charged gets stored."""
 REST_FACTOR = 20
 """Counting takes at most a twentieth of the time, however much there is to count."""
 REGISTRY_PREFIX = "/registry/"
-QUOTAS_PREFIX = "/registry/core/resourcequotas/"
 
 
 class QuotaStatus(Component):
@@ -90,7 +89,7 @@ class QuotaStatus(Component):
     def _note(self, batch: Iterable[StoreEvent]) -> None:
         for event in batch:
             parts = event.item.key.split("/")
-            if len(parts) == 6 and parts[4] in self._quotas and not _is_own_write(event):
+            if len(parts) == 6 and parts[4] in self._quotas:
                 self._mark(parts[4])
 
     # Counting -------------------------------------------------------------------------------------------
@@ -102,12 +101,13 @@ class QuotaStatus(Component):
                 self._wakeup.clear()
                 await self._wakeup.wait()
                 continue
+            await asyncio.sleep(SPACING_S)
             started_s = loop.time()
             dirty, self._dirty = self._dirty, set()
             for namespace in dirty:
                 for quota in await self._reader.list(builtin.RESOURCE_QUOTAS, namespace=namespace):
                     await self._update(quota)
-            await asyncio.sleep(max(SPACING_S, REST_FACTOR * (loop.time() - started_s)))
+            await asyncio.sleep(REST_FACTOR * (loop.time() - started_s))
 
     async def _update(self, quota: Object) -> None:
         hard = (quota.get("spec") or {}).get("hard") or {}
@@ -168,10 +168,3 @@ def resource_of(name: str) -> str:
 
 def _name_only(quota: Object, old: tuple[str, str] | None) -> tuple[str, str]:
     return old or (namespace_of(quota), name_of(quota))
-
-
-def _is_own_write(event: StoreEvent) -> bool:
-    """A quota whose status alone changed: admission or this component did that."""
-    if not event.item.key.startswith(QUOTAS_PREFIX) or event.previous is None or event.type == "DELETED":
-        return False
-    return bool(event.item.object.get("spec") == event.previous.object.get("spec"))

@@ -608,6 +608,39 @@ async def until(world, wanted):
                 return
 
 
+async def test_what_a_failed_write_left_charged_is_given_back(world, chain):
+    async with QuotaStatus(world.store, world.reader, world.registry):
+        await world.put("resourcequotas", quota({"configmaps": "1"}))
+        write = world.write("configmaps", {"metadata": {"name": "a", "namespace": "default"}})
+        await admit(chain, write)  # and never stored
+        assert await used_of(world) == {"configmaps": "1"}
+        await until(world, {"configmaps": "0"})
+
+
+async def test_two_quotas_are_each_charged_once_however_often_one_changes(world, chain):
+    for name in ("q", "r"):
+        made = quota({"configmaps": "1"})
+        made["metadata"]["name"] = name
+        await world.put("resourcequotas", made)
+    plugin = chain.plugins[-1]
+    stored = plugin._store_used
+    lost = []
+
+    async def lose_once(charged, used):
+        if charged["metadata"]["name"] == "r" and not lost:
+            lost.append(
+                await world.put(
+                    "resourcequotas", {**charged, "metadata": {**charged["metadata"], "labels": {"a": "b"}}}
+                )
+            )
+        await stored(charged, used)
+
+    plugin._store_used = lose_once
+    await admit(chain, world.write("configmaps", {"metadata": {"name": "a", "namespace": "default"}}))
+    assert lost
+    assert await used_of(world, "q") == await used_of(world, "r") == {"configmaps": "1"}
+
+
 async def test_a_quota_is_counted_when_it_appears_and_when_things_go(world, chain):
     config = {"metadata": {"name": "a", "namespace": "default"}}
     await world.put("configmaps", config)
@@ -622,7 +655,6 @@ async def test_a_quota_is_counted_when_it_appears_and_when_things_go(world, chai
         assert "exceeded quota: q" in await refusal(chain, world.write("configmaps", again))
         await world.remove("configmaps", "a", namespace="default")
         await until(world, empty)
-        await admit(chain, world.write("configmaps", again))
 
         requests = {"resources": {"requests": {"cpu": "250m"}}}
         for name, phase in (("p", "Running"), ("done", "Succeeded")):

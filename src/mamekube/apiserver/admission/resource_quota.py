@@ -11,14 +11,13 @@ import asyncio
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
-from mamekube.apiserver import builtin
+from mamekube.apiserver import builtin, races
 from mamekube.apiserver.admission import quota_usage
 from mamekube.apiserver.admission.plugin import CREATE_AND_UPDATE, Plugin, forbidden
 from mamekube.apiserver.admission.quota_usage import Usage
 from mamekube.apiserver.writes import UPDATE, Reader, Write, key_for
 from mamekube.objects import quantity, status
 from mamekube.objects.meta import Object, edited, name_of, revision_of
-from mamekube.store.backend import KeyMissing, RevisionMismatch
 from mamekube.store.store import Store
 
 RETRIES_MAX = 20
@@ -52,17 +51,17 @@ class ResourceQuota(Plugin):
         """Charge every quota that the object counts in, or none where one of them is used up."""
         done: set[str] = set()
         for _ in range(RETRIES_MAX):
-            plan = plan_charges(write, await self._quotas(write), added)
+            quotas = [quota for quota in await self._quotas(write) if name_of(quota) not in done]
+            plan = plan_charges(write, quotas, added)
             if write.dry_run:
                 return
             try:
                 for quota, used in plan:
-                    if name_of(quota) not in done:
-                        await self._store_used(quota, used)
-                        done.add(name_of(quota))
+                    await self._store_used(quota, used)
+                    done.add(name_of(quota))
                 return
-            except (RevisionMismatch, KeyMissing):
-                continue
+            except races.LOST as lost:
+                await races.settled(self._store, lost)
         raise status.conflict(
             write.kind, write.name, "the quota of the namespace changes too fast; please try again"
         )
