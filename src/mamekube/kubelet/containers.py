@@ -119,7 +119,9 @@ def _configure(
     container_mounts = mounts.container_mounts(container, sandbox.volumes, variables)
     if sandbox.hosts_path is not None and not mounts.mounts_path(container, "/etc/hosts"):
         container_mounts.append({"container_path": "/etc/hosts", "host_path": str(sandbox.hosts_path)})
-    container_mounts.append(_termination_mount(node, pod, container, wanted.attempt))
+    if not node.fake:
+        container_mounts.append(_termination_mount(node, pod, container, wanted.attempt))
+        node.paths.container_log(pod, container["name"], 0).parent.mkdir(parents=True, exist_ok=True)
     user = container_config.check_user(pod, container, image)
     config = container_config.container_config(
         pod,
@@ -133,7 +135,6 @@ def _configure(
     )
     if user is not None:
         config["linux"]["security_context"]["run_as_user"] = {"value": user}
-    node.paths.container_log(pod, container["name"], 0).parent.mkdir(parents=True, exist_ok=True)
     return config
 
 
