@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mamekube.apiserver.addresses import ServiceAddresses, address_range, port_range
@@ -217,6 +217,7 @@ async def test_local_traffic_needs_a_health_port(world, addresses):
     assert 30000 <= spec["healthCheckNodePort"] <= 32767
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=8, max_value=30))
 def test_every_usable_address_of_a_network_is_a_candidate(prefix):
     network = ipaddress.ip_network(f"10.0.0.0/{prefix}")

@@ -598,7 +598,7 @@ async def used_of(world, name="q"):
 async def until(world, wanted):
     """Wait for the count, change by change."""
     async with (
-        asyncio.timeout(5),
+        asyncio.timeout(30),
         world.store.watch(prefix="/registry/core/resourcequotas/", after=world.store.revision) as changes,
     ):
         if await used_of(world) == wanted:

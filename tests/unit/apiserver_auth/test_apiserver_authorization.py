@@ -1,7 +1,7 @@
 """Who may do what: RBAC, the node authorizer, and the wording of refusals."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mamekube.apiserver.authorization import Attributes, describe, forbidden
@@ -79,6 +79,7 @@ def allows_plainly(rule, verb, group, resource, subresource, name) -> bool:
     )
 
 
+@settings(deadline=None)
 @given(
     st.lists(RULES, max_size=4),
     st.tuples(
