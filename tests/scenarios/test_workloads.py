@@ -260,3 +260,34 @@ def test_a_budget_allows_as_many_evictions_as_it_can_spare():
         assert await numbers() == (4, 2, 4, 2)
 
     run(scenario)
+
+
+def test_endpoints_kept_by_hand_are_mirrored_into_slices():
+    async def scenario(cluster):
+        ports = [{"port": 80}]
+        await cluster.create(SERVICES, {"metadata": {"name": "db"}, "spec": {"ports": ports}})
+        subsets = [{"addresses": [{"ip": "192.0.2.7"}], "ports": [{"port": 5432}]}]
+        await cluster.create(ENDPOINTS, {"metadata": {"name": "db"}, "subsets": subsets})
+
+        async def addresses():
+            slices = [
+                entry
+                for entry in await cluster.list(ENDPOINT_SLICES)
+                if entry["metadata"]["labels"].get("kubernetes.io/service-name") == "db"
+            ]
+            return [item["addresses"] for entry in slices for item in entry["endpoints"]]
+
+        await cluster.settle(1)
+        assert await addresses() == [["192.0.2.7"]]
+        endpoints = await cluster.get(ENDPOINTS, "db")
+        subsets[0]["addresses"].append({"ip": "192.0.2.8"})
+        await cluster.admin.update(ENDPOINTS, {**endpoints, "subsets": subsets})
+        await cluster.settle(1)
+        assert await addresses() == [["192.0.2.7"], ["192.0.2.8"]]
+        await cluster.admin.delete(SERVICES, "db", namespace="default")
+        await cluster.settle(3)
+        assert await addresses() == []
+        assert await cluster.get(ENDPOINTS, "db") is None
+        assert await cluster.get(ENDPOINTS, "kubernetes") is not None
+
+    run(scenario)

@@ -16,6 +16,7 @@ from mamekube.controllers.deployment.controller import DeploymentController
 from mamekube.controllers.disruption import DisruptionController
 from mamekube.controllers.endpoints import EndpointsController
 from mamekube.controllers.endpointslice import EndpointSliceController
+from mamekube.controllers.endpointslicemirroring import EndpointSliceMirroringController
 from mamekube.controllers.garbagecollector.controller import GarbageCollector
 from mamekube.controllers.job.controller import JobController
 from mamekube.controllers.namespace import NamespaceController
@@ -103,6 +104,7 @@ def _controllers(
         StatefulSetController,
         EndpointsController,
         EndpointSliceController,
+        EndpointSliceMirroringController,
         NodeLifecycleController,
         TaintEvictionController,
         GarbageCollector,

@@ -15,6 +15,7 @@ from mamekube.foundation.clock import format_time
 from mamekube.objects.meta import (
     Object,
     annotations_of,
+    key_of,
     labels_of,
     metadata,
     name_of,
@@ -138,17 +139,22 @@ def plan(
     return result
 
 
+def _observe_service(controller: EndpointsController, event: str, service: Object) -> None:
+    (controller.bereft.add if event == "DELETED" else controller.bereft.discard)(key_of(service))
+
+
 class EndpointsController(Controller):
     """Duty: for each Service with a selector, Endpoints of its name that list the addresses of its pods.
 
     Woken by Services, by pods they select, and by Endpoints.
-    Invariants: Endpoints of Services without a selector are never touched; those whose Service is gone are removed.
+    Invariants: Endpoints of Services without a selector are not touched, until their Service is deleted: then they
+    go with it. Endpoints that never had a Service are left alone.
     """
 
     name = "endpoint-controller"
     account = "endpoint-controller"
     watches = (
-        Watch(resource=SERVICES, keys=itself),
+        Watch(resource=SERVICES, keys=itself, observe=_observe_service),
         Watch(
             resource=PODS,
             keys=servicepods.selecting_services,
@@ -162,14 +168,18 @@ class EndpointsController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.trigger_times = servicepods.TriggerTimes()
+        self.bereft: set[str] = set()
+        """Keys of Services whose deletion was seen, and whose Endpoints are still to go."""
 
     async def reconcile(self, key: str) -> float | None:
         service = self.cache(SERVICES).get(key)
         current = self.cache(ENDPOINTS).get(key)
         if service is None:
             self.trigger_times.forget(key)
-            if current is not None and labels_of(current).get(MANAGED_BY) == MANAGER:
+            ours = current is not None and labels_of(current).get(MANAGED_BY) == MANAGER
+            if current is not None and (ours or key in self.bereft):
                 await self._delete(key)
+            self.bereft.discard(key)
             return None
         if not servicepods.has_endpoints(service):
             return None

@@ -22,7 +22,20 @@ log = logging.getLogger(__name__)
 WORKERS = 20
 """Upstream: --concurrent-gc-syncs."""
 
+GONE_MAX = 500
+"""Upstream's absent-owner cache."""
+
+UNKNOWN_KIND_S = 30.0
+"""How soon to look again for a kind that is not served. Upstream: the period of its discovery."""
+
 Reference = dict[str, Any]
+
+
+class UnknownKind(Exception):
+    """An owner reference names a kind that is not served."""
+
+    def __init__(self, api_version: str, kind: str) -> None:
+        super().__init__(f"no resource is served for {kind} of {api_version}")
 
 
 @dataclass(slots=True)
@@ -124,17 +137,18 @@ class GarbageCollector(Controller):
             await self._finish_foreground(node)
         if node.being_deleted:
             return None
-        await self._collect(node)
+        try:
+            await self._collect(node)
+        except UnknownKind as error:
+            # Its definition may be on its way; until then nothing can be concluded.
+            log.info("%s", error)
+            return UNKNOWN_KIND_S
         return None
 
     async def _collect(self, node: Node) -> None:
         resource = node.resource or self.deletables.find(node.api_version, node.kind)
         if resource is None:
-            if node.virtual:
-                # Nothing is known of such a kind, so nothing can be concluded about its dependents either.
-                log.debug("no resource for owner %s %s", node.api_version, node.kind)
-                return
-            raise LookupError(f"no resource for {node.api_version} {node.kind}")
+            raise UnknownKind(node.api_version, node.kind)
         live = await self._live(resource, node)
         if live is None:
             for uid in self._note_gone(node.uid):
@@ -189,7 +203,7 @@ class GarbageCollector(Controller):
             return None
         resource = self.deletables.find(reference["apiVersion"], reference["kind"])
         if resource is None:
-            raise LookupError(f"no resource for owner {reference['apiVersion']} {reference['kind']}")
+            raise UnknownKind(reference["apiVersion"], reference["kind"])
         if resource.namespaced and not node.namespace:
             # A cluster-scoped object cannot have an owner in a namespace. It is kept: better litter than loss.
             return Node(uid, reference["apiVersion"], reference["kind"], reference["name"], "")
@@ -280,10 +294,6 @@ class GarbageCollector(Controller):
         except StatusError as error:
             if not is_reason(error, "NotFound"):
                 raise
-
-
-GONE_MAX = 500
-"""Upstream's absent-owner cache."""
 
 
 def _same_relations(old: Object, new: Object) -> bool:
