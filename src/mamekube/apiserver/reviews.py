@@ -28,7 +28,7 @@ class Reviews:
 
     async def create_review(self, kind: Kind, obj: Object, request: Request) -> Object:
         """Raises 422 for a review without a question, 400 for one in another namespace."""
-        answer = {**obj, "metadata": {**metadata(obj), "creationTimestamp": None}}
+        answer = {**obj, "metadata": metadata(obj)}
         spec = obj.get("spec") or {}
         if kind.kind == "TokenReview":
             answer["status"] = await self._review_token(kind, spec)
@@ -80,7 +80,7 @@ class Reviews:
         if node_name_of(user) is not None:
             errors.insert(0, "node authorizer does not support user rule resolution")
         if errors:
-            answer["evaluationError"] = ", ".join(errors)
+            answer["evaluationError"] = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
         return answer
 
 
