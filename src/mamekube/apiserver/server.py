@@ -184,7 +184,7 @@ class ApiServer(Component):
         )
         handler = cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", front.handle)
         server = web.Server(handler, handler_cancellation=True, access_log=None, keepalive_timeout=300.0)
-        runner = web.ServerRunner(server, shutdown_timeout=1.0)
+        runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         context = tls_context(config)

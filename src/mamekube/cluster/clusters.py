@@ -181,10 +181,11 @@ def stop(name: str) -> int:
     with profiles.locked(name):
         profile = profiles.load(name)
         running = [item for item in profile.nodes if node.pid(profile, item)]
-        # The server first: what it would note about the end of the nodes is not to be seen after the next start.
-        control_plane.stop(profile)
+        # The nodes first: the server waits for its open watches to end. A node's programs end before its
+        # containers, so nobody reports their end; they are found dead at the next start, as after a reboot.
         for item in profile.nodes:
             node.stop(profile, item)
+        control_plane.stop(profile)
     return len(running)
 
 
