@@ -358,3 +358,36 @@ def test_warnings_name_what_is_hardly_meant() -> None:
         f'{C0}.env[1]: hides previous definition of "A", which may be dropped when using apply',
     ]
     assert pods.KIND.warnings(pod, pod) == []
+
+
+def ended_then_running(policy: str, code: int, *, own_policy: str = "") -> list[str]:
+    spec = {"restartPolicy": policy, "containers": [{"name": "c", "restartPolicy": own_policy}]}
+    old = {
+        "spec": spec,
+        "status": {"containerStatuses": [{"name": "c", "state": {"terminated": {"exitCode": code}}}]},
+    }
+    new = {"spec": spec, "status": {"containerStatuses": [{"name": "c", "state": {"running": {}}}]}}
+    return [str(error) for error in pods.KIND.validate_status(new, old)]
+
+
+def test_a_container_stays_at_its_end_unless_it_is_to_be_restarted() -> None:
+    refusal = [
+        "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state"
+    ]
+    assert ended_then_running("Always", 0) == ended_then_running("OnFailure", 1) == []
+    assert ended_then_running("Never", 1, own_policy="Always") == []
+    assert ended_then_running("OnFailure", 0) == ended_then_running("Never", 1) == refusal
+
+
+def test_addresses_of_a_pod_are_addresses() -> None:
+    status = {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.1"}, {"ip": "x"}]}
+    assert [str(error) for error in pods.KIND.validate_status({"status": status}, {})] == [
+        'status.podIPs[1]: Duplicate value: "10.0.0.1"',
+        'status.podIPs[2]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+    ]
+
+
+def test_the_first_address_is_written_twice() -> None:
+    pod = {"spec": {"containers": []}, "status": {"podIP": "10.0.0.1"}}
+    pods.KIND.default(pod)
+    assert pod["status"]["podIPs"] == [{"ip": "10.0.0.1"}]

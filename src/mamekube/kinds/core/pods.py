@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Kind
-from mamekube.kinds.podspec import rows, updates, warnings
+from mamekube.kinds.podspec import rows, statuses, updates, warnings
 from mamekube.kinds.podspec.defaults import default_pod
 from mamekube.kinds.podspec.qos import qos_class
 from mamekube.kinds.podspec.validation import validate_pod
@@ -95,6 +95,7 @@ KIND = Kind(
     },
     validate=validate_pod,
     validate_update=updates.validate,
+    validate_status=statuses.validate_status,
     validate_create=validate_create,
     warnings=warnings.of_pod,
 )

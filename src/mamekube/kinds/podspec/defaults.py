@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mamekube.kinds.fields import section
+from mamekube.kinds.podspec.statuses import default_status
 from mamekube.objects import quantity
 
 DEFAULT_SCHEDULER = "default-scheduler"
@@ -23,7 +24,9 @@ _HOOKS = ("postStart", "preStop")
 
 def default_pod(pod: dict[str, Any]) -> None:
     """A Pod: its spec as in a template, and what upstream fills in for pods only."""
-    spec = pod.get("spec")
+    spec, status = pod.get("spec"), pod.get("status")
+    if status:
+        default_status(status)
     if spec is None:
         return
     default_pod_spec(spec)
