@@ -57,7 +57,7 @@ def values(draw: st.DrawFn, of: Schema, depth: int, spoil: bool) -> Any:
     return draw(SCALARS[of.type])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(values(OF, 6, False))
 def test_what_fits_the_schema_passes_quickly_and_unchanged(obj: dict[str, Any]) -> None:
     before = copy.deepcopy(obj)
@@ -65,7 +65,7 @@ def test_what_fits_the_schema_passes_quickly_and_unchanged(obj: dict[str, Any]) 
     assert fieldvalidation.check(obj, DEPLOYMENT, fieldvalidation.STRICT) == (before, [])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(values(OF, 6, True).filter(lambda value: isinstance(value, dict)))
 def test_both_passes_agree_and_what_is_left_is_clean(obj: dict[str, Any]) -> None:
     clean = fieldvalidation._clean_struct(OF, obj)
@@ -87,7 +87,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(JSON, st.sampled_from([fieldvalidation.STRICT, fieldvalidation.WARN, fieldvalidation.IGNORE]))
 def test_any_json_is_decoded_or_refused_with_a_400(value: Any, mode: str) -> None:
     body = orjson.dumps(value)

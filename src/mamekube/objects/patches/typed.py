@@ -315,7 +315,8 @@ def _merge_lists(schema: Schema, live: list[Any], config: list[Any]) -> list[Any
 
 
 def remove(schema: Schema, value: Any, fields: FieldSet) -> Any:
-    """`value` without the paths in `fields`. A map or list that loses its last element becomes None."""
+    """`value` without the paths in `fields`. A map or list that loses its last element becomes None; a struct that
+    is held by value becomes empty."""
     if schema.type == LIST and isinstance(value, list):
         kept = _remove_elements(schema, value, fields)
         return kept or (value if not value else None)
@@ -326,10 +327,13 @@ def remove(schema: Schema, value: Any, fields: FieldSet) -> Any:
         node = fields.get("f:" + key)
         if node is None:
             result[key] = item
-        elif not is_member(node):
-            rest = remove(schema.child(key) or UNTYPED, item, node)
-            if rest is not None:
-                result[key] = rest
+            continue
+        field = schema.child(key) or UNTYPED
+        rest = None if is_member(node) else remove(field, item, node)
+        if rest is not None:
+            result[key] = rest
+        elif field.by_value:
+            result[key] = {}
     return result or None
 
 
