@@ -127,7 +127,7 @@ def _wait_until_ready(profile: Profile, deadline: float, logged: int) -> None:
 
     wait(api.ready, CONTROL_PLANE_TIMEOUT, "The API server did not become ready")
     for item in profile.nodes:
-        node_is_ready = partial(_is_ready, api, item.name)
+        node_is_ready = partial(_is_ready, api, profile, item)
         wait(node_is_ready, GUEST_TIMEOUT, f"Node {item.name} did not become Ready")
     _label_control_plane(api, profile.nodes[0].name)
     account = "/api/v1/namespaces/default/serviceaccounts/default"
@@ -146,10 +146,14 @@ def _label_control_plane(api: ApiConnection, node_name: str) -> None:
     )
 
 
-def _is_ready(api: ApiConnection, node_name: str) -> bool:
-    found = api.get(f"/api/v1/nodes/{node_name}") or {}
+def _is_ready(api: ApiConnection, profile: Profile, item: Node) -> bool:
+    """Ready by its own word, and by its kubelet's: after a stop, the word may be from before."""
+    from mamekube.cluster.api import accepts_connections
+
+    found = api.get(f"/api/v1/nodes/{item.name}") or {}
     conditions = found.get("status", {}).get("conditions", [])
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+    ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
+    return ready and accepts_connections(profile.address(item), node.KUBELET_PORT)
 
 
 def _check_alive(profile: Profile, logged: int) -> None:
