@@ -1,8 +1,11 @@
 """The pods that wait for a node, in the order in which they are tried.
 
 A pod is in exactly one of three places: `active`, where the scheduler takes it from, by priority and age;
-`backoff`, where it waits until its last failure is long enough ago; `unschedulable`, where it waits for an event
-that could make a difference to one of the filters that refused it.
+`unschedulable`, where it waits for an event that could make a difference to one of the filters that refused it;
+`backoff`, where it waits after a failure that was not its own, such as a refused binding.
+
+A pod that an event brings back soon after its last failure is tried only when nobody else waits, so that pods that
+fail again and again take no turns from others.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ class Waiting:
 class SchedulingQueue:
     def __init__(self) -> None:
         self._waiting: dict[str, Waiting] = {}
-        self._active: list[tuple[int, float, int, Waiting]] = []
+        self._active: list[tuple[float, int, float, int, Waiting]] = []
         self._backoff: list[tuple[float, int, Waiting]] = []
         self._sequence = itertools.count()
         self._wakeup = asyncio.Event()
@@ -96,8 +99,11 @@ class SchedulingQueue:
     def retry(self, waiting: Waiting) -> None:
         """It could not be placed for a reason that has nothing to do with it: try again after its back-off."""
         waiting.failed_s = _now_s()
+        waiting.place = Place.BACKOFF
         self._waiting[waiting.facts.uid] = waiting
-        self._try_soon(waiting)
+        due_s = waiting.failed_s + backoff_s(waiting.attempts)
+        heapq.heappush(self._backoff, (due_s, next(self._sequence), waiting))
+        self._arm()
 
     def move(self, helps: Collection[str] | None = None) -> None:
         """Something happened that can help pods refused by one of these filters; None: by any."""
@@ -118,27 +124,22 @@ class SchedulingQueue:
         return sum(waiting.place is place for waiting in self._waiting.values())
 
     def _try_soon(self, waiting: Waiting) -> None:
-        """Make it active, or let it wait for the rest of its back-off. Gates keep a pod where it is."""
+        """Make it active, behind all others while it has to back off. Gates keep a pod where it is."""
         if waiting.facts.spec.get("schedulingGates"):
             waiting.place, waiting.refused_by = Place.UNSCHEDULABLE, frozenset((GATES,))
             return
         due_s = waiting.failed_s + backoff_s(waiting.attempts) if waiting.attempts else 0.0
-        if due_s > _now_s():
-            waiting.place = Place.BACKOFF
-            heapq.heappush(self._backoff, (due_s, next(self._sequence), waiting))
-            self._arm()
-            return
-        self._activate(waiting)
+        self._activate(waiting, behind_s=due_s if due_s > _now_s() else 0.0)
 
-    def _activate(self, waiting: Waiting) -> None:
+    def _activate(self, waiting: Waiting, *, behind_s: float = 0.0) -> None:
         waiting.place = Place.ACTIVE
-        order = (-waiting.facts.priority, waiting.added_s, next(self._sequence), waiting)
+        order = (behind_s, -waiting.facts.priority, waiting.added_s, next(self._sequence), waiting)
         heapq.heappush(self._active, order)
         self._wakeup.set()
 
     def _pop(self) -> Waiting | None:
         while self._active:
-            waiting = heapq.heappop(self._active)[3]
+            waiting = heapq.heappop(self._active)[-1]
             if waiting.place is Place.ACTIVE and self._waiting.get(waiting.facts.uid) is waiting:
                 del self._waiting[waiting.facts.uid]
                 waiting.attempts += 1
