@@ -224,7 +224,7 @@ class Definitions(Mapping[str, dict[str, Any]]):
         text = path.read_bytes()
         starts = [
             (match.group(1).decode(), match.start(2))
-            for match in re.finditer(rb'^    "(io\.k8s\.[^"]+)": (\{)', text, re.MULTILINE)
+            for match in re.finditer(rb'\n    "(io\.k8s\.[^"]+)": (\{)', text)
         ]
         ends = [start for _, start in starts[1:]] + [len(text)]
         self._spans = {
