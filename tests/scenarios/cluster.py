@@ -35,6 +35,7 @@ from mamekube.store.memory import MemoryBackend
 from mamekube.store.store import Store
 
 Object = dict[str, Any]
+Wrap = Callable[[Client], Client]
 EVENTS = Resource(group="", version="v1", plural="events", kind="Event")
 
 READY_AFTER_S = 3.0
@@ -43,13 +44,15 @@ HEARTBEAT_S = 10.0
 ROOM = {"cpu": "64", "memory": "256Gi", "pods": "1000"}
 
 
-def run(scenario: Callable[[Cluster], Awaitable[None]], *, nodes: int = 2) -> None:
-    """Run a scenario from the birth of a cluster to its end."""
+def run(
+    scenario: Callable[[Cluster], Awaitable[None]], *, nodes: int = 2, wrap: Wrap = lambda client: client
+) -> None:
+    """Run a scenario from the birth of a cluster to its end. `wrap` may make the controllers' clients worse."""
 
     async def main() -> None:
         async with AsyncExitStack() as stack:
             cluster = Cluster()
-            await cluster.begin(stack, nodes=nodes)
+            await cluster.begin(stack, nodes=nodes, wrap=wrap)
             await scenario(cluster)
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
@@ -65,7 +68,7 @@ class Cluster:
         self.trace: list[str] = []
         self.admin: Client
 
-    async def begin(self, stack: AsyncExitStack, *, nodes: int) -> None:
+    async def begin(self, stack: AsyncExitStack, *, nodes: int, wrap: Wrap) -> None:
         store = await stack.enter_async_context(Store(MemoryBackend()))
         config = ApiServerConfig(advertise_address="192.168.49.1")
         api = ApiServer(config, store, self.clock, serve_http=False)
@@ -74,10 +77,12 @@ class Cluster:
         await api.ready()
         groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system")
         self.controllers = Controllers(
-            api.client("system:kube-controller-manager"),
+            wrap(api.client("system:kube-controller-manager")),
             self.clock,
             config=ControllersConfig(root_ca="PEM"),
-            client_for=lambda account: api.client(f"system:serviceaccount:kube-system:{account}", groups),
+            client_for=lambda account: wrap(
+                api.client(f"system:serviceaccount:kube-system:{account}", groups)
+            ),
         )
         await stack.enter_async_context(self.controllers)
         self.informers = InformerFactory(self.admin)
