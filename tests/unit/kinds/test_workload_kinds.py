@@ -277,3 +277,12 @@ def test_a_cron_job_leaves_room_in_its_name() -> None:
     cronjobs.KIND.default(made)
     (error,) = errors_of(cronjobs.KIND, made)
     assert error == f'metadata.name: Invalid value: "{"c" * 53}": must be no more than 52 characters'
+
+
+def test_a_stateful_set_rolls_one_pod_at_a_time_from_the_end() -> None:
+    strategy = workload(statefulsets.KIND)["spec"]["updateStrategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 1}}
+    stuck = workload(statefulsets.KIND, updateStrategy={"rollingUpdate": {"maxUnavailable": 0}})
+    assert errors_of(statefulsets.KIND, stuck) == [
+        "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0"
+    ]

@@ -6,7 +6,14 @@ from typing import Any
 
 from mamekube.kinds import cells, selectors
 from mamekube.kinds.apps import workloads
-from mamekube.kinds.fields import Found, check_not_negative, section
+from mamekube.kinds.fields import (
+    Found,
+    check_int_or_percent,
+    check_not_negative,
+    check_percent_max,
+    int_or_percent,
+    section,
+)
 from mamekube.kinds.kind import Column, Kind, Scale
 from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_claim_spec, default_template
@@ -33,8 +40,10 @@ def default(stateful_set: Object) -> None:
         # Upstream fills in the partition of a strategy that it chose itself, too.
         section(strategy, "rollingUpdate")
     rolling = strategy.get("rollingUpdate")
-    if strategy["type"] == "RollingUpdate" and rolling is not None and rolling.get("partition") is None:
-        rolling["partition"] = 0
+    if strategy["type"] == "RollingUpdate" and rolling is not None:
+        for field, value in (("partition", 0), ("maxUnavailable", 1)):
+            if rolling.get(field) is None:
+                rolling[field] = value
     retention = section(spec, "persistentVolumeClaimRetentionPolicy")
     for field in ("whenDeleted", "whenScaled"):
         if not retention.get(field):
@@ -122,9 +131,19 @@ def _validate_strategy(strategy: dict[str, Any], path: str, found: Found) -> Non
             detail = "only allowed for updateStrategy 'RollingUpdate'"
             found.append(invalid(f"{path}.rollingUpdate", rolling, detail))
     elif kind == "RollingUpdate":
-        check_not_negative(rolling or {}, "partition", f"{path}.rollingUpdate", found)
+        _validate_rolling_update(rolling or {}, f"{path}.rollingUpdate", found)
     else:
         found.append(invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'"))
+
+
+def _validate_rolling_update(rolling: dict[str, Any], path: str, found: Found) -> None:
+    check_not_negative(rolling, "partition", path, found)
+    unavailable = rolling.get("maxUnavailable")
+    if unavailable is not None:
+        check_int_or_percent(unavailable, f"{path}.maxUnavailable", found)
+        if not int_or_percent(unavailable):
+            found.append(invalid(f"{path}.maxUnavailable", unavailable, "cannot be 0"))
+        check_percent_max(unavailable, f"{path}.maxUnavailable", found)
 
 
 def _validate_retention(policy: dict[str, Any], found: Found) -> None:

@@ -67,7 +67,7 @@ def validate(ingress: Object) -> Found:
     rules, backend = spec.get("rules") or [], spec.get("defaultBackend")
     if not rules and backend is None:
         detail = "either `defaultBackend` or `rules` must be specified"
-        found.append(invalid("spec", rules, detail))
+        found.append(invalid("spec", spec.get("rules"), detail))
     if backend is not None:
         _validate_backend(backend, "spec.defaultBackend", found)
     for index, rule in enumerate(rules):

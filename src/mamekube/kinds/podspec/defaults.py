@@ -147,6 +147,9 @@ def _default_env_source(source: dict[str, Any]) -> None:
     resource = source.get("resourceFieldRef")
     if resource is not None:
         _default_divisor(resource)
+    file_key = source.get("fileKeyRef")
+    if file_key is not None and file_key.get("optional") is None:
+        file_key["optional"] = False
 
 
 def _default_divisor(reference: dict[str, Any]) -> None:

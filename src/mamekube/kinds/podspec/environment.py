@@ -66,7 +66,12 @@ def _validate_source(source: dict[str, Any], variable: dict[str, Any], path: str
             if not reference.get("name"):
                 found.append(required(f"{path}.{field}.name"))
             check_required(reference.get("key"), f"{path}.{field}.key", names.config_key, found)
-    count += source.get("fileKeyRef") is not None
+    file_key = source.get("fileKeyRef")
+    if file_key is not None:
+        count += 1
+        for field in ("key", "volumeName", "path"):
+            if not file_key.get(field):
+                found.append(required(f"{path}.fileKeyRef.{field}"))
     if not count:
         choices = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
         found.append(invalid(path, "", f"must specify one of: {choices}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mamekube.kinds import selectors
 from mamekube.kinds.fields import Found
 from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
@@ -14,7 +15,18 @@ def validate_role(role: Object) -> Found:
 
 
 def validate_cluster_role(role: Object) -> Found:
-    return _validate(role.get("rules") or (), namespaced=False)
+    found = _validate(role.get("rules") or (), namespaced=False)
+    aggregation = role.get("aggregationRule")
+    if aggregation is None:
+        return found
+    path = "aggregationRule.clusterRoleSelectors"
+    wanted = aggregation.get("clusterRoleSelectors") or ()
+    if not wanted:
+        detail = "at least one clusterRoleSelector required if aggregationRule is non-nil"
+        found.append(required(path, detail))
+    for index, selector in enumerate(wanted):
+        selectors.validate(selector, f"{path}[{index}]", found)
+    return found
 
 
 def _validate(rules: Any, *, namespaced: bool) -> Found:
