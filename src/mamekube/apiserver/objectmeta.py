@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+from mamekube.foundation.clock import Clock, format_time
 from mamekube.kinds.kind import Kind
 from mamekube.objects import names
 from mamekube.objects.fielderrors import FieldError, forbidden, invalid, required, too_long
@@ -18,6 +20,22 @@ ANNOTATIONS_BYTES_MAX = 256 * 1024
 GENERATED_NAME_PREFIX_MAX = 58
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """Without vowels and look-alikes, so that no word comes out."""
+
+
+def make_uid() -> str:
+    """A random UUID (version 4). It need not be hard to guess, only never the same twice."""
+    digits = f"{random.getrandbits(128) & ~(0xF << 76 | 3 << 62) | 4 << 76 | 2 << 62:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+@lru_cache(maxsize=8)
+def _whole_second(seconds: int) -> str:
+    return format_time(seconds)
+
+
+def timestamp(clock: Clock) -> str:
+    """Now, as `metav1.Time`. Written out once a second, for all the objects that are made in it."""
+    return _whole_second(int(clock.now()))
 
 
 def generate_name(prefix: str) -> str:

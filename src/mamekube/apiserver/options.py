@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from mamekube.apiserver.request import Request, parse_int
@@ -58,6 +59,9 @@ class ListOptions:
 
 def parse_write(request: Request, kind: str) -> WriteOptions:
     """`kind` is CreateOptions, UpdateOptions or PatchOptions: what errors name."""
+    user_agent_manager = manager_of(request.headers.get("User-Agent", ""))
+    if not request.query:
+        return WriteOptions(field_manager=user_agent_manager)
     errors = []
     dry_run = request.query.get("dryRun") or []
     if dry_run and dry_run != ["All"]:
@@ -75,7 +79,7 @@ def parse_write(request: Request, kind: str) -> WriteOptions:
     _raise(kind, errors)
     return WriteOptions(
         dry_run=bool(dry_run),
-        field_manager=manager or manager_of(request.headers.get("User-Agent", "")),
+        field_manager=manager or user_agent_manager,
         field_validation=validation or "Warn",
         force=request.flag("force"),
     )
@@ -91,6 +95,7 @@ def parse_patch(request: Request, *, apply: bool) -> WriteOptions:
     return parse_write(request, "PatchOptions")
 
 
+@lru_cache(maxsize=256)
 def manager_of(user_agent: str) -> str:
     """The field manager that a user agent stands for: what precedes the first slash."""
     name = user_agent.partition("/")[0][:FIELD_MANAGER_LENGTH_MAX]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mamekube.apiserver.fieldvalidation import schema_of
+from mamekube.apiserver.objectmeta import timestamp
 from mamekube.apiserver.options import WriteOptions
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
@@ -19,7 +20,7 @@ def note(
         new,
         schema_of(kind),
         manager=options.field_manager,
-        time=clock.timestamp(),
+        time=timestamp(clock),
         subresource=subresource,
         ignored=_ignored(kind, subresource),
     )
@@ -41,7 +42,7 @@ def apply(
         schema_of(kind),
         manager=options.field_manager,
         force=options.force,
-        time=clock.timestamp(),
+        time=timestamp(clock),
         subresource=subresource,
         ignored=_ignored(kind, subresource),
     )

@@ -6,13 +6,13 @@ by splitting the path, knowing no kind. Authentication fills in the user; everyt
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
+from mamekube.apiserver.objectmeta import make_uid
 from mamekube.objects.status import bad_request
 
 VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -124,15 +124,9 @@ def parse_request(
         namespace=route.namespace,
         name=route.name,
         subpath=route.subpath,
-        audit_id=audit_id or make_audit_id(),
+        audit_id=audit_id or make_uid(),
         source=source,
     )
-
-
-def make_audit_id() -> str:
-    """A random UUID. It is no secret, so the quick generator will do."""
-    digits = f"{random.getrandbits(128) & ~(0xF << 76 | 3 << 62) | 4 << 76 | 2 << 62:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,6 @@ Nothing here knows a kind by name, or speaks HTTP.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -119,8 +118,8 @@ class Resources:
         meta = obj["metadata"]
         for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             meta.pop(key, None)
-        meta["uid"] = str(uuid.uuid4())
-        meta["creationTimestamp"] = self.clock.timestamp()
+        meta["uid"] = objectmeta.make_uid()
+        meta["creationTimestamp"] = objectmeta.timestamp(self.clock)
         if kind.counts_generation:
             meta["generation"] = 1
 
