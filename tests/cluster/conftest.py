@@ -46,12 +46,23 @@ def kubectl_releases():
     return [releases[version] for version in sorted(releases)]
 
 
+OWN = "mamekube kubectl"
+"""Stands for the product's own kubectl among the releases."""
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "upstream_only: a command that the product's own kubectl does not have"
+    )
+
+
 def pytest_generate_tests(metafunc):
     if "release" in metafunc.fixturenames:
         releases = kubectl_releases()
-        oldest_and_newest = list(dict.fromkeys([releases[0], releases[-1]]))
-        names = [Path(path).name for path in oldest_and_newest]
-        metafunc.parametrize("release", oldest_and_newest, ids=names, scope="module")
+        chosen = list(dict.fromkeys([releases[0], releases[-1]]))
+        if metafunc.definition.get_closest_marker("upstream_only") is None:
+            chosen.append(OWN)
+        metafunc.parametrize("release", chosen, ids=[Path(path).name for path in chosen], scope="module")
 
 
 class Cluster:

@@ -131,7 +131,8 @@ async def _report_size(socket: aiohttp.ClientWebSocketResponse) -> None:
 @contextlib.contextmanager
 def _raw_terminal() -> Iterator[None]:
     before = termios.tcgetattr(0)
-    terminal.setraw(0)
+    # What was typed already is kept: it belongs to the command.
+    terminal.setraw(0, termios.TCSANOW)
     try:
         yield
     finally:

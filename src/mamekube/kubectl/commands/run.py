@@ -82,13 +82,13 @@ def _attach(session: Session, target: Target, live: Object) -> int:
     while (live.get("status") or {}).get("phase", "Pending") == "Pending":
         live = next_state(session, target, live, None)
     session.arguments.words = [target.name]
-    if (live.get("status") or {}).get("phase") == "Running":
+    try:
         if not session.flag("quiet"):
             session.warn("If you don't see a command prompt, try pressing enter.")
         code = run_attach(session)
-    else:
-        path = f"{target.path}/log"
-        for chunk in session.api.stream(path):
+    except Failure:
+        # A command that ended before anyone could attach has left its output in the log.
+        for chunk in session.api.stream(f"{target.path}/log"):
             session.out.write(chunk.decode(errors="replace"))
         code = 0
     if session.flag("rm"):
