@@ -28,8 +28,9 @@ LEASE_DURATION_S = 40
 LEASE_PERIOD_S = 10.0
 STATUS_PERIOD_S = 300.0
 CHECK_PERIOD_S = 10.0
-RETRY_S = 0.05
-RETRY_LIMIT_S = 7.0
+RETRY_S = 0.02
+RETRY_LIMIT_S = 0.5
+"""How soon registration is tried again. Upstream waits up to 7 s, and its cluster's start with it."""
 HEARTBEATS = ("lastHeartbeatTime",)
 
 
@@ -49,6 +50,7 @@ class NodeKeeper(Component):
         self._wrote_s = 0.0
         self._was_ready: bool | None = None
         self._check_now = asyncio.Event()
+        self._registered = asyncio.Event()
         self.on_runtime_change: Callable[[], None] = lambda: None
 
     @property
@@ -71,6 +73,7 @@ class NodeKeeper(Component):
 
     async def _keep_status(self) -> None:
         await self._register()
+        self._registered.set()
         while True:
             try:
                 await self._update_status()
@@ -158,6 +161,7 @@ class NodeKeeper(Component):
             self.on_runtime_change()
 
     async def _keep_lease(self) -> None:
+        await self._registered.wait()
         lease: Object | None = None
         while True:
             try:

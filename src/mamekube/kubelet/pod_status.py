@@ -26,6 +26,13 @@ from mamekube.objects.meta import Object, metadata
 
 CONDITION_ORDER = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
+LOST = {
+    "exitCode": 137,
+    "reason": "ContainerStatusUnknown",
+    "message": "The container could not be located when the pod was terminated",
+}
+"""How upstream tells of a container whose end nobody saw."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
@@ -163,6 +170,8 @@ def _state(container: Container | None, seen: Observed) -> dict[str, Any]:
     assert container is not None, "a container without a record waits"
     if container.running:
         return {"running": {"startedAt": format_time(container.started_s)}}
+    if container.state == "unknown":
+        return {"terminated": dict(LOST)}
     terminated: dict[str, Any] = {
         "exitCode": container.exit_code,
         "reason": container.reason or ("Completed" if container.exit_code == 0 else "Error"),

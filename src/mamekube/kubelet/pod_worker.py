@@ -15,7 +15,7 @@ from typing import Any
 from mamekube.foundation.backoff import Backoff
 from mamekube.foundation.clock import parse_time
 from mamekube.kubelet import api_resources as api
-from mamekube.kubelet import containers, downward, hooks, pod_status, sandbox_config
+from mamekube.kubelet import cgroups, containers, downward, hooks, pod_status, sandbox_config
 from mamekube.kubelet.containers import SandboxContext
 from mamekube.kubelet.events import PodEvents
 from mamekube.kubelet.images import RESYNC_S, StartFailure
@@ -202,9 +202,16 @@ class PodWorker:
             self._report(todo)
             if todo.idle:
                 await self._collect(todo)
-                return todo.wake_at_s
+                return self._next_look(todo)
             await self._act(todo)
         return self._node.clock.now() + FAILURE_RETRY_S
+
+    def _next_look(self, todo: Plan) -> float | None:
+        """When the plan asks for it, and while a container backs off often enough to say so."""
+        if not todo.backing_off:
+            return todo.wake_at_s
+        again_s = self._node.clock.now() + BACKOFF_EVENT_PERIOD_S
+        return min(again_s, todo.wake_at_s or again_s)
 
     def _settle_ended_tasks(self) -> None:
         """Forget the ended tasks that the record shows as ended; what is left will be looked at again."""
@@ -338,6 +345,7 @@ class PodWorker:
         config = self._make_sandbox_config(attempt)
         if not self._node.fake:
             self._node.paths.pod_logs(self._pod).mkdir(parents=True, exist_ok=True)
+            cgroups.create(config["linux"]["cgroup_parent"], self._pod)
         try:
             await self._node.runtime.run_sandbox(config)
         except RuntimeFailure as failure:
@@ -437,8 +445,8 @@ class PodWorker:
 
     async def _stop(self, kill: Kill, specs: Mapping[str, Mapping[str, Any]]) -> None:
         prober = self._probers.get(kill.container.id)
-        if prober is not None and kill.message:
-            prober.stop_liveness()
+        if prober is not None:
+            prober.stop_condemning()
         ips = self._record.ready_sandbox.ips if self._record.ready_sandbox else ()
         spec = specs.get(kill.container.name, {"name": kill.container.name})
         grace_s = kill.grace_s if kill.grace_s is not None else grace_of(self._pod)

@@ -43,16 +43,18 @@ class ContainerProber:
         self._events = events
         self._changed = changed
         self._started = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._begin()
 
     def close(self) -> None:
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
 
-    def stop_liveness(self) -> None:
-        """The container is being ended: nothing may condemn it any more."""
-        self.close()
+    def stop_condemning(self) -> None:
+        """The container is being ended: only its readiness is of interest any more."""
+        for kind, task in self._tasks.items():
+            if kind != "readinessProbe":
+                task.cancel()
 
     def _begin(self) -> None:
         if "startupProbe" not in self._container:
@@ -62,7 +64,7 @@ class ContainerProber:
             self.health.ready = True
         for kind in TITLES:
             if kind in self._container:
-                self._tasks.append(asyncio.create_task(self._watch(kind, self._container[kind])))
+                self._tasks[kind] = asyncio.create_task(self._watch(kind, self._container[kind]))
 
     async def _watch(self, kind: str, probe: Mapping[str, Any]) -> None:
         """One probe for as long as the container lives; the startup probe ends with its success."""

@@ -5,7 +5,8 @@ Formulas are upstream's (`kubelet/cm/helpers_linux.go`, `kubelet/qos/policy.go`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mamekube.objects.meta import Object
@@ -94,11 +95,38 @@ def container_resources(
     return result
 
 
-def pod_totals(containers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Summed requests: cpu in thousandths, memory in bytes."""
-    totals = {"cpu": 0, "memory": 0}
-    for container in containers:
-        requests = requests_of(container)
-        totals["cpu"] += milli(requests.get("cpu", 0))
-        totals["memory"] += whole(requests.get("memory", 0))
-    return totals
+def cpu_weight(shares: int) -> int:
+    """Shares of cgroup v1 as a weight of v2."""
+    return 1 + (shares - SHARES_MIN) * 9999 // (SHARES_MAX - SHARES_MIN)
+
+
+@dataclass(frozen=True, slots=True)
+class PodLimits:
+    """0 is unlimited."""
+
+    cpu_shares: int
+    cpu_quota_us: int
+    memory_bytes: int
+
+
+def pod_limits(pod: Object) -> PodLimits:
+    """The sum over containers and sidecars, or the greatest init container if that asks for more.
+
+    A pod is limited only where each of its containers is.
+    """
+    spec = pod.get("spec") or {}
+    inits = spec.get("initContainers") or []
+    sidecars = [one for one in inits if one.get("restartPolicy") == "Always"]
+    beside = [*(spec.get("containers") or []), *sidecars]
+    before = [one for one in inits if one.get("restartPolicy") != "Always"]
+
+    def total(amounts: Callable[[Mapping[str, Any]], dict[str, Any]], name: str) -> int:
+        measure = milli if name == "cpu" else whole
+        together = sum(measure(amounts(one).get(name, 0)) for one in beside)
+        return max([together, *(measure(amounts(one).get(name, 0)) for one in before)])
+
+    def limit(name: str) -> int:
+        limited = all(name in limits_of(one) for one in [*beside, *before])
+        return total(limits_of, name) if limited else 0
+
+    return PodLimits(cpu_shares(total(requests_of, "cpu")), cpu_quota_us(limit("cpu")), limit("memory"))

@@ -26,10 +26,13 @@ CHUNK_BYTES = 32 * 1024
 
 
 async def serve(request: Request, url: str, *, streams: list[str], tty: bool) -> None:
-    """Join the client to `url`; returns when the session is over. Raises Refused before it has begun."""
+    """Join the client to `url`; returns when the session is over. Raises Refused before it has begun.
+
+    Without `streams` it is a port-forward, whose clients may offer exec's protocols, too.
+    """
     if request.is_websocket:
         offered = websocket.protocols(request.headers.get("sec-websocket-protocol", ""))
-        if CHANNEL_V5 in offered:
+        if streams and CHANNEL_V5 in offered:
             await _serve_channels(request, url, streams=streams, tty=tty)
             return
         if SPDY_FORWARD in offered:

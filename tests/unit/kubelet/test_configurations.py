@@ -189,6 +189,28 @@ def test_processor_shares_and_quota(milli, shares, quota_us):
     assert (resources.cpu_shares(milli), resources.cpu_quota_us(milli)) == (shares, quota_us)
 
 
+def test_a_pods_limits_are_sums_or_the_greatest_init_container():
+    def container(name, cpu, memory, **fields):
+        return {"name": name, "resources": {"limits": {"cpu": cpu, "memory": memory}}, **fields}
+
+    pod = make_pod(
+        "p",
+        containers=[container("a", "100m", "1Mi"), container("b", "200m", "1Mi")],
+        initContainers=[
+            container("side", "100m", "1Mi", restartPolicy="Always"),
+            container("init", "300m", "8Mi"),
+        ],
+    )
+    assert resources.pod_limits(pod) == resources.PodLimits(409, 40_000, 8 << 20)
+    pod["spec"]["containers"].append({"name": "free"})
+    assert resources.pod_limits(pod) == resources.PodLimits(409, 0, 0)
+
+
+@pytest.mark.parametrize(("shares", "weight"), [(2, 1), (1024, 39), (262144, 10000)])
+def test_weights_of_the_second_version(shares, weight):
+    assert resources.cpu_weight(shares) == weight
+
+
 @pytest.mark.parametrize(
     ("declared", "score"),
     [

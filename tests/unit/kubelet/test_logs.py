@@ -66,16 +66,15 @@ def test_the_tail_of_a_big_file_is_found_from_its_end(tmp_path):
 
 async def test_following_sees_new_lines_a_rotation_and_the_end(log):
     running = True
-    seen = []
+    seen: asyncio.Queue[str] = asyncio.Queue()
 
     async def follow():
         async for block in read(log, Options(follow=True, tail_lines=0), running=lambda: running):
-            seen.append(block.decode())
+            seen.put_nowait(block.decode())
 
     async def until_seen(line):
         async with asyncio.timeout(10):
-            while line not in "".join(seen):
-                await asyncio.sleep(0.01)
+            assert await seen.get() == line
 
     follower = asyncio.create_task(follow())
     await asyncio.sleep(0)
