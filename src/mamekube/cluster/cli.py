@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from mamekube.cluster import commands, output
-from mamekube.cluster.failures import FAILURE, INTERRUPTED, USAGE, Failure
+from mamekube.cluster.failures import FAILURE, HOST_ERROR, INTERRUPTED, NEEDS_ROOT, USAGE, Failure
 from mamekube.cluster.profiles import DEFAULT_NAME, KUBERNETES_VERSION
 
 DESCRIPTION = "A complete Kubernetes in Python: clusters of real containers on this machine."
@@ -42,6 +42,12 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return FAILURE
+    except PermissionError as error:
+        output.failure(f'{error.filename or "This"} is not permitted. Use "sudo"')
+        return NEEDS_ROOT
+    except OSError as error:
+        output.failure(f"{error.filename or 'The system'}: {error.strerror or error}")
+        return HOST_ERROR
 
 
 def _dispatch(arguments: list[str]) -> int:

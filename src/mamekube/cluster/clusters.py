@@ -6,14 +6,14 @@ its way while the certificates are made that they then wait for.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mamekube.cluster import cgroups, control_plane, network, node, profiles, tools
+from mamekube.cluster import cgroups, control_plane, network, node, processes, profiles, tools
 from mamekube.cluster.failures import (
     CONTROL_PLANE_ERROR,
     CONTROL_PLANE_TIMEOUT,
@@ -30,7 +30,8 @@ Report = Callable[[str, str], None]
 """Called with the kind of a step (`start`, `ready`, …) and a line for the user."""
 
 POLL_S = 0.02
-CRASHES_MAX = 3
+ENDS_MAX = 3
+"""A program that ended this often during one start is not waited for any longer."""
 CONTROL_PLANE_LABELS = {
     "node-role.kubernetes.io/control-plane": "",
     "node.kubernetes.io/exclude-from-external-load-balancers": "",
@@ -59,7 +60,7 @@ def start(request: Request, report: Report) -> Profile:
         worker = "" if len(profile.nodes) == 1 else f" and {len(profile.nodes) - 1} more"
         report("start", f'Starting node "{profile.nodes[0].name}"{worker} in "{profile.name}" cluster')
         deadline = time.monotonic() + request.wait_timeout_s
-        logged = control_plane.log_size(profile)
+        logged = _log_sizes(profile)
         network.create(profile)
         control_plane.start(profile)
         for item in profile.nodes:
@@ -113,7 +114,7 @@ def _configure_kubectl(profile: Profile, *, keep_context: bool) -> None:
     contexts.add(profile, make_current=not keep_context)
 
 
-def _wait_until_ready(profile: Profile, deadline: float, logged: int) -> None:
+def _wait_until_ready(profile: Profile, deadline: float, logged: dict[Path, int]) -> None:
     from mamekube.cluster.api import ApiConnection
 
     api = ApiConnection(profile)
@@ -156,22 +157,36 @@ def _is_ready(api: ApiConnection, profile: Profile, item: Node) -> bool:
     return ready and accepts_connections(profile.address(item), node.KUBELET_PORT)
 
 
-def _check_alive(profile: Profile, logged: int) -> None:
+def _log_sizes(profile: Profile) -> dict[Path, int]:
+    """The logs of all programs of the cluster, and how long they are now."""
+    logs = [profile.folder / "server.log"]
+    for item in profile.nodes:
+        logs += [profile.node_folder(item) / name for name in ("containerd.log", "node.log")]
+    return {log: processes.log_size(log) for log in logs}
+
+
+def _check_alive(profile: Profile, logged: dict[Path, int]) -> None:
     """Raises Failure as soon as it is certain that waiting is in vain."""
-    if control_plane.crashes(profile, since=logged) >= CRASHES_MAX or not control_plane.pid(profile):
-        raise Failure(CONTROL_PLANE_ERROR, "The control plane does not stay up", advice=_see_logs(profile))
+    for log, size in logged.items():
+        if processes.ends(log, since=size) >= ENDS_MAX:
+            raise Failure(
+                CONTROL_PLANE_ERROR if log.stem == "server" else GUEST_ERROR,
+                f"The {log.stem} process does not stay up: {_last_line(log, before_end=True)}",
+                advice=_see_logs(profile),
+            )
+    if not control_plane.pid(profile):
+        raise Failure(CONTROL_PLANE_ERROR, "The control plane was ended", advice=_see_logs(profile))
     for item in profile.nodes:
         if not node.pid(profile, item):
             reason = _last_line(profile.node_folder(item) / "init.log")
             raise Failure(GUEST_ERROR, f"Node {item.name} did not boot: {reason}", advice=_see_logs(profile))
 
 
-def _last_line(path: os.PathLike[str]) -> str:
-    try:
-        with open(path) as file:
-            return (file.read().strip().splitlines() or ["no message"])[-1]
-    except OSError as error:
-        return str(error)
+def _last_line(log: Path, *, before_end: bool = False) -> str:
+    """The last thing a log says; with `before_end`, what its program said last before it ended."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    said = [line for line in lines if line.strip() and not (before_end and " ended with status " in line)]
+    return said[-1].strip() if said else "it said nothing"
 
 
 def _see_logs(profile: Profile) -> str:
@@ -229,7 +244,7 @@ def add_node(name: str, *, fake: bool, report: Report) -> Node:
         network.add_routes(profile)
         for item in profile.nodes:
             node.add_route(profile, item, to=added)
-        _wait_until_ready(profile, time.monotonic() + 360.0, control_plane.log_size(profile))
+        _wait_until_ready(profile, time.monotonic() + 360.0, _log_sizes(profile))
     return added
 
 

@@ -54,20 +54,3 @@ def stop(profile: Profile) -> None:
         processes.end(first, timeout_s=STOP_TIMEOUT_S)
     cgroups.kill(profile.cgroup(CGROUP))
     cgroups.remove(profile.cgroup(CGROUP))
-
-
-def crashes(profile: Profile, *, since: int) -> int:
-    """How often the server process ended, by its log from byte `since` on."""
-    try:
-        with (profile.folder / "server.log").open("rb") as file:
-            file.seek(since)
-            return file.read().count(b" ended with status ")
-    except FileNotFoundError:
-        return 0
-
-
-def log_size(profile: Profile) -> int:
-    try:
-        return (profile.folder / "server.log").stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -90,3 +90,16 @@ def end(pid: int, *, timeout_s: float) -> bool:
             return False
         time.sleep(POLL_S)
     return True
+
+
+def log_size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
+
+
+def ends(log: Path, *, since: int) -> int:
+    """How often the program of a `respawn.sh` ended, by its log from byte `since` on."""
+    if not log.exists():
+        return 0
+    with log.open("rb") as file:
+        file.seek(since)
+        return file.read().count(b" ended with status ")

@@ -117,7 +117,7 @@ class Profile:
         return node
 
     def save(self) -> None:
-        write_atomically(self.folder / "profile.json", json.dumps(asdict(self), indent=2) + "\n")
+        write_atomically(self.folder / "profile.json", json.dumps(asdict(self), indent=2) + "\n", mode=0o644)
 
 
 def home() -> Path:
@@ -212,8 +212,11 @@ def locked(name: str) -> Iterator[None]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # deleted between the two, or with its parent
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
             same = os.path.samestat(os.fstat(descriptor), os.stat(folder))

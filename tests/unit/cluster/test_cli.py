@@ -99,3 +99,14 @@ def test_nothing_slow_is_imported_for_a_command_to_begin() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_file_of_roots_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(name: str) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr("mamekube.cluster.profiles.load", refuse)
+    assert cli.run(["status"]) == failures.NEEDS_ROOT
+    assert capsys.readouterr().err == f'X {tmp_path} is not permitted. Use "sudo"\n'

@@ -41,10 +41,11 @@ def test_pods_get_their_addresses_from_the_nodes_range() -> None:
     assert network["plugins"][0]["ipam"]["ranges"] == [[{"subnet": "10.244.3.0/24"}]]
 
 
-def test_a_mirror_is_the_server_of_its_registry(tmp_path: Path) -> None:
+def test_a_mirror_is_the_only_server_of_its_registry(tmp_path: Path) -> None:
     containerd.write_registries(tmp_path, {"docker.io": "http://192.168.49.1:5000"})
     hosts = tomllib.loads((tmp_path / "docker.io" / "hosts.toml").read_text())
-    assert hosts == {"server": "http://192.168.49.1:5000"}
+    assert hosts["server"] == "http://192.168.49.1:5000"
+    assert list(hosts["host"]) == ["http://192.168.49.1:5000"]
 
 
 @pytest.mark.parametrize(
