@@ -1,6 +1,5 @@
 """Services: defaults, refusals, and what an update keeps."""
 
-import copy
 from typing import Any
 
 import pytest
@@ -115,14 +114,14 @@ def test_an_address_once_given_stays() -> None:
     assert KIND.validate_update(service(type="ExternalName", externalName="a.b"), old) == []
 
 
-def test_an_update_that_leaves_out_addresses_and_node_ports_keeps_them() -> None:
-    old = service(type="NodePort", clusterIP="10.96.0.5", clusterIPs=["10.96.0.5"], ipFamilies=["IPv4"])
-    old["spec"]["ports"][0]["nodePort"] = 30001
-    new = service(type="NodePort")
-    KIND.prepare_update(new, copy.deepcopy(old))
-    assert new["spec"]["clusterIPs"] == ["10.96.0.5"]
-    assert new["spec"]["ipFamilies"] == ["IPv4"]
-    assert new["spec"]["ports"][0]["nodePort"] == 30001
+def test_a_client_that_knows_only_one_address_changes_the_first() -> None:
+    old = service(clusterIP="None", clusterIPs=["None"])
+    new = service(clusterIP="10.96.0.6", clusterIPs=["None"])
+    KIND.prepare_update(new, old)
+    assert new["spec"]["clusterIPs"] == ["10.96.0.6"]
+    assert [str(error) for error in KIND.validate_update(new, old)] == [
+        'spec.clusterIPs[0]: Invalid value: ["10.96.0.6"]: may not change once set'
+    ]
 
 
 @pytest.mark.parametrize(

@@ -255,33 +255,15 @@ def validate_update(new: Object, old: Object) -> Found:
 
 
 def prepare_update(new: Object, old: Object) -> None:
-    """An update that leaves out the addresses keeps those that the service has (upstream: patchAllocatedValues)."""
+    """A client that changes `clusterIP` alone means the first of `clusterIPs`, which it may not know."""
     after, before = cells.spec_of(new), cells.spec_of(old)
-    kinds = (after.get("type"), before.get("type"))
-    if "ExternalName" in kinds:
-        return
-    if not after.get("clusterIP") and not after.get("clusterIPs"):
-        for field in ("clusterIP", "clusterIPs"):
-            if before.get(field):
-                after[field] = before[field]
-    for field in ("ipFamilies", "ipFamilyPolicy"):
-        if not after.get(field) and before.get(field):
-            after[field] = before[field]
-    if kinds[0] in ("NodePort", "LoadBalancer") and kinds[1] in ("NodePort", "LoadBalancer"):
-        _keep_node_ports(after, before)
-
-
-def _keep_node_ports(after: dict[str, Any], before: dict[str, Any]) -> None:
-    had = {
-        (port.get("protocol"), port.get("port")): port["nodePort"]
-        for port in before.get("ports") or ()
-        if port.get("nodePort")
-    }
-    used = {port.get("nodePort") for port in after.get("ports") or ()}
-    for port in after.get("ports") or ():
-        node_port = had.get((port.get("protocol"), port.get("port")))
-        if node_port and not port.get("nodePort") and node_port not in used:
-            port["nodePort"] = node_port
+    address = after.get("clusterIP") or ""
+    changed = address != (before.get("clusterIP") or "")
+    if changed and after.get("clusterIPs") and after["clusterIPs"] == before.get("clusterIPs"):
+        if address:
+            after["clusterIPs"] = [address]
+        else:
+            del after["clusterIPs"]
 
 
 KIND = Kind(

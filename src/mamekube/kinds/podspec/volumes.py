@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from mamekube.kinds.core import claims
 from mamekube.kinds.fields import (
     Found,
     check_no_backsteps,
@@ -184,7 +185,16 @@ def _token(source: dict[str, Any], path: str, found: Found) -> None:
     _file_path(source, path, found)
 
 
+def _ephemeral(source: dict[str, Any], path: str, found: Found) -> None:
+    template = source.get("volumeClaimTemplate")
+    if template is None:
+        found.append(required(f"{path}.volumeClaimTemplate"))
+    else:
+        claims.validate_spec(template.get("spec") or {}, f"{path}.volumeClaimTemplate.spec", found)
+
+
 _SOURCES = {
+    "ephemeral": _ephemeral,
     "emptyDir": _empty_dir,
     "hostPath": _host_path,
     "nfs": _nfs,
