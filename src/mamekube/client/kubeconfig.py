@@ -8,9 +8,9 @@ kubectl takes.
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +21,6 @@ import yaml
 
 DEFAULT_SERVER = "http://localhost:8080"
 """Where kubectl looks when nothing is configured."""
-LOCK_WAIT_S = 5.0
-LOCK_POLL_S = 0.05
 
 EMPTY: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "preferences": {}}
 
@@ -241,18 +239,21 @@ def _replace(path: Path, text: str) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold `PATH.lock`, as kubectl does."""
+    """Hold `PATH.lock`, as kubectl does, which gives up where it exists.
+
+    Programs of this product wait for each other instead, by a lock on the folder that ends with its holder.
+    """
     lock = Path(f"{path}.lock")
-    deadline_s = time.monotonic() + LOCK_WAIT_S
-    while True:
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
         try:
             os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            break
         except FileExistsError:
-            if time.monotonic() > deadline_s:
-                raise KubeconfigError(f"{lock} is held; remove it if no other program uses it") from None
-            time.sleep(LOCK_POLL_S)
-    try:
-        yield
+            raise KubeconfigError(f"{lock} is held; remove it if no other program uses it") from None
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
     finally:
-        lock.unlink(missing_ok=True)
+        os.close(folder)
