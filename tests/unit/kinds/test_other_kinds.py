@@ -259,6 +259,28 @@ def test_an_event_is_where_its_object_is() -> None:
     assert errors_of(EVENTS, {"metadata": {"namespace": "default"}, "involvedObject": {}}) == []
 
 
+def test_an_exact_event_says_who_saw_it() -> None:
+    about = {"metadata": {"namespace": "default"}, "involvedObject": {"kind": "Node"}}
+    exact = {
+        **about,
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "reportingComponent": "a/b",
+        "reason": "r" * 129,
+    }
+    assert errors_of(EVENTS, about) == []
+    assert errors_of(EVENTS, exact) == [
+        "reportingInstance: Required value",
+        "action: Required value",
+        'reason: Invalid value: "": can have at most 128 characters',
+    ]
+    new = {"metadata": {"namespace": "default"}, "type": "Odd", "deprecatedCount": 1}
+    assert [str(error) for error in NEW_EVENTS.validate_create(new)] == [
+        "eventTime: Required value",
+        'type: Invalid value: "": has invalid value: Odd',
+        'count: Invalid value: "": needs to be unset',
+    ]
+
+
 def test_an_old_autoscaler_is_a_new_one_in_the_store() -> None:
     old = {
         "apiVersion": "autoscaling/v1",

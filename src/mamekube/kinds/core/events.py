@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, check
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects import names
 from mamekube.objects.ages import UNKNOWN, since
-from mamekube.objects.fielderrors import invalid
+from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object, namespace_of
 
 COLUMNS = (
@@ -68,6 +69,9 @@ def _source(event: Object) -> str:
     return (event.get("source") or {}).get("component") or event.get("reportingComponent") or ""
 
 
+WORD_LENGTH_MAX = 128
+MESSAGE_LENGTH_MAX = 1024
+
 REFERENCE_FIELDS = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 
 SELECTABLE = {
@@ -90,14 +94,37 @@ def default(event: Object) -> None:
 
 
 def validate(event: Object) -> Found:
-    """An event is in the namespace of what it is about, and in `default` for objects of cluster scope."""
+    return validate_as(event, controller_field="reportingComponent")
+
+
+def validate_as(event: Object, *, controller_field: str) -> Found:
+    """An event in its form of `v1`; `controller_field` is what the version of the request calls that field."""
+    found: Found = []
     namespace = namespace_of(event)
     about = (event.get("involvedObject") or {}).get("namespace") or ""
-    if about:
-        wrong = about != namespace
-    else:
-        wrong = namespace not in ("", "default", "kube-system")
-    return [invalid("involvedObject.namespace", about, "does not match event.namespace")] if wrong else []
+    # What an object of cluster scope meets with is told in one of the namespaces that are always there.
+    at_home = namespace == about if about else namespace in ("", "default", "kube-system")
+    if not at_home:
+        found.append(invalid("involvedObject.namespace", about, "does not match event.namespace"))
+    if event.get("eventTime"):
+        _validate_new_style(event, controller_field, found)
+    return found
+
+
+def _validate_new_style(event: Object, controller_field: str, found: Found) -> None:
+    """Whoever says when exactly it happened must say who saw it, and what was done."""
+    controller = event.get("reportingComponent") or ""
+    if not controller:
+        found.append(required(controller_field))
+    check(controller, controller_field, names.qualified_name, found)
+    for field in ("reportingInstance", "action", "reason"):
+        value = event.get(field) or ""
+        if not value:
+            found.append(required(field))
+        elif len(value) > WORD_LENGTH_MAX:
+            found.append(invalid(field, "", f"can have at most {WORD_LENGTH_MAX} characters"))
+    if len(event.get("message") or "") > MESSAGE_LENGTH_MAX:
+        found.append(invalid("message", "", f"can have at most {MESSAGE_LENGTH_MAX} characters"))
 
 
 KIND = Kind(

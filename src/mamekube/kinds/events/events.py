@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds.core import events as core
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Kind
+from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
 
 API_VERSION = "events.k8s.io/v1"
@@ -48,6 +50,29 @@ def _selects(value_of: Any) -> Any:
     return lambda event: value_of(to_storage(event))
 
 
+def validate(event: Object) -> Found:
+    return core.validate_as(to_storage(event), controller_field="reportingController")
+
+
+def validate_create(event: Object) -> Found:
+    """What only events of the old form may say, or leave out."""
+    found: Found = []
+    if not event.get("eventTime"):
+        found.append(required("eventTime"))
+    kind = event.get("type") or ""
+    if kind not in ("Normal", "Warning"):
+        found.append(invalid("type", "", f"has invalid value: {kind}"))
+    for field in (
+        "deprecatedFirstTimestamp",
+        "deprecatedLastTimestamp",
+        "deprecatedCount",
+        "deprecatedSource",
+    ):
+        if event.get(field):
+            found.append(invalid(_CORE_NAMES[field], "", "needs to be unset"))
+    return found
+
+
 KIND = Kind(
     group="events.k8s.io",
     version="v1",
@@ -57,6 +82,8 @@ KIND = Kind(
     short_names=("ev",),
     schema="io.k8s.api.events.v1.Event",
     default=default,
+    validate=validate,
+    validate_create=validate_create,
     columns=core.COLUMNS,
     row=row,
     selectable={
