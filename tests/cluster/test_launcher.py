@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mamekube.cluster import profiles
+
 ROOT = Path(__file__).parents[2]
 MAMEKUBE = str(ROOT / "mamekube")
 PROFILE = "launcher-test"
@@ -80,7 +82,7 @@ def host_state() -> dict[str, object]:
 def processes_of(part: str) -> dict[str, int]:
     """Commands and PIDs in a part of the cluster's cgroup."""
     for hierarchy in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup", "/sys/fs/cgroup/systemd"):
-        file = Path(hierarchy, "mamekube", PROFILE, part, "cgroup.procs")
+        file = Path(hierarchy, profiles.cgroup_of(PROFILE), part, "cgroup.procs")
         if file.exists():
             pids = [int(word) for word in file.read_text().split()]
             return {Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "): pid for pid in pids}

@@ -56,12 +56,13 @@ def start(request: Request, report: Report) -> Profile:
     for tool in REQUIRED_TOOLS:
         tools.find(tool)
     with profiles.locked(request.name):
-        profile = _profile(request)
+        with profiles.host_locked():
+            profile = _profile(request)
+            network.create(profile)
         worker = "" if len(profile.nodes) == 1 else f" and {len(profile.nodes) - 1} more"
         report("start", f'Starting node "{profile.nodes[0].name}"{worker} in "{profile.name}" cluster')
         deadline = time.monotonic() + request.wait_timeout_s
         logged = _log_sizes(profile)
-        network.create(profile)
         control_plane.start(profile)
         for item in profile.nodes:
             node.start(profile, item)
@@ -212,8 +213,8 @@ def delete(name: str) -> None:
     """Leave nothing of the profile, in whatever state it is, and whether there is one or not."""
     tools.require_root()
     with profiles.locked(name):
-        cgroups.kill(f"mamekube/{name}")
-        cgroups.remove(f"mamekube/{name}")
+        cgroups.kill(profiles.cgroup_of(name))
+        cgroups.remove(profiles.cgroup_of(name))
         try:
             profile = profiles.load(name)
         except Failure:

@@ -17,7 +17,7 @@ FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 def table_name(profile: Profile) -> str:
-    return f"mamekube-{profile.name}"
+    return f"mamekube-{profiles.scope(profile.name)}"
 
 
 def create(profile: Profile) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -96,7 +97,7 @@ class Profile:
 
     def cgroup(self, part: str = "") -> str:
         """The cgroup of one part of the cluster, below every hierarchy's root."""
-        return f"mamekube/{self.name}/{part}".rstrip("/")
+        return f"{cgroup_of(self.name)}/{part}".rstrip("/")
 
     def find_node(self, name: str) -> Node:
         for node in self.nodes:
@@ -130,6 +131,17 @@ def cache_folder() -> Path:
 
 def folder_of(name: str) -> Path:
     return home() / "profiles" / name
+
+
+def scope(name: str) -> str:
+    """The profile's name where the whole host sees it: profiles of another home are other profiles."""
+    place = str(home())
+    return name if place == DEFAULT_HOME else f"{name}-{zlib.crc32(place.encode()):08x}"
+
+
+def cgroup_of(name: str) -> str:
+    """The cgroup of everything in a cluster."""
+    return f"mamekube/{scope(name)}"
 
 
 def forwarding_mark() -> Path:
@@ -184,17 +196,19 @@ def names() -> list[str]:
 
 
 def create(name: str, *, nodes: int, registry_mirrors: dict[str, str]) -> Profile:
-    """Choose free addresses and write a new profile down. Its folder exists already, under the caller's lock."""
-    with _locked(home()):
-        profile = Profile(
-            name=name,
-            subnet=_free_subnet(),
-            nodes=[Node(name=name, number=0)],
-            registry_mirrors=registry_mirrors,
-        )
-        for _ in range(nodes - 1):
-            profile.add_node()
-        profile.save()
+    """Choose free addresses and write a new profile down.
+
+    The caller holds the lock of its folder, and the host's until the addresses can be seen in the network.
+    """
+    profile = Profile(
+        name=name,
+        subnet=_free_subnet(),
+        nodes=[Node(name=name, number=0)],
+        registry_mirrors=registry_mirrors,
+    )
+    for _ in range(nodes - 1):
+        profile.add_node()
+    profile.save()
     return profile
 
 
@@ -206,6 +220,13 @@ def locked(name: str) -> Iterator[None]:
     """
     check_name(name)
     with _locked(folder_of(name)):
+        yield
+
+
+@contextmanager
+def host_locked() -> Iterator[None]:
+    """Choose addresses one at a time on this host. The lock is on a folder that is there anyway."""
+    with _locked(Path("/run")):
         yield
 
 
