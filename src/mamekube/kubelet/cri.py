@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -197,7 +197,6 @@ class CriRuntime:
 
     async def _task_events(self) -> AsyncIterator[TaskEvent]:
         filters = [f'namespace=={EVENT_NAMESPACE},topic=="{topic}"' for topic in TASK_TOPICS]
-        owners: dict[str, str] = {}
         async for envelope in self._stream("Subscribe", {"filters": filters}):
             if envelope is None:
                 # From here on nothing is missed; what happened before has to be looked for.
@@ -208,11 +207,11 @@ class CriRuntime:
             task_id = event["container_id"]
             if event.get("id", task_id) not in ("", task_id):
                 continue  # a process that somebody started inside by exec
-            if task_id not in owners:
-                owners = await self._owners()
-            self._ending.add(task_id)
-            if task_id in owners:
-                yield TaskEvent(owners[task_id], task_id)
+            uid = _owner(self._known, task_id) or _owner(await self.list_pods(), task_id)
+            if uid:
+                if any(sandbox.id == task_id for sandbox in self._known[uid].sandboxes):
+                    self._ending.add(task_id)
+                yield TaskEvent(uid, task_id)
 
     def _forget(self) -> None:
         """Events may have been missed."""
@@ -224,15 +223,6 @@ class CriRuntime:
         """A call for this pod has failed half-way: list what is there at the next look."""
         self._known.pop(uid, None)
         self._all_known = False
-
-    async def _owners(self) -> dict[str, str]:
-        """Which pod every task, a sandbox's or a container's, belongs to."""
-        records = await self.list_pods()
-        owners: dict[str, str] = {}
-        for uid, record in records.items():
-            owners |= {sandbox.id: uid for sandbox in record.sandboxes}
-            owners |= {container.id: uid for container in record.containers}
-        return owners
 
     async def run_sandbox(self, config: dict[str, Any]) -> str:
         metadata = config["metadata"]
@@ -256,13 +246,14 @@ class CriRuntime:
     async def remove_sandbox(self, sandbox_id: str) -> None:
         await self._call("RemovePodSandbox", {"pod_sandbox_id": sandbox_id})
         self._ending.discard(sandbox_id)
-        for uid, record in list(self._known.items()):
-            if any(sandbox.id == sandbox_id for sandbox in record.sandboxes):
-                left = tuple(sandbox for sandbox in record.sandboxes if sandbox.id != sandbox_id)
-                kept = tuple(one for one in record.containers if one.sandbox_id != sandbox_id)
+        self._dead = {key: one for key, one in self._dead.items() if one.sandbox_id != sandbox_id}
+        uid = _owner(self._known, sandbox_id)
+        if uid:
+            record = self._known.pop(uid)
+            left = tuple(sandbox for sandbox in record.sandboxes if sandbox.id != sandbox_id)
+            kept = tuple(one for one in record.containers if one.sandbox_id != sandbox_id)
+            if left or kept:
                 self._known[uid] = replace(record, sandboxes=left, containers=kept)
-                if not left and not kept:
-                    del self._known[uid]
 
     async def create_container(
         self, sandbox_id: str, config: dict[str, Any], sandbox_config: dict[str, Any]
@@ -292,9 +283,9 @@ class CriRuntime:
 
     async def remove_container(self, container_id: str) -> None:
         await self._call("RemoveContainer", {"container_id": container_id})
-        dead = self._dead.pop(container_id, None)
-        uid = dead.labels.get(POD_UID, "") if dead is not None else ""
-        if uid in self._known:
+        self._dead.pop(container_id, None)
+        uid = _owner(self._known, container_id)
+        if uid:
             kept = tuple(one for one in self._known[uid].containers if one.id != container_id)
             self._known[uid] = replace(self._known[uid], containers=kept)
 
@@ -382,6 +373,16 @@ def _failures() -> Any:
         raise RuntimeFailure("context deadline exceeded", code="DeadlineExceeded") from error
     except (StreamTerminatedError, OSError) as error:
         raise RuntimeFailure(str(error) or "the connection was lost", code="Unavailable") from error
+
+
+def _owner(records: Mapping[str, PodRecord], task_id: str) -> str:
+    """The pod that a sandbox or container belongs to; `""` where none has it."""
+    for uid, record in records.items():
+        sandboxes = (sandbox.id for sandbox in record.sandboxes)
+        containers = (container.id for container in record.containers)
+        if task_id in sandboxes or task_id in containers:
+            return uid
+    return ""
 
 
 def assemble(sandboxes: list[dict[str, Any]], containers: list[dict[str, Any]]) -> dict[str, PodRecord]:
