@@ -23,7 +23,7 @@ from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.documents import Answer, Collection, Text, encode
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.negotiation import PLAIN, Form
-from mamekube.apiserver.reply import Reply
+from mamekube.apiserver.reply import Reply, Stream
 from mamekube.apiserver.request import Request, parse_request
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
@@ -41,7 +41,7 @@ PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-Response = web.StreamResponse | Reply
+Response = web.StreamResponse | Reply | Stream
 
 
 class Pages(Protocol):
@@ -174,28 +174,27 @@ class Front:
             answer.kind, [obj], metadata, version=form.version, include=include, now_s=now_s
         )
 
-    async def _watch(self, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+    async def _watch(self, request: Request, raw: web.BaseRequest) -> Response:
         kind, events = self._api.watch(request)
         form = negotiation.watch_form(request.headers.get("Accept", ""))
-        response = web.StreamResponse(headers={**_headers(request), "Content-Type": form.media_type})
-        response.enable_chunked_encoding()
+        stream = Stream(raw, {**_headers(request), "Content-Type": form.media_type})
         key = (kind.group, kind.version, kind.plural)
         self._metrics.watchers[key] = self._metrics.watchers.get(key, 0) + 1
         try:
             line = self._lines(request, kind, form)
             async with events as batches:
-                await response.prepare(raw)
+                stream.begin()
                 async for batch in batches:
-                    await response.write(b"".join([line(event) for event in batch]))
+                    await stream.write(b"".join([line(event) for event in batch]))
         except StatusError as error:
-            if not response.prepared and error.code != 410:
-                raise
-            await response.prepare(raw)
-            await response.write(watching.error_line(error))
+            if not stream.began:
+                if error.code != 410:
+                    raise
+                stream.begin()
+            await stream.write(watching.error_line(error))
         finally:
             self._metrics.watchers[key] -= 1
-        await response.write_eof()
-        return response
+        return stream
 
     def _lines(self, request: Request, kind: Kind, form: Form) -> Callable[[watching.WatchEvent], bytes]:
         """How one event is written in this form."""

@@ -1,4 +1,4 @@
-"""An answer that is known whole before its first byte is sent: head and body go out in one write.
+"""Answers, written straight to the connection: whole ones in one write, streams a chunk at a time.
 
 aiohttp's own response builds and checks a header map for every answer, which costs more than everything else in
 a GET. What stands here has few headers, all of them the server's own.
@@ -6,6 +6,7 @@ a GET. What stands here has few headers, all of them the server's own.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -57,6 +58,46 @@ class Reply:
         connection = "" if self._raw.keep_alive else "Connection: close\r\n"
         lines.append(f"{_date()}{connection}Content-Length: {len(self._body)}\r\n\r\n")
         return "".join(lines).encode("latin-1", "replace")
+
+
+class Stream:
+    """An answer that goes on: chunks as they come. Stands where aiohttp expects a response, too."""
+
+    __slots__ = ("_headers", "_raw", "began", "status")
+
+    def __init__(self, raw: web.BaseRequest, headers: Mapping[str, str]) -> None:
+        self.status = 200
+        self.began = False
+        self._raw = raw
+        self._headers = headers
+
+    @property
+    def keep_alive(self) -> bool:
+        return self._raw.keep_alive
+
+    def begin(self) -> None:
+        """Send the head."""
+        lines = [_LINES[self.status], *(f"{key}: {value}\r\n" for key, value in self._headers.items())]
+        lines.append(f"{_date()}Transfer-Encoding: chunked\r\n\r\n")
+        self._transport().write("".join(lines).encode("latin-1", "replace"))
+        self.began = True
+
+    async def write(self, data: bytes) -> None:
+        """Send a chunk, and wait while the client is slow to take what was sent before."""
+        self._transport().write(b"%x\r\n%b\r\n" % (len(data), data))
+        await self._raw.writer.drain()
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """The head is long gone."""
+
+    async def write_eof(self) -> None:
+        self._transport().write(b"0\r\n\r\n")
+
+    def _transport(self) -> asyncio.Transport:
+        transport = self._raw.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client is gone")
+        return transport
 
 
 _dated: tuple[int, str] = (0, "")
