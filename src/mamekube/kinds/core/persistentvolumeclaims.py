@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds import cells
+from mamekube.kinds import cells, differences
 from mamekube.kinds.core import claims
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
@@ -74,7 +74,7 @@ def validate_update(new: Object, old: Object) -> Found:
         after.pop(field, None)
         before.pop(field, None)
     if after != before:
-        return [forbidden("spec", IMMUTABLE)]
+        return [forbidden("spec", f"{IMMUTABLE}\n{differences.text(after, before)}")]
     if grown is not None and had is not None and grown < had:
         return [forbidden("spec.resources.requests.storage", SHRUNK)]
     return []

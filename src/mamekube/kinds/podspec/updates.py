@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from mamekube.kinds import differences
 from mamekube.kinds.fields import INT32_MAX, Found
 from mamekube.objects import names
 from mamekube.objects.fielderrors import forbidden, invalid, required
@@ -35,7 +35,7 @@ def validate(new: Object, old: Object) -> Found:
     munged = _munged(after, before)
     if munged != before:
         detail = f"pod updates may not change fields other than {','.join(UPDATABLE)}\n"
-        found.append(forbidden("spec", detail + _difference(munged, before)))
+        found.append(forbidden("spec", detail + differences.text(munged, before)))
     return found
 
 
@@ -113,11 +113,3 @@ def _munged(after: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         else:
             munged.pop(field, None)
     return munged
-
-
-def _difference(new: Any, old: Any) -> str:
-    from difflib import unified_diff
-
-    before, after = (json.dumps(value, indent=2, sort_keys=True).splitlines() for value in (new, old))
-    lines = unified_diff(before, after, lineterm="")
-    return "\n".join(line for line in lines if line[:3] not in ("---", "+++"))
