@@ -219,7 +219,8 @@ class Node(Component):
         self._ending: set[str] = set()
 
     async def start(self) -> None:
-        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.name}}
+        node: Object = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.name}}
+        node["metadata"]["labels"] = {"kubernetes.io/hostname": self.name}
         node["spec"] = {"podCIDR": f"10.244.{self._number}.0/24", "podCIDRs": [f"10.244.{self._number}.0/24"]}
         await self._client.create(NODES, node)
         lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.name}}
