@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check_immutable
 from mamekube.kinds.kind import Column, Kind
-from mamekube.kinds.resource.requests import default_claim_spec
+from mamekube.kinds.resource.requests import default_claim_spec, validate_claim_spec
 from mamekube.objects.meta import Object, being_deleted
 
 COLUMNS = (
@@ -41,6 +42,18 @@ def _state_text(claim: Object) -> str:
     return ",".join(states)
 
 
+def validate(claim: Object) -> Found:
+    found: Found = []
+    validate_claim_spec(cells.spec_of(claim), "spec", found)
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    found: Found = []
+    check_immutable(new, old, "spec", "spec", found)
+    return found
+
+
 KIND = Kind(
     group="resource.k8s.io",
     version="v1",
@@ -53,4 +66,6 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )

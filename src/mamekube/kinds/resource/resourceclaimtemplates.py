@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check_immutable
 from mamekube.kinds.kind import Kind
-from mamekube.kinds.resource.requests import default_claim_spec
+from mamekube.kinds.resource.requests import default_claim_spec, validate_claim_spec
 from mamekube.objects.meta import Object
 
 
 def default(template: Object) -> None:
     default_claim_spec(cells.spec_of(template).get("spec"))
+
+
+def validate(template: Object) -> Found:
+    found: Found = []
+    validate_claim_spec(cells.spec_of(template).get("spec") or {}, "spec.spec", found)
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    found: Found = []
+    check_immutable(new, old, "spec", "spec", found)
+    return found
 
 
 KIND = Kind(
@@ -22,4 +35,6 @@ KIND = Kind(
     default=default,
     columns=cells.NAME_AND_AGE,
     row=cells.name_and_age,
+    validate=validate,
+    validate_update=validate_update,
 )

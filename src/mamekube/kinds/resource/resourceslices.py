@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.fields import Found, check_immutable, check_required
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects import names
 from mamekube.objects.meta import Object
 
 COLUMNS = (cells.NAME, Column(name="Node"), Column(name="Driver"), Column(name="Pool"), cells.AGE)
@@ -20,6 +22,24 @@ def row(resource_slice: Object, now_s: float) -> list[Any]:
         (spec.get("pool") or {}).get("name") or "",
         cells.age(resource_slice, now_s),
     ]
+
+
+def validate(resource_slice: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(resource_slice)
+    check_required(spec.get("driver"), "spec.driver", names.dns1123_subdomain, found)
+    pool = (spec.get("pool") or {}).get("name") or ""
+    for part in pool.split("/"):
+        check_required(part, "spec.pool.name", names.dns1123_subdomain, found)
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    found: Found = []
+    after, before = cells.spec_of(new), cells.spec_of(old)
+    for field in ("nodeName", "driver"):
+        check_immutable(after, before, field, f"spec.{field}", found)
+    return found
 
 
 KIND = Kind(
@@ -37,4 +57,6 @@ KIND = Kind(
         "spec.nodeName": lambda obj: cells.spec_of(obj).get("nodeName") or "",
         "spec.driver": lambda obj: cells.spec_of(obj).get("driver") or "",
     },
+    validate=validate,
+    validate_update=validate_update,
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import section
+from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects.fielderrors import invalid, not_supported
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -54,6 +55,31 @@ def row(driver: Object, now_s: float) -> list[Any]:
     ]
 
 
+LIFECYCLE_MODES = frozenset(("Ephemeral", "Persistent"))
+GROUP_POLICIES = ("ReadWriteOnceWithFSType", "File", "None")
+
+
+def validate(driver: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(driver)
+    for mode in spec.get("volumeLifecycleModes") or ():
+        if mode not in LIFECYCLE_MODES:
+            found.append(not_supported("spec.volumeLifecycleModes", mode, LIFECYCLE_MODES))
+    policy = spec.get("fsGroupPolicy")
+    if policy and policy not in GROUP_POLICIES:
+        found.append(not_supported("spec.fsGroupPolicy", policy, GROUP_POLICIES))
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    after, before = cells.spec_of(new), cells.spec_of(old)
+    return [
+        invalid(f"spec.{field}", after.get(field), "field is immutable")
+        for field in ("attachRequired", "fsGroupPolicy", "volumeLifecycleModes")
+        if after.get(field) != before.get(field)
+    ]
+
+
 KIND = Kind(
     group="storage.k8s.io",
     version="v1",
@@ -65,4 +91,6 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
+    validate=validate,
+    validate_update=validate_update,
 )
