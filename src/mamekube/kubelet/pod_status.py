@@ -106,6 +106,10 @@ def _container_status(
 ) -> dict[str, Any]:
     name = container["name"]
     current, previous = seen.record.current(name), seen.record.previous(name)
+    if current is None and seen.over:
+        known = _told_before(pod, name)
+        if known is not None:
+            return known  # the runtime has forgotten the container
     waiting = _waiting(pod, container, seen, current, init=init)
     state = waiting if waiting is not None else _state(current, seen)
     last: dict[str, Any] = {}
@@ -135,6 +139,16 @@ def _container_status(
     if mounts:
         status["volumeMounts"] = mounts
     return status
+
+
+def _told_before(pod: Object, name: str) -> dict[str, Any] | None:
+    """The container's status as the API server has it."""
+    old = pod.get("status") or {}
+    for key in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
+        for status in old.get(key) or []:
+            if status["name"] == name and status.get("containerID"):
+                return dict(status)
+    return None
 
 
 def _mount_status(mount: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from mamekube.kubelet.plan import (
     grace_of,
     init_containers_of,
     is_sidecar,
+    is_terminal,
     plan,
 )
 from mamekube.kubelet.prober import ContainerProber
@@ -169,6 +170,10 @@ class PodWorker:
             except (RuntimeFailure, StatusError, OSError) as error:
                 log.warning("pod %s/%s: %s", namespace_of(self._pod), name_of(self._pod), error)
                 due_s = self._node.clock.now() + FAILURE_RETRY_S
+            except Exception:
+                # One pod that nobody thought of must not end the node's care for it, nor for the others.
+                log.exception("pod %s/%s", namespace_of(self._pod), name_of(self._pod))
+                due_s = self._node.clock.now() + RESYNC_S
         self._gone(self.uid)
 
     async def _sleep_until(self, due_s: float | None) -> None:
@@ -252,6 +257,8 @@ class PodWorker:
 
     def _report(self, todo: Plan, *, over: bool = False) -> None:
         self._backing_off = todo.backing_off
+        if is_terminal(self._pod) and not over:
+            return  # its last status was its last word
         for name, delay_s in todo.backing_off.items():
             self._say_backing_off(name, delay_s)
         status = pod_status.build(

@@ -307,6 +307,33 @@ async def test_work_that_ends_makes_the_pod_succeed():
 
 
 @on_virtual_time
+async def test_a_finished_pod_keeps_its_last_status_when_the_runtime_forgot_it():
+    server = SmallApi()
+    pod = make_pod("p", restartPolicy="Never")
+    terminated = {"exitCode": 0, "reason": "Completed"}
+    statuses = [{"name": "main", "containerID": "containerd://x", "state": {"terminated": terminated}}]
+    pod["status"] = {"phase": "Succeeded", "containerStatuses": statuses}
+    async with running(server):
+        server.put(api.PODS, pod)
+        await asyncio.sleep(20)
+        assert server.pod(POD)["status"] == pod["status"]
+        await server.delete(api.PODS, "p", namespace="default")
+        await until(lambda: server.pod(POD) is None)
+
+
+@on_virtual_time
+async def test_a_pod_that_breaks_its_worker_is_looked_at_again():
+    server, runtime = SmallApi(), ScriptedRuntime(LoopClock())
+    async with running(server, runtime):
+        image, runtime.image = runtime.image, None
+        server.put(api.PODS, make_pod("p"))
+        await asyncio.sleep(5)
+        assert not ready(server)
+        runtime.image = image
+        await until(lambda: ready(server))
+
+
+@on_virtual_time
 async def test_the_deadline_fails_the_pod():
     server = SmallApi()
     async with running(server):

@@ -52,7 +52,7 @@ class Volumes:
         failures = []
         paths: dict[str, Path] = {}
         for volume, result in zip(volumes, results, strict=True):
-            if isinstance(result, (VolumeError, StatusError, OSError)):
+            if isinstance(result, (VolumeError, StatusError, OSError, ValueError)):
                 failures.append(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {result}')
             elif isinstance(result, BaseException):
                 raise result
@@ -68,7 +68,7 @@ class Volumes:
             if any(kind in volume for kind in FILE_PLUGINS):
                 try:
                     await self._set_up_one(pod, volume, facts)
-                except (VolumeError, StatusError, OSError):
+                except (VolumeError, StatusError, OSError, ValueError):
                     continue  # what is mounted stays as it is
 
     async def tear_down(self, pod_uid: str) -> None:
