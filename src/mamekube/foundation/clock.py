@@ -65,7 +65,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._virtual_now_s += timeout_s
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]
+class _JumpingSelector(selectors.DefaultSelector):
     """Answers every wait at once, and moves the loop's time by what the wait would have taken."""
 
     def __init__(self, loop: VirtualLoop) -> None:

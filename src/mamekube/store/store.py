@@ -16,6 +16,7 @@ It knows nothing of kinds, selectors or HTTP.
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -54,6 +55,7 @@ WARM_EVENTS = 256
 """Newest events that keep what was decoded and encoded for them; watchers that keep up read no older ones."""
 
 _revision = attrgetter("revision")
+log = logging.getLogger(__name__)
 
 
 class Item:
@@ -268,7 +270,10 @@ class Store(Component):
         while True:
             reached = self._revision
             await asyncio.sleep(period_s)
-            await self.compact(revision=reached)
+            try:
+                await self.compact(revision=reached)
+            except StoreFailed as error:
+                log.warning("compaction: %s; again in %.0f s", error, period_s)
 
     async def _history(self, prefix: str, *, after: int, until: int) -> Sequence[StoreEvent]:
         """Events of the backend's history after `after`, up to and including `until`."""
