@@ -11,25 +11,30 @@ from pathlib import Path
 import pytest
 
 from mamekube.cluster import profiles
+from mamekube.cluster.failures import Failure
 
 ROOT = Path(__file__).parents[2]
 MAMEKUBE = str(ROOT / "mamekube")
 PROFILE = "launcher-test"
 WAIT_S = 30.0
+PROGRAMS = [
+    ("control-plane", "mamekube.cluster.server_process"),
+    (f"{PROFILE}/system", "mamekube.cluster.node_process"),
+    (f"{PROFILE}/system", "containerd --config"),
+]
+"""Each with the part of the cluster's cgroup that it is in."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home and a kubeconfig of the tests' own; the host afterwards is as it was before."""
+    """A home and a kubeconfig of the tests' own."""
     folder = tmp_path_factory.mktemp("launcher")
     environment = {"MAMEKUBE_HOME": str(folder / "home"), "KUBECONFIG": str(folder / "kubeconfig")}
-    before = host_state()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
         yield folder
         run("delete", "--all", code=None)
-    assert host_state() == before
     assert not (folder / "home").exists()
 
 
@@ -65,18 +70,26 @@ def output_of(*command: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def host_state() -> dict[str, object]:
-    """Everything on the host that a cluster could leave behind."""
-    return {
-        "links": sorted(os.listdir("/sys/class/net")),
-        "tables": output_of("nft", "list", "tables"),
-        "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-        "cgroups": sorted(map(str, Path("/sys/fs/cgroup").glob("**/mamekube"))),
-        "routes": sorted(output_of("ip", "route")),
-        "network namespaces": len(os.listdir("/run/netns")) if Path("/run/netns").exists() else 0,
-        "processes": [line for line in output_of("ps", "-eo", "args") if PROFILE in line],
-        "forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
-    }
+def bridge() -> str:
+    """The name of the profile's bridge, as long as it has one."""
+    try:
+        return profiles.load(PROFILE).bridge
+    except Failure:
+        return "no bridge yet"
+
+
+def traces(bridge: str) -> list[str]:
+    """Everything on the host that a cluster with this bridge could leave behind."""
+    mark = profiles.scope(PROFILE)
+    return [
+        *(name for name in os.listdir("/sys/class/net") if name.startswith(bridge)),
+        *(line for line in output_of("ip", "route") if bridge in line),
+        *(line for line in output_of("nft", "list", "tables") if mark in line),
+        *(line for line in Path("/proc/self/mountinfo").read_text().splitlines() if PROFILE in line),
+        *map(str, Path("/sys/fs/cgroup").glob(f"**/{mark}")),
+        *(line for line in output_of("ps", "-eo", "args") if f"profiles/{PROFILE}" in line),
+        *map(str, profiles.home().glob(f"profiles/{PROFILE}")),
+    ]
 
 
 def processes_of(part: str) -> dict[str, int]:
@@ -129,9 +142,13 @@ def test_a_started_cluster_says_so_and_kubectl_reaches_it(cluster: str) -> None:
 
 
 def test_a_second_start_changes_nothing(cluster: str) -> None:
-    before = processes_of(f"{cluster}/system")
+    def programs() -> list[int]:
+        return [pid_of(part, words) for part, words in PROGRAMS]
+
+    before = programs()
+    assert all(before)
     run("start", "-p", cluster)
-    assert processes_of(f"{cluster}/system") == before
+    assert programs() == before
 
 
 def test_stop_then_start_brings_back_objects_addresses_and_pods(cluster: str) -> None:
@@ -147,14 +164,7 @@ def test_stop_then_start_brings_back_objects_addresses_and_pods(cluster: str) ->
     assert {pod["metadata"]["name"] for pod in pods()} == names
 
 
-@pytest.mark.parametrize(
-    ("part", "program"),
-    [
-        ("control-plane", "mamekube.cluster.server_process"),
-        (f"{PROFILE}/system", "mamekube.cluster.node_process"),
-        (f"{PROFILE}/system", "containerd --config"),
-    ],
-)
+@pytest.mark.parametrize(("part", "program"), PROGRAMS)
 def test_a_killed_program_comes_back_and_no_container_restarts(cluster: str, part: str, program: str) -> None:
     start_bootcamp()
     before = containers()
@@ -177,23 +187,24 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(cluster: str) -> 
 
 
 def test_delete_leaves_no_trace_even_of_running_pods(surroundings: Path) -> None:
-    before = host_state()
     run("start", "-p", PROFILE)
     start_bootcamp()
+    name = bridge()
+    assert len(traces(name)) > 10
     run("delete", "-p", PROFILE)
-    assert host_state() == before
+    assert traces(name) == []
     assert PROFILE not in (surroundings / "kubeconfig").read_text()
     assert not (surroundings / "home").exists()
 
 
 @pytest.mark.parametrize("delay_s", [0.1, 0.3, 0.6])
 def test_delete_leaves_no_trace_of_a_start_that_was_killed(delay_s: float) -> None:
-    before = host_state()
     with subprocess.Popen([MAMEKUBE, "start", "-p", PROFILE], stdout=subprocess.DEVNULL) as start:
         time.sleep(delay_s)  # somewhere in the middle: that is what is tested
         start.kill()
+    name = bridge()
     run("delete", "-p", PROFILE)
-    assert host_state() == before
+    assert traces(name) == []
 
 
 def test_a_start_that_was_killed_is_finished_by_the_next_one(cluster: str) -> None:
