@@ -12,32 +12,20 @@ from mamekube.controllers import history, taints
 from mamekube.controllers import pods as podfacts
 from mamekube.controllers.adoption import claim_objects, typed_reference
 from mamekube.controllers.deployment.sizes import scaled_value
-from mamekube.controllers.expectations import Expectations
 from mamekube.controllers.nodeselection import matches_node
-from mamekube.controllers.podcontrol import (
-    all_of,
-    create_pod,
-    delete_pod,
-    namespace_terminating,
-    pod_from_template,
-)
+from mamekube.controllers.podcontrol import PodController, pod_from_template
 from mamekube.controllers.resources import CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS
-from mamekube.controllers.runtime import Context, Controller, Watch, itself, owner
+from mamekube.controllers.runtime import Controller, Watch, itself, owner
 from mamekube.foundation.limits import CREATE_BURST_MAX
 from mamekube.objects.meta import (
     Object,
     being_deleted,
     key_of,
     labels_of,
-    make_key,
     metadata,
     name_of,
-    namespace_of,
-    uid_of,
 )
-from mamekube.objects.owners import controller_of
 from mamekube.objects.selectors import from_label_selector
-from mamekube.objects.status import is_reason
 
 DAEMON_TOLERATIONS: tuple[dict[str, str], ...] = (
     {"key": taints.NOT_READY, "operator": "Exists", "effect": "NoExecute"},
@@ -256,18 +244,7 @@ def _node_matters(old: Object, new: Object) -> bool:
     return labels_of(old) != labels_of(new) or taints.taints_of(old) != taints.taints_of(new)
 
 
-def _observe_pod(controller: DaemonSetController, event: str, pod: Object) -> None:
-    reference = controller_of(pod)
-    if reference is None or reference.get("kind") != "DaemonSet":
-        return
-    key = make_key(namespace_of(pod), reference["name"])
-    if event == "ADDED":
-        controller.expectations.created(key)
-    elif event == "DELETED" or being_deleted(pod):
-        controller.expectations.deleted(key, uid_of(pod))
-
-
-class DaemonSetController(Controller):
+class DaemonSetController(PodController):
     """Duty: one pod of each DaemonSet on every node that it selects and tolerates; new templates node by node.
 
     Woken by DaemonSets, their pods, and nodes whose labels or taints change.
@@ -277,22 +254,19 @@ class DaemonSetController(Controller):
 
     name = "daemonset-controller"
     account = "daemon-set-controller"
+    resource = DAEMON_SETS
     watches = (
         Watch(resource=DAEMON_SETS, keys=itself),
         Watch(
             resource=PODS,
             keys=owner("DaemonSet"),
             indexes=podfacts.POD_INDEXES,
-            observe=_observe_pod,
+            observe=PodController.observe_pod,
         ),
         Watch(resource=NODES, keys=_all, matters=_node_matters),
         Watch(resource=CONTROLLER_REVISIONS, keys=owner("DaemonSet"), indexes=podfacts.OWNED_INDEXES),
     )
     spacing_s = 0.05
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.expectations = Expectations()
 
     async def reconcile(self, key: str) -> float | None:
         daemon_set = self.cache(DAEMON_SETS).get(key)
@@ -344,36 +318,15 @@ class DaemonSetController(Controller):
         for pod in actions.failed:
             message = f"Found failed daemon pod {key_of(pod)} on node {target_node(pod)}, will try to kill it"
             self.record(daemon_set, "FailedDaemonPod", message, warning=True)
-        if actions.delete:
-            await self._delete(key, daemon_set, actions.delete[:CREATE_BURST_MAX])
-        if actions.create:
-            await self._create(key, daemon_set, actions.create[:CREATE_BURST_MAX], digest)
-
-    async def _create(self, key: str, daemon_set: Object, nodes: list[str], digest: str) -> None:
-        async def create(node: str) -> None:
-            try:
-                await create_pod(self, daemon_set, pod_for(daemon_set, node, digest))
-            except Exception as error:
-                self.expectations.created(key)
-                if not namespace_terminating(error):
-                    raise
-
-        self.expectations.expect_creations(key, len(nodes))
-        failure = await all_of([create(node) for node in nodes])
-        if failure is not None:
-            raise failure
-
-    async def _delete(self, key: str, daemon_set: Object, pods: list[Object]) -> None:
-        async def delete(pod: Object) -> None:
-            try:
-                await delete_pod(self, daemon_set, pod)
-            except Exception as error:
-                self.expectations.deleted(key, uid_of(pod))
-                if not is_reason(error, "NotFound"):
-                    raise
-
-        self.expectations.expect_deletions(key, map(uid_of, pods))
-        failure = await all_of([delete(pod) for pod in pods])
+        doomed, nodes_without = actions.delete[:CREATE_BURST_MAX], actions.create[:CREATE_BURST_MAX]
+        failure = await self.delete_pods(key, daemon_set, doomed) if doomed else None
+        if nodes_without and failure is None:
+            failure = await self.create_pods(
+                key,
+                daemon_set,
+                len(nodes_without),
+                lambda number: pod_for(daemon_set, nodes_without[number], digest),
+            )
         if failure is not None:
             raise failure
 

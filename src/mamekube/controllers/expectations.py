@@ -32,10 +32,14 @@ class Expectations:
         self._expected: dict[str, _Expected] = {}
 
     def expect_creations(self, key: str, count: int) -> None:
-        self._expected[key] = _Expected(creations=count, noted_s=asyncio.get_running_loop().time())
+        """In place of the creations expected so far."""
+        expected = self._expected.setdefault(key, _Expected())
+        expected.creations, expected.noted_s = count, asyncio.get_running_loop().time()
 
     def expect_deletions(self, key: str, uids: Iterable[str]) -> None:
-        self._expected[key] = _Expected(deletions=set(uids), noted_s=asyncio.get_running_loop().time())
+        """In place of the deletions expected so far."""
+        expected = self._expected.setdefault(key, _Expected())
+        expected.deletions, expected.noted_s = set(uids), asyncio.get_running_loop().time()
 
     def created(self, key: str, count: int = 1) -> None:
         """A creation was seen, or has failed and will never be."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
+from mamekube.controllers.expectations import Expectations
 from mamekube.controllers.resources import PODS
-from mamekube.controllers.runtime import Controller
-from mamekube.objects.meta import Object, name_of, namespace_of, uid_of
+from mamekube.controllers.runtime import Context, Controller
+from mamekube.objects.meta import Object, being_deleted, make_key, name_of, namespace_of, uid_of
+from mamekube.objects.owners import controller_of
+from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError, is_reason
 
 NAME_LENGTH_MAX = 253
@@ -122,3 +125,61 @@ async def mark_disrupted(
     await controller.client.patch(
         PODS, name_of(pod), patch, namespace=namespace_of(pod), patch_type="strategic", subresource="status"
     )
+
+
+class PodController(Controller):
+    """A controller that creates and deletes pods it owns, and never acts on a cache that lags behind what it did."""
+
+    resource: ClassVar[Resource]
+    """The kind of the owners."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.expectations = Expectations()
+
+    def observe_pod(self, event: str, pod: Object) -> None:
+        """Cross off what was expected, as the cache shows it."""
+        reference = controller_of(pod)
+        if reference is None or reference.get("kind") != self.resource.kind:
+            return
+        key = make_key(namespace_of(pod), reference["name"])
+        if event == "ADDED" and not being_deleted(pod):
+            self.expectations.created(key)
+        elif event == "DELETED" or being_deleted(pod):
+            self.expectations.deleted(key, uid_of(pod))
+
+    async def create_pods(
+        self, key: str, owner: Object, count: int, make: Callable[[int], Object]
+    ) -> BaseException | None:
+        """Create `make(0)` … `make(count - 1)`, starting slowly; answer the first failure."""
+
+        async def create(number: int) -> None:
+            try:
+                await create_pod(self, owner, make(number))
+            except Exception as error:
+                self.expectations.created(key)
+                if not namespace_terminating(error):
+                    raise
+
+        self.expectations.expect_creations(key, count)
+        try:
+            await slow_start(count, create)
+        except SlowStartError as error:
+            # Those that failed are crossed off already; now those that were never tried.
+            self.expectations.created(key, count - error.tried)
+            return error.cause
+        return None
+
+    async def delete_pods(self, key: str, owner: Object, pods: Sequence[Object]) -> BaseException | None:
+        """Delete them all at once; answer the first failure."""
+
+        async def delete(pod: Object) -> None:
+            try:
+                await delete_pod(self, owner, pod)
+            except Exception as error:
+                self.expectations.deleted(key, uid_of(pod))
+                if not is_reason(error, "NotFound"):
+                    raise
+
+        self.expectations.expect_deletions(key, map(uid_of, pods))
+        return await all_of([delete(pod) for pod in pods])

@@ -11,25 +11,15 @@ from typing import Any, ClassVar
 
 from mamekube.controllers import pods as podfacts
 from mamekube.controllers.adoption import claim_objects, typed_reference
-from mamekube.controllers.expectations import Expectations
-from mamekube.controllers.podcontrol import (
-    SlowStartError,
-    all_of,
-    create_pod,
-    delete_pod,
-    namespace_terminating,
-    pod_from_template,
-    slow_start,
-)
+from mamekube.controllers.podcontrol import PodController, pod_from_template
 from mamekube.controllers.resources import PODS, REPLICA_SETS, REPLICATION_CONTROLLERS
-from mamekube.controllers.runtime import Context, Controller, Watch, itself
+from mamekube.controllers.runtime import Controller, Watch, itself
 from mamekube.foundation.limits import CREATE_BURST_MAX
 from mamekube.objects import conditions
 from mamekube.objects.meta import Object, being_deleted, key_of, labels_of, make_key, namespace_of, uid_of
 from mamekube.objects.owners import controller_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.selectors import Selector, from_label_selector, from_labels
-from mamekube.objects.status import is_reason
 
 FAILURE = "ReplicaFailure"
 
@@ -135,18 +125,7 @@ def _pod_matters(old: Object, new: Object) -> bool:
     )
 
 
-def _observe_pod(controller: ReplicaSetController, event: str, pod: Object) -> None:
-    reference = controller_of(pod)
-    if reference is None or reference.get("kind") != controller.resource.kind:
-        return
-    key = make_key(namespace_of(pod), reference["name"])
-    if event == "ADDED" and not being_deleted(pod):
-        controller.expectations.created(key)
-    elif event == "DELETED" or being_deleted(pod):
-        controller.expectations.deleted(key, uid_of(pod))
-
-
-class ReplicaSetController(Controller):
+class ReplicaSetController(PodController):
     """Duty: keep the number of active pods of each ReplicaSet at its number of replicas, and count them.
 
     Woken by ReplicaSets and by their pods; an orphan wakes every ReplicaSet that selects it.
@@ -164,15 +143,11 @@ class ReplicaSetController(Controller):
             keys=_owner_or_selector,
             matters=_pod_matters,
             indexes=podfacts.POD_INDEXES,
-            observe=_observe_pod,
+            observe=PodController.observe_pod,
         ),
     )
     spacing_s = 0.02
     selects_by_labels: ClassVar[bool] = False
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.expectations = Expectations()
 
     def selector(self, obj: Object) -> Selector:
         selector = (obj.get("spec") or {}).get("selector")
@@ -215,41 +190,11 @@ class ReplicaSetController(Controller):
         siblings = podfacts.count_by_node(self._siblings(replica_set))
         actions = plan(replica_set, active, siblings_on_node=siblings, now_s=self.clock.now())
         if actions.create:
-            return await self._create(key, replica_set, actions.create)
-        return await self._delete(key, replica_set, actions.delete)
-
-    async def _create(self, key: str, replica_set: Object, count: int) -> BaseException | None:
-        reference = typed_reference(self.resource, replica_set)
-        template = replica_set["spec"].get("template") or {}
-
-        async def create(number: int) -> None:
-            try:
-                await create_pod(self, replica_set, pod_from_template(template, replica_set, reference))
-            except Exception as error:
-                self.expectations.created(key)
-                if not namespace_terminating(error):
-                    raise
-
-        self.expectations.expect_creations(key, count)
-        try:
-            await slow_start(count, create)
-        except SlowStartError as error:
-            # Those that failed are crossed off already; now those that were never tried.
-            self.expectations.created(key, count - error.tried)
-            return error.cause
-        return None
-
-    async def _delete(self, key: str, replica_set: Object, pods: Sequence[Object]) -> BaseException | None:
-        async def delete(pod: Object) -> None:
-            try:
-                await delete_pod(self, replica_set, pod)
-            except Exception as error:
-                self.expectations.deleted(key, uid_of(pod))
-                if not is_reason(error, "NotFound"):
-                    raise
-
-        self.expectations.expect_deletions(key, map(uid_of, pods))
-        return await all_of([delete(pod) for pod in pods])
+            reference = typed_reference(self.resource, replica_set)
+            template = replica_set["spec"].get("template") or {}
+            pod = pod_from_template(template, replica_set, reference)
+            return await self.create_pods(key, replica_set, actions.create, lambda number: pod)
+        return await self.delete_pods(key, replica_set, actions.delete)
 
     def _siblings(self, replica_set: Object) -> Iterable[Object]:
         """Active pods of every ReplicaSet of the same owner: two revisions of one Deployment share nodes."""

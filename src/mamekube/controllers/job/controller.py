@@ -7,25 +7,15 @@ from typing import Any
 
 from mamekube.controllers import pods as podfacts
 from mamekube.controllers.adoption import claim_objects, typed_reference
-from mamekube.controllers.expectations import Expectations
 from mamekube.controllers.job.indexes import INDEX
 from mamekube.controllers.job.plan import FINALIZER, Plan, is_finished, is_indexed, plan
-from mamekube.controllers.podcontrol import (
-    SlowStartError,
-    all_of,
-    create_pod,
-    delete_pod,
-    namespace_terminating,
-    pod_from_template,
-    slow_start,
-)
+from mamekube.controllers.podcontrol import PodController, all_of, pod_from_template
 from mamekube.controllers.resources import JOBS, PODS
-from mamekube.controllers.runtime import Context, Controller, Watch, itself, owner
+from mamekube.controllers.runtime import Watch, itself, owner
 from mamekube.objects.meta import (
     Object,
     being_deleted,
     has_finalizer,
-    make_key,
     metadata,
     name_of,
     namespace_of,
@@ -37,18 +27,7 @@ from mamekube.objects.selectors import from_label_selector
 from mamekube.objects.status import StatusError, is_reason
 
 
-def _observe_pod(controller: JobController, event: str, pod: Object) -> None:
-    reference = controller_of(pod)
-    if reference is None or reference.get("kind") != "Job":
-        return
-    key = make_key(namespace_of(pod), reference["name"])
-    if event == "ADDED" and not being_deleted(pod):
-        controller.expectations.created(key)
-    elif event == "DELETED" or being_deleted(pod):
-        controller.expectations.deleted(key, uid_of(pod))
-
-
-class JobController(Controller):
+class JobController(PodController):
     """Duty: run pods until as many have succeeded as the Job wants, or too many have failed.
 
     Woken by Jobs and their pods, by deadlines and by back-offs.
@@ -58,15 +37,14 @@ class JobController(Controller):
 
     name = "job-controller"
     account = "job-controller"
+    resource = JOBS
     watches = (
         Watch(resource=JOBS, keys=itself),
-        Watch(resource=PODS, keys=owner("Job"), indexes=podfacts.POD_INDEXES, observe=_observe_pod),
+        Watch(
+            resource=PODS, keys=owner("Job"), indexes=podfacts.POD_INDEXES, observe=PodController.observe_pod
+        ),
     )
     spacing_s = 0.05
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.expectations = Expectations()
 
     async def reconcile(self, key: str) -> float | None:
         job = self.cache(JOBS).get(key)
@@ -114,10 +92,16 @@ class JobController(Controller):
             self.record(job, reason, message, warning=warning)
         # Only what the written status remembers may lose its finalizer.
         await self._release(planned.release)
+        failure = None
         if planned.delete:
-            await self._delete(key, job, planned.delete)
+            failure = await self.delete_pods(key, job, planned.delete)
         elif planned.create:
-            await self._create(key, job, planned.create)
+            indexes = planned.create
+            failure = await self.create_pods(
+                key, job, len(indexes), lambda number: pod_for(job, indexes[number])
+            )
+        if failure is not None:
+            raise failure
 
     async def _release(self, pods: list[Object]) -> None:
         failure = await all_of([self._release_one(pod) for pod in pods if has_finalizer(pod, FINALIZER)])
@@ -132,36 +116,6 @@ class JobController(Controller):
         except StatusError as error:
             if not is_reason(error, "NotFound"):
                 raise
-
-    async def _delete(self, key: str, job: Object, pods: list[Object]) -> None:
-        async def delete(pod: Object) -> None:
-            try:
-                await delete_pod(self, job, pod)
-            except Exception as error:
-                self.expectations.deleted(key, uid_of(pod))
-                if not is_reason(error, "NotFound"):
-                    raise
-
-        self.expectations.expect_deletions(key, map(uid_of, pods))
-        failure = await all_of([delete(pod) for pod in pods])
-        if failure is not None:
-            raise failure
-
-    async def _create(self, key: str, job: Object, wanted: list[int | None]) -> None:
-        async def create(number: int) -> None:
-            try:
-                await create_pod(self, job, pod_for(job, wanted[number]))
-            except Exception as error:
-                self.expectations.created(key)
-                if not namespace_terminating(error):
-                    raise
-
-        self.expectations.expect_creations(key, len(wanted))
-        try:
-            await slow_start(len(wanted), create)
-        except SlowStartError as error:
-            self.expectations.created(key, len(wanted) - error.tried)
-            raise error.cause from error
 
 
 def pod_for(job: Object, index: int | None) -> Object:
