@@ -2,10 +2,10 @@
 
 A pod is in exactly one of three places: `active`, where the scheduler takes it from, by priority and age;
 `unschedulable`, where it waits for an event that could make a difference to one of the filters that refused it;
-`backoff`, where it waits after a failure that was not its own, such as a refused binding.
+`backoff`, where it waits until its last failure is long enough ago.
 
-A pod that an event brings back soon after its last failure is tried only when nobody else waits, so that pods that
-fail again and again take no turns from others.
+A pod that an event brings back soon after its last failure is tried only when nobody else waits, and after many
+failures not before its back-off is over: pods that fail again and again take neither turns nor time from others.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from mamekube.scheduler.facts import PodFacts
 BACKOFF_INITIAL_S = 1.0
 BACKOFF_LIMIT_S = 10.0
 """Waits after failures, doubling. Upstream: podInitialBackoffSeconds, podMaxBackoffSeconds."""
+EARLY_TRIES_MAX = 10
+"""Failures after which an event no longer shortens the back-off."""
 UNSCHEDULABLE_MAX_S = 300.0
 """A pod that no event helped is tried again after this long. Upstream: podMaxInUnschedulablePodsDuration."""
 LEFT_OVER_PERIOD_S = 30.0
@@ -99,11 +101,8 @@ class SchedulingQueue:
     def retry(self, waiting: Waiting) -> None:
         """It could not be placed for a reason that has nothing to do with it: try again after its back-off."""
         waiting.failed_s = _now_s()
-        waiting.place = Place.BACKOFF
         self._waiting[waiting.facts.uid] = waiting
-        due_s = waiting.failed_s + backoff_s(waiting.attempts)
-        heapq.heappush(self._backoff, (due_s, next(self._sequence), waiting))
-        self._arm()
+        self._hold_back(waiting, waiting.failed_s + backoff_s(waiting.attempts))
 
     def move(self, helps: Collection[str] | None = None) -> None:
         """Something happened that can help pods refused by one of these filters; None: by any."""
@@ -129,7 +128,17 @@ class SchedulingQueue:
             waiting.place, waiting.refused_by = Place.UNSCHEDULABLE, frozenset((GATES,))
             return
         due_s = waiting.failed_s + backoff_s(waiting.attempts) if waiting.attempts else 0.0
-        self._activate(waiting, behind_s=due_s if due_s > _now_s() else 0.0)
+        if due_s <= _now_s():
+            self._activate(waiting)
+        elif waiting.attempts < EARLY_TRIES_MAX:
+            self._activate(waiting, behind_s=due_s)
+        else:
+            self._hold_back(waiting, due_s)
+
+    def _hold_back(self, waiting: Waiting, due_s: float) -> None:
+        waiting.place = Place.BACKOFF
+        heapq.heappush(self._backoff, (due_s, next(self._sequence), waiting))
+        self._arm()
 
     def _activate(self, waiting: Waiting, *, behind_s: float = 0.0) -> None:
         waiting.place = Place.ACTIVE

@@ -74,6 +74,19 @@ async def test_a_pod_that_has_just_failed_lets_others_go_first() -> None:
 
 
 @on_virtual_time
+async def test_a_pod_that_has_failed_often_waits_for_the_end_of_its_back_off() -> None:
+    queue = SchedulingQueue()
+    queue.add(facts("a"))
+    times = []
+    for _ in range(13):
+        waiting = await queue.take()
+        times.append(round(now_s()))
+        queue.put_back(waiting, FIT)
+        queue.move()
+    assert times == [0] * 10 + [10, 20, 30]
+
+
+@on_virtual_time
 async def test_a_pod_that_failed_long_ago_goes_by_its_priority() -> None:
     queue = SchedulingQueue()
     queue.add(facts("failed", priority=5))
