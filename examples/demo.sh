@@ -11,7 +11,11 @@ bold=$'\e[1m' plain=$'\e[0m'
 say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 mk() { ./mamekube "$@"; }
 kubectl() { ./mamekube kubectl "$@"; }
-show() { printf '%s$ %s%s\n' "$bold" "$*" "$plain"; "$@"; }
+show() {
+  local words="$*"
+  printf '%s$ %s%s\n' "$bold" "${words/#mk /.\/mamekube }" "$plain"
+  "$@"
+}
 quietly() { "$@" >/dev/null; }
 
 began=$SECONDS

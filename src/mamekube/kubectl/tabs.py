@@ -56,8 +56,7 @@ def _measure(
         while block_end < end and len(lines[block_end]) - 1 > column:
             block_end += 1
         widest = max(display_width(lines[index][column]) for index in range(line, block_end))
-        # A column of empty cells takes no room at all.
-        width = max(width_min, widest + padding) if widest or width_min else 0
+        width = max(width_min, widest + padding)
         for index in range(line, block_end):
             widths[index][column] = width
         _measure(lines, widths, line, block_end, column + 1, width_min, padding)

@@ -10,7 +10,7 @@ from mamekube.kubectl.commands.writing import WRITE_FLAGS, create, report
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
-from mamekube.kubectl.targets import FILE_FLAGS, read_manifests, target_of
+from mamekube.kubectl.targets import FILE_FLAGS, kind_name, read_manifests, target_of
 from mamekube.objects.meta import Object
 
 MANAGER = "kubectl-create"
@@ -49,7 +49,14 @@ def _create(session: Session, manifest: Object) -> None:
     target = target_of(session, manifest)
     if target.namespace and not manifest["metadata"].get("namespace"):
         manifest = {**manifest, "metadata": {**manifest["metadata"], "namespace": target.namespace}}
-    report(session, target, create(session, target, manifest, manager=MANAGER), "created")
+    try:
+        created = create(session, target, manifest, manager=MANAGER)
+    except Failure as failure:
+        if session.flag("filename") or kind_name(target.found) == "namespace":
+            raise
+        text = failure.text.partition("): ")[2] or failure.text
+        raise Failure(f"error: failed to create {manifest['kind'].lower()}: {text}") from None
+    report(session, target, created, "created")
 
 
 def _name(arguments: Sequence[str], command: str) -> str:
@@ -62,10 +69,10 @@ def _name(arguments: Sequence[str], command: str) -> str:
 
 
 def _deployment(session: Session, arguments: Sequence[str]) -> Object:
-    name = _name(arguments, "deployment")
     images = session.flag("image", [])
     if not images:
         raise Failure('error: required flag(s) "image" not set')
+    name = _name(arguments, "deployment")
     command = session.arguments.after_dashes
     containers = []
     for image in images:

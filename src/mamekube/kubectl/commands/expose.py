@@ -26,11 +26,16 @@ FLAGS = (
     Flag("load-balancer-ip"),
     Flag("session-affinity"),
 )
+USAGE = (
+    "error: You must provide one or more resources by argument or filename.\n"
+    "Example resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n"
+    "   '<resource> <name>'\n   '<resource>'"
+)
 EXPOSABLE = ("Pod", "Service", "Deployment", "ReplicaSet", "ReplicationController")
 
 
 def run(session: Session) -> int:
-    for target in resolve(session, session.words, usage="error: You must provide one or more resources"):
+    for target in resolve(session, session.words, usage=USAGE):
         if target.found.resource.kind not in EXPOSABLE:
             raise Failure(f"error: cannot expose a {target.found.resource.group_kind}")
         live = session.api.get(target.path)

@@ -81,9 +81,11 @@ def _tables(session: Session, targets: Sequence[Target], output: str) -> int:
     for refused in failures:
         session.warn(refused.text)
     if not printed and not failures and not session.flag("ignore-not-found"):
-        scope = "" if session.flag("all-namespaces") else f" in {session.namespace} namespace"
         namespaced = any(target.found.resource.namespaced for target in targets)
-        session.warn(f"No resources found{scope if namespaced else ''}")
+        within = namespaced and not session.flag("all-namespaces")
+        session.warn(
+            f"No resources found in {session.namespace} namespace." if within else "No resources found"
+        )
     return 1 if failures else 0
 
 

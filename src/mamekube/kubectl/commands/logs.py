@@ -41,11 +41,21 @@ def run(session: Session) -> int:
             "error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\n"
             "POD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples"
         )
-    pods = _selected(session) if not words else [pod_of(session, words[0])]
+    pods = _selected(session) if not words else [_pod(session, words[0])]
     for pod in pods:
         for name in _containers(session, pod, container):
             _copy(session, pod, name, several=len(pods) > 1)
     return 0
+
+
+def _pod(session: Session, word: str) -> Object:
+    try:
+        return pod_of(session, word)
+    except Failure as failure:
+        if "(NotFound)" not in failure.text:
+            raise
+        text = failure.text.removeprefix("E")
+        raise Failure(f'error: e{text} in namespace "{session.namespace}"') from None
 
 
 def pod_of(session: Session, word: str) -> Object:

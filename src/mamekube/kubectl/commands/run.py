@@ -31,10 +31,10 @@ FLAGS = (
 
 
 def run(session: Session) -> int:
-    if not session.words:
-        raise Failure("error: NAME is required for run\nSee 'kubectl run -h' for help and examples")
     if not session.flag("image"):
         raise Failure('error: required flag(s) "image" not set')
+    if not session.words:
+        raise Failure("error: NAME is required for run\nSee 'kubectl run -h' for help and examples")
     restart = session.flag("restart", "Always")
     if restart not in ("Always", "OnFailure", "Never"):
         raise Failure(f"error: invalid restart policy: {restart}")

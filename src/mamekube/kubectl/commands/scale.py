@@ -30,7 +30,13 @@ def run(session: Session) -> int:
         session, session.words, usage="error: one or more resources must be specified"
     ):
         path = target.found.resource.path(namespace=target.namespace, name=target.name, subresource="scale")
-        current = session.api.get(path)
+        try:
+            current = session.api.get(path)
+        except Failure as failure:
+            if "(NotFound)" not in failure.text:
+                raise
+            text = failure.text.removeprefix("Error from server (NotFound): ")
+            raise Failure(f"error: no objects passed to scale {text}") from None
         expected = session.flag("current-replicas", -1)
         if expected >= 0 and current["spec"].get("replicas", 0) != expected:
             raise Failure(

@@ -84,26 +84,37 @@ def _pods(writer: Writer, pods: Sequence[Object], allocatable: dict[str, str], n
     writer.line(0, f"Non-terminated Pods:\t({len(alive)} in total)")
     writer.line(1, "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge")
     writer.line(1, "---------\t----\t\t------------\t----------\t---------------\t-------------\t---")
-    totals = {(part, name): "0" for part in ("requests", "limits") for name in ("cpu", "memory")}
     for pod in alive:
-        cells = []
-        for name in ("cpu", "memory"):
-            for part in ("requests", "limits"):
-                amount = _pod_amount(pod, part, name)
-                totals[part, name] = quantity.add(totals[part, name], amount)
-                cells.append(f"{amount} ({_percent(amount, allocatable.get(name, '0'))}%)")
+        cells = [_share(_pod_amount(pod, part, name), name, allocatable) for name, part in COLUMNS]
         age = since(metadata(pod).get("creationTimestamp"), now_s)
         writer.line(1, f"{namespace_of(pod)}\t{name_of(pod)}\t\t" + "\t".join(cells) + f"\t{age}")
     writer.line(0, "Allocated resources:")
     writer.line(1, "(Total limits may be over 100 percent, i.e., overcommitted.)")
     writer.line(1, "Resource\tRequests\tLimits")
     writer.line(1, "--------\t--------\t------")
-    for name in ("cpu", "memory"):
-        cells = [
-            f"{totals[part, name]} ({_percent(totals[part, name], allocatable.get(name, '0'))}%)"
-            for part in ("requests", "limits")
-        ]
+    for name in (
+        "cpu",
+        "memory",
+        "ephemeral-storage",
+        *sorted(key for key in allocatable if "hugepages-" in key),
+    ):
+        cells = [_share(_total(alive, part, name), name, allocatable) for part in ("requests", "limits")]
         writer.line(1, f"{name}\t" + "\t".join(cells))
+
+
+COLUMNS = [(name, part) for name in ("cpu", "memory") for part in ("requests", "limits")]
+
+
+def _share(amount: str, name: str, allocatable: dict[str, str]) -> str:
+    """`100m (5%)` of what the node has."""
+    return f"{amount} ({_percent(amount, allocatable.get(name, '0'))}%)"
+
+
+def _total(pods: Sequence[Object], part: str, name: str) -> str:
+    total = "0"
+    for pod in pods:
+        total = quantity.add(total, _pod_amount(pod, part, name))
+    return total
 
 
 def _pod_amount(pod: Object, part: str, name: str) -> str:

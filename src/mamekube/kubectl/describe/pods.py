@@ -45,9 +45,9 @@ def describe_pod(writer: Writer, pod: Object) -> None:
         _containers(writer, "Ephemeral Containers", spec["ephemeralContainers"], statuses)
     if status.get("conditions"):
         writer.line(0, "Conditions:")
-        writer.line(1, "Type\tStatus ")
+        writer.line(1, "Type\tStatus")
         for condition in status["conditions"]:
-            writer.line(1, f"{condition['type']}\t{condition['status']} ")
+            writer.line(1, f"{condition['type']} \t{condition['status']} ")
     describe_volumes(writer, spec.get("volumes") or ())
     writer.line(0, f"QoS Class:\t{status.get('qosClass', '')}")
     writer.mapping("Node-Selectors", spec.get("nodeSelector"))
