@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from mamekube.foundation.clock import format_time
+from mamekube.foundation import clock
 from mamekube.kubelet.plan import (
     Health,
     Memory,
@@ -25,6 +26,8 @@ from mamekube.kubelet.runtime import Container, PodRecord
 from mamekube.objects.meta import Object, metadata
 
 CONDITION_ORDER = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+
+_format_seconds = lru_cache(maxsize=1024)(clock.format_time)
 
 LOST = {
     "exitCode": 137,
@@ -82,13 +85,6 @@ def build(pod: Object, seen: Observed) -> dict[str, Any]:
             status[name] = statuses
     status["qosClass"] = old.get("qosClass") or qos_class(pod)
     return status
-
-
-def is_on_its_way(status: Mapping[str, Any]) -> bool:
-    """Nothing has failed and nothing is ready yet: a state that will not last."""
-    groups = (status.get(key) or () for key in ("initContainerStatuses", "containerStatuses"))
-    reasons = {(item["state"].get("waiting") or {}).get("reason") for group in groups for item in group}
-    return status["phase"] == "Pending" and reasons <= {None, "ContainerCreating", "PodInitializing"}
 
 
 def _pod_ips(pod: Object, seen: Observed) -> list[str]:
@@ -314,6 +310,10 @@ def _conditions(
         conditions.append(condition)
     # Conditions of others (readiness gates, DisruptionTarget) are not the kubelet's to change.
     return conditions + list(old.values())
+
+
+def format_time(seconds: float) -> str:
+    return _format_seconds(int(seconds))
 
 
 Verdict = tuple[bool, str, str]

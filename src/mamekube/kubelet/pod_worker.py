@@ -261,20 +261,25 @@ class PodWorker:
             return  # its last status was its last word
         for name, delay_s in todo.backing_off.items():
             self._say_backing_off(name, delay_s)
-        status = pod_status.build(
-            self._pod,
-            pod_status.Observed(
-                record=self._record,
-                memory=self._memory,
-                now_s=self._node.clock.now(),
-                host_ips=self._node.ips,
-                backing_off=todo.backing_off,
-                messages=self._messages,
-                over=over,
-            ),
+        if self._memory.removed:
+            return
+        if todo.idle or over:
+            self._writer.set(self._make_status(over=over))
+        else:
+            # What comes next may be a matter of milliseconds, or of minutes.
+            self._writer.set_later(self._make_status)
+
+    def _make_status(self, *, over: bool = False) -> dict[str, Any]:
+        seen = pod_status.Observed(
+            record=self._record,
+            memory=self._memory,
+            now_s=self._node.clock.now(),
+            host_ips=self._node.ips,
+            backing_off=self._backing_off,
+            messages=self._messages,
+            over=over,
         )
-        if not self._memory.removed:
-            self._writer.set(status, urgent=over or not pod_status.is_on_its_way(status))
+        return pod_status.build(self._pod, seen)
 
     def _say_backing_off(self, name: str, delay_s: float) -> None:
         now_s = self._node.clock.now()

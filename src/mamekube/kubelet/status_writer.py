@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mamekube.client.client import Client
@@ -49,7 +49,7 @@ class StatusWriter:
         self._client = client
         self._resource = (namespace_of(pod), name_of(pod), uid_of(pod))
         self._known: dict[str, Any] = pod.get("status") or {}
-        self._wanted: dict[str, Any] | None = None
+        self._wanted: Callable[[], dict[str, Any]] | None = None
         self._task: asyncio.Task[None] | None = None
         self._urgent = asyncio.Event()
 
@@ -57,14 +57,18 @@ class StatusWriter:
         """The API server's object has changed."""
         self._known = pod.get("status") or {}
 
-    def set(self, status: dict[str, Any], *, urgent: bool = True) -> None:
-        """`urgent` is what somebody may wait for; the rest is written after a moment, if it still holds."""
-        self._wanted = status
-        if urgent:
-            self._urgent.set()
-        if self._task is None or self._task.done():
-            if status_patch(self._known, status, uid="") is None:
-                return
+    def set(self, status: dict[str, Any]) -> None:
+        """Write it as soon as possible."""
+        self._wanted = lambda: status
+        self._urgent.set()
+        if self._is_idle() and status_patch(self._known, status, uid="") is not None:
+            self._task = asyncio.create_task(self._write())
+
+    def set_later(self, make_status: Callable[[], dict[str, Any]]) -> None:
+        """Make and write it after a moment, unless another one has been set by then."""
+        self._wanted = make_status
+        if self._is_idle():
+            self._urgent.clear()
             self._task = asyncio.create_task(self._write())
 
     async def flush(self) -> None:
@@ -72,6 +76,9 @@ class StatusWriter:
         self._urgent.set()
         if self._task is not None:
             await self._task
+
+    def _is_idle(self) -> bool:
+        return self._task is None or self._task.done()
 
     def close(self) -> None:
         if self._task is not None:
@@ -87,7 +94,7 @@ class StatusWriter:
                 pass
             self._urgent.clear()
             wanted, self._wanted = self._wanted, None
-            patch = status_patch(self._known, wanted, uid=uid)
+            patch = status_patch(self._known, wanted(), uid=uid)
             if patch is None:
                 continue
             try:

@@ -4,7 +4,7 @@ import pytest
 from tests.unit.kubelet.kubelet_api import make_pod
 
 from mamekube.kubelet.plan import Health, Memory
-from mamekube.kubelet.pod_status import Observed, build, duration, is_on_its_way
+from mamekube.kubelet.pod_status import Observed, build, duration
 from mamekube.kubelet.runtime import Container, PodRecord, Sandbox
 
 SANDBOX = Sandbox(id="s0", attempt=0, ready=True, created_s=0.0, ips=("10.0.0.1",))
@@ -62,7 +62,6 @@ def test_a_pod_that_is_being_made_waits():
         "ContainersNotReady",
         "containers with unready status: [main]",
     )
-    assert is_on_its_way(status)
 
 
 def test_a_running_pod_is_ready():
@@ -83,7 +82,6 @@ def test_a_running_pod_is_ready():
         "PodScheduled",
     ]
     assert {item["status"] for item in status["conditions"]} == {"True"}
-    assert not is_on_its_way(status)
 
 
 def test_init_containers_hold_the_pod_pending():
@@ -154,7 +152,6 @@ def test_a_failure_to_start_is_shown_with_its_reason():
         "reason": "CreateContainerConfigError",
         "message": 'secret "s" not found',
     }
-    assert not is_on_its_way(status)
 
 
 def test_a_transition_time_stays_while_the_condition_does():

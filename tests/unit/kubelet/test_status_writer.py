@@ -40,7 +40,7 @@ def test_an_address_that_changes_replaces_the_old_one():
 async def test_a_state_that_does_not_last_is_never_written():
     server = SmallApi()
     writer = StatusWriter(server, server.put(api.PODS, make_pod("p")))
-    writer.set({"phase": "Pending", "startTime": "x"}, urgent=False)
+    writer.set_later(lambda: {"phase": "Pending", "startTime": "x"})
     await settled()
     writer.set({"phase": "Running", "startTime": "x"})
     await writer.flush()
@@ -52,7 +52,7 @@ async def test_a_state_that_does_not_last_is_never_written():
 async def test_a_state_that_lasts_is_written_after_a_moment():
     server = SmallApi()
     writer = StatusWriter(server, server.put(api.PODS, make_pod("p")))
-    writer.set({"phase": "Pending", "startTime": "x"}, urgent=False)
+    writer.set_later(lambda: {"phase": "Pending", "startTime": "x"})
     await asyncio.sleep(PATIENCE_S + 0.01)
     assert server.pod("default/p")["status"]["startTime"] == "x"
 
