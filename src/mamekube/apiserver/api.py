@@ -13,6 +13,7 @@ from typing import Any
 
 from mamekube.apiserver import codec, fieldvalidation, patching, strategy, watching
 from mamekube.apiserver.admission.chain import Admission
+from mamekube.apiserver.bodies import DELETE_OPTIONS
 from mamekube.apiserver.deletion import Deletion
 from mamekube.apiserver.documents import Answer, Collection, Document, Made
 from mamekube.apiserver.listing import list_items
@@ -37,7 +38,7 @@ from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects.meta import Object
-from mamekube.objects.status import StatusError, bad_request
+from mamekube.objects.status import StatusError
 from mamekube.store.store import Store
 
 REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
@@ -154,7 +155,7 @@ class Api:
         if verb == "patch":
             return await self._patch(request, kind, payload, rules)
         if verb == "delete":
-            options = parse_delete(request, _delete_body(payload))
+            options = parse_delete(request, self._delete_body(request, payload))
             return await self.deletion.delete(request, kind, options)
         return await self._delete_collection(request, kind, payload)
 
@@ -208,7 +209,7 @@ class Api:
         )
 
     async def _delete_collection(self, request: Request, kind: Kind, payload: Payload) -> Collection:
-        options = parse_delete(request, _delete_body(payload))
+        options = parse_delete(request, self._delete_body(request, payload))
         deleted = await self.deletion.delete_collection(request, kind, parse_list(request), options)
         return Collection(kind, deleted, self.store.revision)
 
@@ -216,7 +217,11 @@ class Api:
         check_identity(kind, obj, namespace=request.namespace, name="")
         return Made(await self._reviews.create_review(kind, obj, request))
 
-    def decode(self, request: Request, kind: Kind, payload: Payload, validation: str) -> Object:
+    def _delete_body(self, request: Request, payload: Payload) -> Object | None:
+        """The DeleteOptions in the body, which need not be there."""
+        return None if payload.empty else self.decode(request, DELETE_OPTIONS, payload)
+
+    def decode(self, request: Request, kind: Kind, payload: Payload, validation: str = "Warn") -> Object:
         """The object in the body, as far as the kind knows its fields. Raises 400, 413, 415."""
         if payload.value is not None:
             obj, warnings = fieldvalidation.check(payload.value, kind, validation)
@@ -227,16 +232,6 @@ class Api:
         request.warnings.extend(warnings)
         return obj
 
-    def decode_body(self, payload: Payload, kind: str) -> Object:
-        """The JSON object in the body, which should be of `kind`. Raises 400, 413, 415."""
-        value = payload.decode()
-        if not isinstance(value, dict):
-            raise bad_request(
-                f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json "
-                f"parse error: json: cannot unmarshal into Go value of type struct ({codec.summarize(payload.body)})"
-            )
-        return value
-
 
 class _Replacement:
     """The change of an update: the same new object whatever is there. It is copied where it is used again."""
@@ -246,15 +241,6 @@ class _Replacement:
 
     def __call__(self, old: Object | None) -> Object:
         return fresh(self._obj)
-
-
-def _delete_body(payload: Payload) -> Mapping[str, Any] | None:
-    if payload.empty:
-        return None
-    body = payload.decode()
-    if not isinstance(body, dict):
-        raise bad_request("the body of a delete must be DeleteOptions")
-    return body
 
 
 def not_allowed() -> StatusError:

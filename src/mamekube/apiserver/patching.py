@@ -56,6 +56,8 @@ def change_for(
     """
     if patch_type != JSON_PATCH and not isinstance(patch, dict):
         raise bad_request("error decoding patch: the patch is not an object")
+    if patch_type == APPLY_YAML and not isinstance(patch.get("metadata") or {}, dict):
+        raise bad_request("error decoding patch: metadata is not an object")
     repeated = repeated_keys(body, patch) if body and patch_type != APPLY_YAML else []
 
     def change(old: Object | None) -> Object:

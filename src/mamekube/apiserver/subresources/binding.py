@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mamekube.apiserver import races
+from mamekube.apiserver.bodies import BINDING
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_write
 from mamekube.apiserver.request import Request
@@ -24,7 +25,7 @@ PODS_BINDING = Resource(group="", version="v1", plural="pods/binding", kind="Bin
 async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Answer:
     """POST of a Binding."""
     options = parse_write(request, "CreateOptions")
-    binding = api.decode_body(payload, "Binding")
+    binding = api.decode(request, BINDING, payload, options.field_validation)
     return await bind(api, request, kind, binding, dry_run=options.dry_run)
 
 

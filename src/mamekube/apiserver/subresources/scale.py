@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mamekube.apiserver import patching
+from mamekube.apiserver.bodies import SCALE
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_patch, parse_write
 from mamekube.apiserver.request import Request
@@ -21,14 +22,6 @@ from mamekube.objects.meta import Object, edited, metadata
 if TYPE_CHECKING:
     from mamekube.apiserver.api import Api, Payload
 
-SCALE = Kind(
-    group="autoscaling",
-    version="v1",
-    plural="scales",
-    singular="scale",
-    kind="Scale",
-    schema="io.k8s.api.autoscaling.v1.Scale",
-)
 METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -72,7 +65,7 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
         return Answer(Made(scale_of(kind, found.object)), 200, SCALE)
     if request.verb == "update":
         options = parse_write(request, "UpdateOptions")
-        scale = api.decode_body(payload, SCALE.kind)
+        scale = api.decode(request, SCALE, payload, options.field_validation)
         conditional = bool((scale.get("metadata") or {}).get("resourceVersion"))
         change: Change = lambda old: fresh(scale)  # noqa: E731 - it is what change_for answers, too
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mamekube.apiserver.bodies import TOKEN_REQUEST
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_write
 from mamekube.apiserver.request import Request
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Answer:
     """POST of a TokenRequest."""
-    parse_write(request, "CreateOptions")
-    body = api.decode_body(payload, "TokenRequest")
+    options = parse_write(request, "CreateOptions")
+    body = api.decode(request, TOKEN_REQUEST, payload, options.field_validation)
     write = Write(
         operation=CREATE,
         kind=kind,
