@@ -140,7 +140,8 @@ class Images:
             delay_s = self._backoff.next_s(key, now_s=now_s)
             self._not_before[key] = (now_s + delay_s, failure.wire)
             # Between two tries the pod is looked at once more, and then waits with ImagePullBackOff.
-            raise StartFailure("ErrImagePull", failure.wire, retry_in_s=delay_s / 2) from failure
+            again_in_s = min(delay_s / 2, RESYNC_S)
+            raise StartFailure("ErrImagePull", failure.wire, retry_in_s=again_in_s) from failure
         if image is None:
             raise StartFailure("ErrImagePull", f'image "{name}" is not there after its pull')
         self._backoff.forget(key)
