@@ -321,3 +321,25 @@ async def test_an_invalid_object_names_every_field(web):
         "spec.replicas",
         "spec.template.metadata.labels",
     }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gracePeriodSeconds": "soon"},
+        {"preconditions": []},
+        {"propagationPolicy": 5},
+        {"gracePeriodSeconds": {}},
+    ],
+)
+async def test_delete_options_are_checked_like_objects(web, options):
+    await web.send("POST", CONFIGMAPS, config_map("a"))
+    answer = await web.send("DELETE", f"{CONFIGMAPS}/a", options)
+    assert (answer.code, answer.body["reason"]) == (400, "BadRequest")
+    assert (await web.send("GET", f"{CONFIGMAPS}/a")).code == 200
+
+
+async def test_a_negative_limit_is_no_limit(web):
+    for name in ("a", "b"):
+        await web.send("POST", CONFIGMAPS, config_map(name))
+    assert len((await web.send("GET", f"{CONFIGMAPS}?limit=-5")).body["items"]) == 2
