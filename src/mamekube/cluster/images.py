@@ -7,7 +7,6 @@ here, the latter around the host's static busybox.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from mamekube.cluster import oci, pause, tools
@@ -15,8 +14,18 @@ from mamekube.cluster import oci, pause, tools
 PAUSE_IMAGE = "mamekube.local/pause:1"
 BOOTCAMP_IMAGE = "docker.io/jocatalin/kubernetes-bootcamp"
 BOOTCAMP_VERSIONS = (1, 2)
-ARCHIVE_FORMAT = 1
+ARCHIVE_FORMAT = 2
 """Counted up when the content of the archives changes: archives of older formats are not reused."""
+
+COMMANDS = """
+    ash awk base64 basename cat chmod chown clear cp cut date dd df diff dirname du echo env expr false find free
+    grep gunzip gzip head hostname httpd id ifconfig ip kill killall less ln ls mkdir mktemp more mount mv nc
+    netstat nslookup od pidof ping printf ps pwd readlink rm rmdir route sed seq sh sha256sum sleep sort stat stty
+    sync tail tar tee telnet test time timeout top touch tr traceroute true tty umount uname uniq uptime vi watch wc
+    wget which whoami xargs yes
+"""
+"""What whoever looks around in the application's container will type. Each is a file that containerd unpacks at
+every first start, so not all three hundred that busybox is."""
 
 BOOTCAMP_SERVER = """\
 #!/bin/sh
@@ -41,9 +50,9 @@ def pause_image() -> oci.Image:
     )
 
 
-def bootcamp_images(busybox: bytes, applets: Sequence[str]) -> list[oci.Image]:
-    """Both versions; they differ in one environment variable and share their layers."""
-    layers = [oci.layer(_busybox_files(busybox, applets)), oci.layer([_file("bin/server", BOOTCAMP_SERVER)])]
+def bootcamp_images(busybox: bytes) -> list[oci.Image]:
+    """Both versions; they differ in one environment variable and share their one layer."""
+    layers = [oci.layer(_bootcamp_files(busybox))]
     return [
         oci.Image(
             name=f"{BOOTCAMP_IMAGE}:v{version}",
@@ -59,11 +68,12 @@ def bootcamp_images(busybox: bytes, applets: Sequence[str]) -> list[oci.Image]:
     ]
 
 
-def _busybox_files(busybox: bytes, applets: Sequence[str]) -> list[oci.File]:
+def _bootcamp_files(busybox: bytes) -> list[oci.File]:
     folders = [oci.File(path) for path in ("bin", "etc", "root", "usr", "usr/bin", "usr/sbin", "www")]
     files = [
         oci.File("tmp", mode=0o1777),
         oci.File("bin/busybox", busybox),
+        _file("bin/server", BOOTCAMP_SERVER),
         _file(
             "etc/passwd",
             "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
@@ -72,7 +82,7 @@ def _busybox_files(busybox: bytes, applets: Sequence[str]) -> list[oci.File]:
         _file("etc/group", "root:x:0:\nnobody:x:65534:\n", mode=0o644),
         _file("etc/httpd.conf", ".html:text/plain\n", mode=0o644),
     ]
-    links = [oci.File(f"bin/{name}", link="busybox") for name in sorted(applets) if name != "busybox"]
+    links = [oci.File(f"bin/{name}", link="busybox") for name in COMMANDS.split()]
     return folders + files + links
 
 
@@ -86,12 +96,12 @@ def find_archive(folder: Path, busybox: Path) -> Path | None:
     return archive if archive.exists() else None
 
 
-def write_archive(folder: Path, busybox: Path, applets: Sequence[str]) -> Path:
-    """Write it; `applets` are the commands that busybox has. Deterministic, and appears complete or not at all."""
+def write_archive(folder: Path, busybox: Path) -> Path:
+    """Write it. Deterministic, and appears complete or not at all."""
     archive = _archive(folder, busybox)
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = archive.with_suffix(f".{os.getpid()}")
-    oci.write_archive(unfinished, [pause_image(), *bootcamp_images(busybox.read_bytes(), applets)])
+    oci.write_archive(unfinished, [pause_image(), *bootcamp_images(busybox.read_bytes())])
     unfinished.rename(archive)
     return archive
 
@@ -99,7 +109,7 @@ def write_archive(folder: Path, busybox: Path, applets: Sequence[str]) -> Path:
 def write_tutorial_archives(folder: str) -> None:
     """The tutorial's application for a registry: one archive for each version, `v1.tar` and `v2.tar`."""
     busybox = tools.busybox()
-    for image in bootcamp_images(busybox.read_bytes(), tools.applets(busybox)):
+    for image in bootcamp_images(busybox.read_bytes()):
         oci.write_archive(Path(folder, image.name.rpartition(":")[2] + ".tar"), [image])
 
 

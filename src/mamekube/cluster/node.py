@@ -193,7 +193,7 @@ def process_environment() -> dict[str, str]:
 def built_in_images() -> Path:
     busybox = tools.busybox()
     found = images.find_archive(cache_folder(), busybox)
-    return found or images.write_archive(cache_folder(), busybox, tools.applets(busybox))
+    return found or images.write_archive(cache_folder(), busybox)
 
 
 def url_from_node(profile: Profile, url: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from mamekube.cluster.failures import HOST_NOT_FOUND, NEEDS_ROOT, Failure
@@ -45,12 +44,6 @@ def busybox() -> Path:
             advice='Install the static one: "apt-get install busybox-static"',
         )
     return path
-
-
-def applets(busybox: Path) -> list[str]:
-    """The commands that a busybox is."""
-    done = subprocess.run([str(busybox), "--list"], capture_output=True, text=True, check=True)
-    return done.stdout.split()
 
 
 def require_root() -> None:
