@@ -27,13 +27,13 @@ class Command:
 COMMANDS = {
     "annotate": Command("label", "run_annotate", "FLAGS", "Update the annotations on a resource"),
     "api-resources": Command(
-        "misc", "run_api_resources", "API_RESOURCES_FLAGS", "Print the supported API resources"
+        "about", "run_api_resources", "API_RESOURCES_FLAGS", "Print the supported API resources"
     ),
-    "api-versions": Command("misc", "run_api_versions", "VERSION_FLAGS", "Print the supported API versions"),
+    "api-versions": Command("about", "run_api_versions", "VERSION_FLAGS", "Print the supported API versions"),
     "apply": Command("apply", "run", "FLAGS", "Apply a configuration to a resource by file name or stdin"),
     "attach": Command("exec", "run_attach", "FLAGS", "Attach to a running container"),
-    "cluster-info": Command("misc", "run_cluster_info", "VERSION_FLAGS", "Display cluster information"),
-    "config": Command("misc", "run_config", "VERSION_FLAGS", "Show the kubeconfig's current context"),
+    "cluster-info": Command("about", "run_cluster_info", "VERSION_FLAGS", "Display cluster information"),
+    "config": Command("about", "run_config", "VERSION_FLAGS", "Show the kubeconfig's current context"),
     "create": Command("create", "run", "FLAGS", "Create a resource from a file or from stdin"),
     "delete": Command(
         "delete", "run", "FLAGS", "Delete resources by file names, stdin, resources and names, or selector"
@@ -52,7 +52,7 @@ COMMANDS = {
     "scale": Command("scale", "run", "FLAGS", "Set a new size for a deployment or replica set"),
     "set": Command("set", "run", "FLAGS", "Set specific features on objects"),
     "version": Command(
-        "misc", "run_version", "VERSION_FLAGS", "Print the client and server version information"
+        "about", "run_version", "VERSION_FLAGS", "Print the client and server version information"
     ),
     "wait": Command("wait", "run", "FLAGS", "Wait for a condition on one or many resources"),
 }

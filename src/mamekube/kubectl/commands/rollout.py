@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
+from mamekube.foundation.clock import Clock
 from mamekube.kubectl.commands.writing import WRITE_FLAGS, dry_run, patch, report
 from mamekube.kubectl.describe.pods import describe_template
 from mamekube.kubectl.durations import seconds
@@ -278,8 +278,7 @@ def _restart(session: Session, target: Target) -> None:
             f'error: {target.found.resource.plural}.apps "{target.name}" can\'t restart paused deployment (run '
             "rollout resume first)"
         )
-    now = datetime.now().astimezone().isoformat(timespec="seconds")
-    template = {"metadata": {"annotations": {RESTARTED_AT: now}}}
+    template = {"metadata": {"annotations": {RESTARTED_AT: Clock().timestamp()}}}
     _patch_spec(session, target, {"template": template}, "restarted")
 
 

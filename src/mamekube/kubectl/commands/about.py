@@ -1,4 +1,4 @@
-"""The small commands: version, cluster-info, api-resources, api-versions, config, explain's kin."""
+"""What there is: version, cluster-info, api-resources, api-versions, config."""
 
 from __future__ import annotations
 
