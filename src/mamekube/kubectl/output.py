@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mamekube.kubectl import gotemplate, jsonpath, tabs
+from mamekube.kubectl import gotemplate, tabs
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.session import Session
+from mamekube.objects import jsonpath
 from mamekube.objects.meta import Object, name_of
 
 FORMATS = (

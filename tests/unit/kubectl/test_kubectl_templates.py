@@ -2,7 +2,8 @@
 
 import pytest
 
-from mamekube.kubectl import gotemplate, jsonpath, tabs
+from mamekube.kubectl import gotemplate, tabs
+from mamekube.objects import jsonpath
 
 PODS = {
     "kind": "List",

@@ -149,7 +149,7 @@ def _sorted(session: Session, rows: Iterable[Any]) -> list[Any]:
 
 
 def _sort_key(path: str, obj: Any) -> tuple[int, Any]:
-    from mamekube.kubectl import jsonpath
+    from mamekube.objects import jsonpath
 
     found = jsonpath.find(path, obj)
     if not found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from mamekube.kubectl import jsonpath
 from mamekube.kubectl.commands.delete import wait_until_gone
 from mamekube.kubectl.commands.rollout import next_state
 from mamekube.kubectl.durations import seconds
@@ -12,6 +11,7 @@ from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
 from mamekube.kubectl.targets import SELECTION_FLAGS, Target, resolve_named
+from mamekube.objects import jsonpath
 from mamekube.objects.conditions import conditions_of
 from mamekube.objects.meta import Object, metadata, uid_of
 

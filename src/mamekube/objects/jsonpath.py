@@ -1,4 +1,4 @@
-"""JSONPath templates as kubectl reads them: text with `{expressions}`, `range … end`, filters and unions.
+"""JSONPath templates as kubectl and printer columns read them: text with `{expressions}`, filters and unions.
 
 The grammar is client-go's `util/jsonpath`, which differs from every JSONPath library: a template has text
 around expressions, and what an expression finds is printed with blanks between.
