@@ -7,12 +7,14 @@ from tests.scenarios.cluster import run
 from mamekube.controllers.resources import (
     CRON_JOBS,
     DAEMON_SETS,
+    DEPLOYMENTS,
     ENDPOINT_SLICES,
     ENDPOINTS,
     JOBS,
     NODES,
     POD_DISRUPTION_BUDGETS,
     PODS,
+    RESOURCE_QUOTAS,
     SERVICES,
     STATEFUL_SETS,
 )
@@ -289,5 +291,36 @@ def test_endpoints_kept_by_hand_are_mirrored_into_slices():
         assert await addresses() == []
         assert await cluster.get(ENDPOINTS, "db") is None
         assert await cluster.get(ENDPOINTS, "kubernetes") is not None
+
+    run(scenario)
+
+
+def test_a_quota_counts_what_is_there_and_gives_back_what_goes():
+    async def scenario(cluster):
+        hard = {"pods": "3", "requests.cpu": "1", "count/deployments.apps": "2"}
+        await cluster.create(RESOURCE_QUOTAS, {"metadata": {"name": "q"}, "spec": {"hard": hard}})
+
+        async def used():
+            return (await cluster.get(RESOURCE_QUOTAS, "q"))["status"]["used"]
+
+        await cluster.settle(1)
+        assert await used() == {"pods": "0", "requests.cpu": "0", "count/deployments.apps": "0"}
+        container = {"name": "c", "image": "app:v1", "resources": {"requests": {"cpu": "250m"}}}
+        labels = {"app": "web"}
+        spec = {
+            "replicas": 4,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        }
+        await cluster.create(DEPLOYMENTS, {"metadata": {"name": "web"}, "spec": spec})
+        await cluster.settle(5)
+        assert await used() == {"pods": "3", "requests.cpu": "750m", "count/deployments.apps": "1"}
+        assert len(await cluster.list(PODS)) == 3
+        refusals = await cluster.events("FailedCreate")
+        assert "exceeded quota: q" in refusals[0]
+        assert await cluster.condition("web", "ReplicaFailure") == ("True", "FailedCreate")
+        await cluster.admin.delete(DEPLOYMENTS, "web", namespace="default")
+        await cluster.settle(10)
+        assert await used() == {"pods": "0", "requests.cpu": "0", "count/deployments.apps": "0"}
 
     run(scenario)

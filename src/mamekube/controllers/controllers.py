@@ -24,6 +24,7 @@ from mamekube.controllers.nodeipam import NodeIpamController
 from mamekube.controllers.nodelifecycle import NodeLifecycleController
 from mamekube.controllers.podgc import PodGarbageCollector
 from mamekube.controllers.replicaset import ReplicaSetController, ReplicationControllerController
+from mamekube.controllers.resourcequota import ResourceQuotaController
 from mamekube.controllers.rootca import RootCaPublisher
 from mamekube.controllers.runtime import Context, Controller, Runtime
 from mamekube.controllers.serviceaccount import ServiceAccountController
@@ -111,6 +112,7 @@ def _controllers(
         TtlAfterFinishedController,
         ClusterRoleAggregationController,
         DisruptionController,
+        ResourceQuotaController,
     )
     controllers = [kind(context(kind)) for kind in plain]
     controllers += [
