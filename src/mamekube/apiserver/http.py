@@ -270,6 +270,9 @@ async def read_body(raw: web.BaseRequest) -> bytes:
     length = raw.content_length
     if length is not None and length > BODY_BYTES_MAX:
         raise _too_large()
+    if raw.content.is_eof():
+        # A small body has come together with its head.
+        return raw.content.read_nowait()
     parts: list[bytes] = []
     size = 0
     async for part in raw.content.iter_any():
