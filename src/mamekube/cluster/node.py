@@ -132,6 +132,7 @@ def _process_configuration(profile: Profile, node: Node) -> dict[str, object]:
     return {
         "nodeName": node.name,
         "nodeAddress": profile.address(node),
+        "kubeletPort": KUBELET_PORT,
         "podCidr": node.pod_cidr,
         "server": profile.server,
         "certificates": str(profile.certificates),

@@ -19,7 +19,6 @@ from mamekube.client.client import Client
 from mamekube.client.http import HttpClient
 from mamekube.client.kubeconfig import load_kubeconfig
 from mamekube.cluster import program
-from mamekube.cluster.node import KUBELET_PORT
 from mamekube.dns.server import DnsServer
 from mamekube.foundation.clock import Clock
 from mamekube.kubelet.cri import CriRuntime
@@ -78,7 +77,7 @@ def kubelet_config(config: dict[str, Any], folder: Path) -> KubeletConfig:
         pod_cidr=config["podCidr"],
         cluster_dns=(config["clusterDns"],),
         cluster_domain=config["clusterDomain"],
-        port=KUBELET_PORT,
+        port=config["kubeletPort"],
         certificate_file=folder / "kubelet.crt",
         key_file=folder / "kubelet.key",
         client_ca_file=Path(config["certificates"]) / "ca.crt",
