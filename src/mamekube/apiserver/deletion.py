@@ -57,6 +57,8 @@ def plan_delete(kind: Kind, old: Object, options: DeleteOptions, *, now_s: float
     """Decide, as upstream's BeforeDelete and its finalizer rules do."""
     obj = fresh(old)
     meta = obj["metadata"]
+    if not meta.get("deletionTimestamp"):
+        kind.prepare_delete(obj, now_s)
     graceful, pending, grace_s = _grace(kind, obj, options, now_s=now_s)
     if pending:
         return Plan("pending", obj)
@@ -154,7 +156,7 @@ class Deletion:
         raise status.not_found(kind, request.name)
 
     async def _delete(self, request: Request, kind: Kind, item: Item, options: DeleteOptions) -> Answer:
-        old = shown(kind, item).object
+        old = (await shown(kind, item)).object
         _check_preconditions(kind, old, options)
         await self._admit(request, kind, old, options)
         _warn(request, kind, options)
@@ -162,19 +164,18 @@ class Deletion:
         if kind.group_resource == "namespaces" and plan.action != "pending":
             plan.object["status"] = {**(plan.object.get("status") or {}), "phase": "Terminating"}
         if plan.action == "pending":
-            return Answer(shown(kind, item), 200, kind)
+            return Answer(await shown(kind, item), 200, kind)
         if options.dry_run:
             return _answer(kind, plan, Made(plan.object))
-        last = stored(kind, plan.object)
+        last = await stored(kind, plan.object)
         if plan.action == "remove":
             return _answer(
                 kind,
                 plan,
-                shown(kind, await self._store.delete(key=item.key, expected=item.revision, last=last)),
+                await shown(kind, await self._store.delete(key=item.key, expected=item.revision, last=last)),
             )
-        return _answer(
-            kind, plan, shown(kind, await self._store.update(key=item.key, obj=last, expected=item.revision))
-        )
+        marked = await self._store.update(key=item.key, obj=last, expected=item.revision)
+        return _answer(kind, plan, await shown(kind, marked))
 
     async def _admit(self, request: Request, kind: Kind, old: Object, options: DeleteOptions) -> None:
         write = Write(

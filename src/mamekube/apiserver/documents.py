@@ -75,14 +75,18 @@ class Collection:
     def value(self) -> bytes:
         """The wire JSON of the list: the items' own bytes, joined."""
         head = encode(
-            {"kind": f"{self.kind.kind}List", "apiVersion": self.kind.api_version, "metadata": self.metadata}
+            {
+                "kind": self.kind.list_kind or f"{self.kind.kind}List",
+                "apiVersion": self.kind.api_version,
+                "metadata": self.metadata,
+            }
         )
         return b"".join((head[:-1], b',"items":[', b",".join([item.value for item in self.items]), b"]}\n"))
 
     @property
     def object(self) -> Object:
         return {
-            "kind": f"{self.kind.kind}List",
+            "kind": self.kind.list_kind or f"{self.kind.kind}List",
             "apiVersion": self.kind.api_version,
             "metadata": self.metadata,
             "items": [item.object for item in self.items],

@@ -15,7 +15,7 @@ import orjson
 from mamekube.apiserver.documents import Collection, Document
 from mamekube.apiserver.options import EXACT, ListOptions, parse_revision
 from mamekube.apiserver.selecting import Predicate, predicate
-from mamekube.apiserver.versions import shown, storage_key, storage_prefix
+from mamekube.apiserver.versions import shown, shown_all, storage_key, storage_prefix
 from mamekube.kinds.kind import Kind
 from mamekube.objects.status import StatusError, bad_request, expired
 from mamekube.store.backend import Compacted, FutureRevision
@@ -49,7 +49,7 @@ async def list_items(store: Store, kind: Kind, *, namespace: str, options: ListO
             )
         if selected is None or not options.limit:
             snapshot = await store.list(prefix=prefix, revision=revision, start=start, limit=options.limit)
-            return _collection(kind, snapshot, selected, prefix=prefix)
+            return await _collection(kind, snapshot, selected, prefix=prefix)
         return await _list_selected(
             store, kind, selected, prefix=prefix, at=Position(revision, start), limit=options.limit
         )
@@ -79,16 +79,16 @@ async def _list_one(
 ) -> Collection:
     reached = revision or store.revision
     item = await store.get(key=key, revision=revision)
-    items = [shown(kind, item)] if item is not None else []
+    items = [await shown(kind, item)] if item is not None else []
     return Collection(
         kind, [document for document in items if selected is None or selected(document)], reached
     )
 
 
-def _collection(kind: Kind, snapshot: Snapshot, selected: Predicate | None, *, prefix: str) -> Collection:
-    items: list[Document] = list(snapshot.items)
-    if kind.from_storage is not None:
-        items = [shown(kind, item) for item in items]
+async def _collection(
+    kind: Kind, snapshot: Snapshot, selected: Predicate | None, *, prefix: str
+) -> Collection:
+    items = await shown_all(kind, snapshot.items)
     if selected is not None:
         items = [item for item in items if selected(item)]
     token = ""
@@ -109,8 +109,8 @@ async def _list_selected(
             prefix=prefix, revision=revision, start=start, limit=max(limit, PAGE_READ_MIN)
         )
         revision = revision or snapshot.revision
-        for position, item in enumerate(snapshot.items):
-            document = shown(kind, item)
+        documents = await shown_all(kind, snapshot.items)
+        for position, (item, document) in enumerate(zip(snapshot.items, documents, strict=True)):
             if not selected(document):
                 continue
             found.append(document)

@@ -52,7 +52,7 @@ class Resources:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Document:
         """Raises 404."""
-        return shown(kind, await self.find(kind, namespace, name))
+        return await shown(kind, await self.find(kind, namespace, name))
 
     async def find(self, kind: Kind, namespace: str, name: str) -> Item:
         """As it is stored. Raises 404."""
@@ -86,7 +86,7 @@ class Resources:
         if kind.has_status:
             obj["status"] = {}
         kind.prepare_create(obj)
-        errors = objectmeta.validate(kind, obj) + kind.validate(obj)
+        errors = objectmeta.validate(kind, obj) + kind.validate(obj) + kind.validate_create(obj)
         if errors:
             raise status.invalid(kind, obj["metadata"].get("name", ""), errors)
         write.name = obj["metadata"]["name"]
@@ -98,14 +98,14 @@ class Resources:
             name = obj["metadata"]["name"]
             try:
                 item = await self.store.create(
-                    key=storage_key(kind, write.namespace, name), obj=stored(kind, obj)
+                    key=storage_key(kind, write.namespace, name), obj=await stored(kind, obj)
                 )
             except KeyExists:
                 if not generated or attempt + 1 == NAME_TRIES_MAX:
                     raise _taken(kind, name, generated=generated) from None
                 obj["metadata"]["name"] = objectmeta.generate_name(obj["metadata"]["generateName"])
             else:
-                return shown(kind, item)
+                return await shown(kind, item)
         raise AssertionError("the last attempt returns or raises")
 
     async def _pretend_create(self, kind: Kind, obj: Object) -> Document:
@@ -149,15 +149,10 @@ class Resources:
                 if not may_create:
                     raise status.not_found(kind, request.name)
                 return await self._create_by_update(request, kind, change(None), options, applied=applied)
+            old = (await shown(kind, item)).object
             try:
                 return await self._update(
-                    request,
-                    kind,
-                    item,
-                    change(shown(kind, item).object),
-                    options,
-                    rules=rules,
-                    applied=applied,
+                    request, kind, item, old, change(old), options, rules=rules, applied=applied
                 )
             except races.LOST as lost:
                 if not retries:
@@ -183,13 +178,13 @@ class Resources:
         request: Request,
         kind: Kind,
         item: Item,
+        old: Object,
         new: Object,
         options: WriteOptions,
         *,
         rules: Strategy,
         applied: bool,
     ) -> Answer:
-        old = shown(kind, item).object
         check_identity(kind, new, namespace=request.namespace, name=request.name)
         _check_conditions(kind, new, old)
         kind.default(new)
@@ -207,14 +202,16 @@ class Resources:
         await self._admission.validate(write)
         if options.dry_run:
             return Answer(Made(new), 200, kind)
-        return Answer(shown(kind, await self._store_update(write, item, new, old)), 200, kind)
+        return Answer(await shown(kind, await self._store_update(write, item, new, old)), 200, kind)
 
     async def _store_update(self, write: Write, item: Item, new: Object, old: Object) -> Item:
         if removes_last_finalizer(write.kind, new, old):
-            return await self.store.delete(key=item.key, expected=item.revision, last=stored(write.kind, new))
+            last = await stored(write.kind, new)
+            return await self.store.delete(key=item.key, expected=item.revision, last=last)
         if not strategy.differs(new, old):
             return item
-        return await self.store.update(key=item.key, obj=stored(write.kind, new), expected=item.revision)
+        obj = await stored(write.kind, new)
+        return await self.store.update(key=item.key, obj=obj, expected=item.revision)
 
     def _write(
         self,

@@ -119,12 +119,13 @@ def prepare_update(strategy: Strategy, kind: Kind, new: Object, old: Object) -> 
     """Make `new` what would be stored: the server's own fields kept, the generation counted."""
     objectmeta.kept_from_old(new, old)
     strategy.prepare(kind, new, old)
-    if kind.counts_generation and _spec_differs(new, old):
+    if kind.counts_generation and _spec_differs(kind, new, old):
         new["metadata"]["generation"] = int(metadata(old).get("generation") or 0) + 1
 
 
-def _spec_differs(new: Object, old: Object) -> bool:
-    return any(new.get(key) != old.get(key) for key in {*new, *old} - NOT_SPEC)
+def _spec_differs(kind: Kind, new: Object, old: Object) -> bool:
+    aside = NOT_SPEC if kind.has_status else NOT_SPEC - {"status"}
+    return any(new.get(key) != old.get(key) for key in {*new, *old} - aside)
 
 
 def validate_update(strategy: Strategy, kind: Kind, new: Object, old: Object) -> list[FieldError]:

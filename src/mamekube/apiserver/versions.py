@@ -5,6 +5,8 @@ Most kinds are served in the version they are stored in, and then nothing here t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mamekube.apiserver.documents import Document, Made
 from mamekube.apiserver.writes import key_for, prefix_for
 from mamekube.kinds.kind import Kind
@@ -25,13 +27,33 @@ def storage_prefix(kind: Kind, namespace: str = "") -> str:
     return prefix_for(home_of(kind), namespace=namespace)
 
 
-def shown(kind: Kind, item: Document) -> Document:
-    """What is stored, in the version of `kind`."""
+def converts(kind: Kind) -> bool:
+    """Whether what is shown may be something else than what is stored."""
+    return kind.from_storage is not None or kind.conversion is not None
+
+
+async def shown(kind: Kind, item: Document) -> Document:
+    """What is stored, in the version of `kind`. Raises what a conversion webhook makes of it."""
+    if kind.conversion is not None:
+        documents: Sequence[Document] = await kind.conversion.shown((item,))
+        return documents[0]
     if kind.from_storage is None:
         return item
     return Made(kind.from_storage(item.object))
 
 
-def stored(kind: Kind, obj: Object) -> Object:
+async def shown_all(kind: Kind, items: Sequence[Document]) -> Sequence[Document]:
+    """The same of many at a time, which a webhook converts with one call."""
+    if kind.conversion is not None:
+        documents: Sequence[Document] = await kind.conversion.shown(items)
+        return documents
+    if kind.from_storage is None:
+        return items
+    return [Made(kind.from_storage(item.object)) for item in items]
+
+
+async def stored(kind: Kind, obj: Object) -> Object:
     """An object in the version of `kind`, as it is stored."""
+    if kind.conversion is not None:
+        return await kind.conversion.stored(obj)
     return obj if kind.to_storage is None else kind.to_storage(obj)

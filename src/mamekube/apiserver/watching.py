@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from mamekube.apiserver.documents import Document, Made, encode
 from mamekube.apiserver.listing import too_large_revision
 from mamekube.apiserver.options import ListOptions, parse_revision
 from mamekube.apiserver.selecting import Predicate, predicate
-from mamekube.apiserver.versions import shown, storage_key, storage_prefix
+from mamekube.apiserver.versions import converts, shown_all, storage_key, storage_prefix
 from mamekube.foundation.limits import WATCH_TIMEOUT_MIN_S
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
@@ -75,8 +75,7 @@ async def watch(store: Store, kind: Kind, *, namespace: str, options: ListOption
     if initial:
         snapshot = await store.list(prefix=prefix)
         first: list[WatchEvent] = []
-        for item in snapshot.items:
-            document = shown(kind, item)
+        for document in await shown_all(kind, snapshot.items):
             if selected is None or selected(document):
                 first.append(WatchEvent(ADDED, document))
         revision = snapshot.revision
@@ -87,7 +86,9 @@ async def watch(store: Store, kind: Kind, *, namespace: str, options: ListOption
         revision = revision or store.revision
     try:
         async with store.watch(prefix=prefix, after=revision) as changes:
-            yield _Watch(store, kind, selected, options, first, changes)
+            watching = _Watch(store, kind, selected, options, first, changes)
+            with watching.while_served():
+                yield watching
     except Compacted as error:
         raise expired(f"too old resource version: {revision} ({error.oldest})") from None
 
@@ -109,13 +110,34 @@ class _Watch:
         self._selected = selected
         self._first = first
         self._changes = changes
-        self._plain = selected is None and kind.from_storage is None
+        self._plain = selected is None and not converts(kind)
         loop = asyncio.get_running_loop()
         timeout_s = options.timeout_s or WATCH_TIMEOUT_MIN_S * (1 + random.random())
         self._loop = loop
         self._ends_s = loop.time() + timeout_s
         self._bookmarks = options.bookmarks
         self._bookmark_s = self._next_bookmark_s()
+        self._waiting: asyncio.Timeout | None = None
+
+    @contextmanager
+    def while_served(self) -> Iterator[None]:
+        """Where the kind may come to an end, the watch ends with it."""
+        lifetime = self._kind.lifetime
+        if lifetime is None:
+            yield
+            return
+        if lifetime.ended:
+            self._end()
+        lifetime.tell(self._end)
+        try:
+            yield
+        finally:
+            lifetime.forget(self._end)
+
+    def _end(self) -> None:
+        self._ends_s = self._loop.time()
+        if self._waiting is not None:
+            self._waiting.reschedule(self._ends_s)
 
     def __aiter__(self) -> _Watch:
         return self
@@ -127,23 +149,33 @@ class _Watch:
         while True:
             due_s = min(self._ends_s, self._bookmark_s)
             try:
-                async with asyncio.timeout_at(due_s):
+                async with asyncio.timeout_at(due_s) as self._waiting:
                     batch = await anext(self._changes)
+                self._waiting = None
             except TimeoutError:
+                self._waiting = None
                 if self._loop.time() >= self._ends_s:
                     raise StopAsyncIteration from None
                 self._bookmark_s = self._next_bookmark_s()
                 return [bookmark(self._kind, self._store.revision)]
             except WatchLost as error:
                 raise expired(f"the watch was lost: {error}") from None
-            events = self._told(batch)
+            events = await self._told(batch)
             if events:
                 return events
 
-    def _told(self, batch: Sequence[StoreEvent]) -> Sequence[WatchEvent]:
+    async def _told(self, batch: Sequence[StoreEvent]) -> Sequence[WatchEvent]:
         if self._plain:
             return [WatchEvent(event.type, event.item, event) for event in batch]
-        return [told for event in batch if (told := tell(self._kind, self._selected, event)) is not None]
+        selected = self._selected
+        now = await shown_all(self._kind, [event.item for event in batch])
+        previous = [event.previous for event in batch if event.previous is not None and selected]
+        before = iter(await shown_all(self._kind, previous))
+        told = [
+            tell(selected, event, document, next(before) if event.previous is not None and selected else None)
+            for event, document in zip(batch, now, strict=True)
+        ]
+        return [event for event in told if event is not None]
 
     def _next_bookmark_s(self) -> float:
         if not self._bookmarks:
@@ -156,27 +188,27 @@ class _Watch:
         return due_s
 
 
-def tell(kind: Kind, selected: Predicate | None, event: StoreEvent) -> WatchEvent | None:
-    """What a watcher with these selectors is told of a change; None for nothing."""
-    now = shown(kind, event.item)
+def tell(
+    selected: Predicate | None, event: StoreEvent, now: Document, before: Document | None
+) -> WatchEvent | None:
+    """What a watcher with these selectors is told of a change; None for nothing.
+
+    `now` and `before` are the object in the watcher's version; `before` is of use to selectors only.
+    """
+    shared = event if now is event.item else None
     if selected is None:
-        return WatchEvent(event.type, now)
-    matched = event.previous is not None and selected(shown(kind, event.previous))
+        return WatchEvent(event.type, now, shared)
+    matched = before is not None and selected(before)
     if event.type == DELETED:
-        return WatchEvent(DELETED, now, _shared(kind, event)) if matched else None
+        return WatchEvent(DELETED, now, shared) if matched else None
     if selected(now):
         kept = (event.type == MODIFIED) == matched
-        return WatchEvent(MODIFIED if matched else ADDED, now, _shared(kind, event) if kept else None)
-    if not matched:
+        return WatchEvent(MODIFIED if matched else ADDED, now, shared if kept else None)
+    if before is None or not matched:
         return None
-    assert event.previous is not None
-    gone = shown(kind, event.previous).object
+    gone = before.object
     stamped = {**gone, "metadata": {**gone["metadata"], "resourceVersion": str(event.revision)}}
     return WatchEvent(DELETED, Made(stamped))
-
-
-def _shared(kind: Kind, event: StoreEvent) -> StoreEvent | None:
-    return event if kind.from_storage is None else None
 
 
 def bookmark(kind: Kind, revision: int, *, initial_end: bool = False) -> WatchEvent:

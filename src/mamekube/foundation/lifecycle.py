@@ -7,10 +7,30 @@ enters its components in order of dependency on one AsyncExitStack, so they end 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
+
+
+class Lifetime:
+    """How long something may be relied on. It ends once; whoever asked is told at that moment, in the loop."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._watching: set[Callable[[], None]] = set()
+
+    def tell(self, ending: Callable[[], None]) -> None:
+        self._watching.add(ending)
+
+    def forget(self, ending: Callable[[], None]) -> None:
+        self._watching.discard(ending)
+
+    def end(self) -> None:
+        self.ended = True
+        watching, self._watching = self._watching, set()
+        for ending in watching:
+            ending()
 
 
 class Component:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from mamekube.foundation.lifecycle import Lifetime
 from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object
 from mamekube.objects.resource import Resource
@@ -44,8 +45,23 @@ class Scale:
     """A LabelSelector, a plain map, or a string already (custom resources); empty: no selector."""
 
 
+class Conversion(Protocol):
+    """How objects come out of the store and go there, where a step on the way may have to be waited for.
+
+    Documents are whatever has an `object`; one that needs no change comes back itself.
+    """
+
+    async def shown(self, documents: Sequence[Any]) -> Sequence[Any]: ...
+
+    async def stored(self, obj: Object) -> Object: ...
+
+
 def _nothing(obj: Object) -> None:
     """Change nothing."""
+
+
+def _delete(obj: Object, now_s: float) -> None:
+    """Nothing more than the deletion itself."""
 
 
 def _keep(new: Object, old: Object) -> None:
@@ -69,6 +85,8 @@ class Kind(Resource):
     """One kind in one version. Order of use on a write: prepare, default, admission, validate, store."""
 
     singular: str
+    list_kind: str = ""
+    """Of lists; empty: the kind with `List` behind it."""
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
@@ -118,6 +136,13 @@ class Kind(Resource):
     """The version in which it is stored, where that is another one (`autoscaling/v1` is stored as v2)."""
     to_storage: Callable[[Object], Object] | None = None
     from_storage: Callable[[Object], Object] | None = None
+    conversion: Conversion | None = None
+    """In place of the two above, for custom resources."""
+
+    prepare_delete: Callable[[Object, float], None] = _delete
+    """`(object, now in seconds)`: what the first delete changes before it is known whether anything holds it."""
+    lifetime: Lifetime | None = None
+    """Ends when this record is replaced or removed at run time, and with it the watches that go by it."""
 
     name_rule: str = "subdomain"
     """`subdomain` (RFC 1123 subdomain), `label` (RFC 1123 label), `label1035`, `path` (path segment: RBAC names)."""
