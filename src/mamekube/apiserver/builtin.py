@@ -37,6 +37,12 @@ CLUSTER_ROLE_BINDINGS = _rbac("clusterrolebindings", "ClusterRoleBinding", names
 ROLES = _rbac("roles", "Role", namespaced=True)
 ROLE_BINDINGS = _rbac("rolebindings", "RoleBinding", namespaced=True)
 
+MUTATING_WEBHOOKS = _cluster(
+    "admissionregistration.k8s.io", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration"
+)
+VALIDATING_WEBHOOKS = _cluster(
+    "admissionregistration.k8s.io", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration"
+)
 API_SERVICES = _cluster("apiregistration.k8s.io", "apiservices", "APIService")
 FLOW_SCHEMAS = _cluster("flowcontrol.apiserver.k8s.io", "flowschemas", "FlowSchema")
 INGRESS_CLASSES = _cluster("networking.k8s.io", "ingressclasses", "IngressClass")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from mamekube.apiserver.addresses import ServiceAddresses
 from mamekube.apiserver.admission.plugins import admission
+from mamekube.apiserver.admission.webhooks import AdmissionWebhooks
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.authentication import Authenticator
 from mamekube.apiserver.authorization import Authorizer
@@ -110,10 +111,11 @@ class ApiServer(Component):
             anonymous=config.anonymous,
         )
         self._metrics = Metrics(store, self.registry)
+        self._webhooks = AdmissionWebhooks(store)
         self.api = Api(
             store=store,
             registry=self.registry,
-            admission=admission(reader, self._authorizer, self._addresses, store),
+            admission=admission(reader, self._authorizer, self._addresses, store, self._webhooks),
             reviews=Reviews(self._authenticator, self._authorizer),
             tokens=self._tokens,
             clock=clock,
@@ -139,6 +141,7 @@ class ApiServer(Component):
         await enter(self._authorizer)
         await enter(self._addresses)
         await enter(self._quota_status)
+        await enter(self._webhooks)
         await enter(EventExpiry(self.api.store, self.clock))
         if self._serve_http:
             await self._listen()

@@ -11,6 +11,9 @@ from mamekube.apiserver.kubelets import Kubelets
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.subresources import execution, log, proxy
 from mamekube.apiserver.writes import CONNECT, Write
+from mamekube.kinds import subresources
+from mamekube.kinds.kind import Kind
+from mamekube.objects.meta import Object
 
 Stream = Callable[[Kubelets, Api, Request, web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -21,6 +24,26 @@ STREAMS: Mapping[str, Stream] = {
     "portforward": execution.forward_ports,
     "proxy": proxy.serve,
 }
+
+
+FLAGS = ("stdin", "stdout", "stderr", "tty")
+
+
+def options_of(request: Request, kind: Kind) -> Object:
+    """The query as the object that admission sees: PodExecOptions and the like."""
+    described = subresources.describe(kind, request.subresource)
+    options: Object = {"kind": described.kind, "apiVersion": described.version or kind.version}
+    if request.subresource == "portforward":
+        ports = [int(port) for port in request.query.get("ports", ()) if port.isdecimal()]
+        return {**options, "ports": ports} if ports else options
+    if request.subresource == "proxy":
+        return {**options, "path": request.subpath} if request.subpath else options
+    options |= {flag: True for flag in FLAGS if request.flag(flag)}
+    if request.first("container"):
+        options["container"] = request.first("container")
+    if request.query.get("command"):
+        options["command"] = list(request.query["command"])
+    return options
 
 
 class Streams:
@@ -43,6 +66,7 @@ class Streams:
                 subresource=request.subresource,
                 namespace=request.namespace,
                 name=request.name,
+                object=options_of(request, kind),
                 user=request.user,
                 warnings=request.warnings,
             )

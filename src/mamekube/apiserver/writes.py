@@ -40,6 +40,12 @@ class Write:
     """The CreateOptions, UpdateOptions, PatchOptions or DeleteOptions, as the JSON that webhooks see."""
     warnings: list[str] = field(default_factory=list)
     """Texts for the `Warning` header of the answer."""
+    reinvoke: bool = False
+    """Set by a plugin when outside code changed the object: the plugins before it have to see it again."""
+    reinvoking: bool = False
+    """Whether this is the second pass of mutating admission."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What a plugin keeps from the first pass for the second, by its name."""
 
 
 class Reader:

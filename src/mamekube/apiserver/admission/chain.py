@@ -24,9 +24,17 @@ class Admission:
         self._validating: dict[tuple[str, str], tuple[Step, ...]] = {}
 
     async def mutate(self, write: Write) -> None:
-        """Raises StatusError for a write that a plugin refuses."""
-        for step in self._steps(self._mutating, write, "mutate"):
+        """Raises StatusError for a write that a plugin refuses.
+
+        What outside code changed is seen by all plugins a second time, and no more than that.
+        """
+        steps = self._steps(self._mutating, write, "mutate")
+        for step in steps:
             await step(write)
+        if write.reinvoke:
+            write.reinvoking = True
+            for step in steps:
+                await step(write)
 
     async def validate(self, write: Write) -> None:
         """Raises StatusError for a write that a plugin refuses."""

@@ -28,12 +28,23 @@ from mamekube.apiserver.admission.resource_quota import ResourceQuota
 from mamekube.apiserver.admission.service_account import ServiceAccount
 from mamekube.apiserver.admission.service_addresses import ServiceAddressAssignment
 from mamekube.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from mamekube.apiserver.admission.webhooks import (
+    AdmissionWebhooks,
+    MutatingAdmissionWebhook,
+    ValidatingAdmissionWebhook,
+)
 from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.writes import Reader
 from mamekube.store.store import Store
 
 
-def admission(reader: Reader, authorizer: Authorizer, addresses: ServiceAddresses, store: Store) -> Admission:
+def admission(
+    reader: Reader,
+    authorizer: Authorizer,
+    addresses: ServiceAddresses,
+    store: Store,
+    webhooks: AdmissionWebhooks,
+) -> Admission:
     """The default chain.
 
     The first three are no plugins upstream but part of the storage of their kinds, which comes between mutating
@@ -60,8 +71,10 @@ def admission(reader: Reader, authorizer: Authorizer, addresses: ServiceAddresse
             CertificateSigning(authorizer),
             CertificateSubjectRestriction(),
             DefaultIngressClass(reader),
-            # Upstream's places for MutatingAdmissionPolicy, MutatingAdmissionWebhook, ValidatingAdmissionPolicy
-            # and ValidatingAdmissionWebhook, in this order.
+            # Upstream's place for MutatingAdmissionPolicy.
+            MutatingAdmissionWebhook(webhooks.mutating, webhooks.client, reader),
+            # Upstream's place for ValidatingAdmissionPolicy.
+            ValidatingAdmissionWebhook(webhooks.validating, webhooks.client, reader),
             ResourceQuota(reader, store),
         )
     )

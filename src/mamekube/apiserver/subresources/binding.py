@@ -53,6 +53,7 @@ async def bind(api: Api, request: Request, kind: Kind, binding: Object, *, dry_r
     )
     await api.admission.mutate(write)
     await api.admission.validate(write)
+    binding = write.object or binding
     for _ in range(races.TRIES_MAX):
         item = await api.resources.find(kind, request.namespace, request.name)
         bound = _bound(request, item.object, binding, now=api.clock.timestamp())

@@ -45,6 +45,7 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
     )
     await api.admission.mutate(write)
     await api.admission.validate(write)
+    eviction = write.object or eviction
     body = dict(eviction.get("deleteOptions") or {})
     if options.dry_run:
         body["dryRun"] = ["All"]

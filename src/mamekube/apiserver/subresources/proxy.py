@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from mamekube.apiserver import tunnel
+from mamekube.apiserver import backends, tunnel
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.kubelets import CONNECT_TIMEOUT_S, Kubelets, Place, unreachable
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.subresources.containers import pod_of
-from mamekube.apiserver.versions import storage_prefix
-from mamekube.objects.meta import Object, labels_of
+from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError, bad_request, unavailable
 
 KEPT_HERE = frozenset(
@@ -79,25 +78,13 @@ def _pod_place(pod: Object, target: Target) -> Place:
 async def _service_place(api: Api, request: Request, target: Target) -> Place:
     """One of the service's ready endpoints, at random."""
     services = api.registry.find("", "v1", "services")
-    slices = api.registry.find("discovery.k8s.io", "v1", "endpointslices")
-    assert services is not None and slices is not None, "every registry has both"
+    assert services is not None, "every registry has them"
     service = (await api.resources.find(services, request.namespace, target.name)).object
     wanted = _service_port(service, target.port)
-    places: list[Place] = []
-    snapshot = await api.store.list(prefix=storage_prefix(slices, request.namespace))
-    for item in snapshot.items:
-        piece = item.object
-        if labels_of(piece).get("kubernetes.io/service-name") != target.name:
-            continue
-        for port in piece.get("ports") or ():
-            if (port.get("name") or "") != wanted:
-                continue
-            for endpoint in piece.get("endpoints") or ():
-                if (endpoint.get("conditions") or {}).get("ready", True):
-                    places += [Place(address, port["port"]) for address in endpoint.get("addresses") or ()]
+    places = await backends.ready(api.store, namespace=request.namespace, name=target.name, port_name=wanted)
     if not places:
         raise unavailable(f'no endpoints available for service "{request.name}"')
-    return random.choice(places)
+    return Place(*random.choice(places))
 
 
 def _service_port(service: Object, asked: str) -> str:

@@ -31,4 +31,5 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
     )
     await api.admission.mutate(write)
     await api.admission.validate(write)
+    body = write.object or body
     return Answer(Made(await api.tokens.request(body, namespace=request.namespace, name=request.name)), 201)

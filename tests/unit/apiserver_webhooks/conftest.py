@@ -1,0 +1,51 @@
+"""An API server in process, and webhook servers over real TLS on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from tests.unit.apiserver_webhooks.authority import Authority
+from tests.unit.apiserver_webhooks.hooks import Decide, Hook, StartHook, allow
+
+from mamekube.apiserver.server import ApiServer, ApiServerConfig
+from mamekube.client.client import Client
+from mamekube.foundation.clock import Clock
+from mamekube.store.memory import MemoryBackend
+from mamekube.store.store import Store
+
+
+@pytest.fixture
+async def start_hook(tmp_path: Path) -> AsyncIterator[StartHook]:
+    runners: list[web.ServerRunner] = []
+    authority = Authority(tmp_path)
+
+    async def start(decide: Decide = allow, *hosts: str) -> Hook:
+        hook = Hook(0, authority, decide)
+        runner = web.ServerRunner(web.Server(hook.serve), shutdown_timeout=0.01)
+        runners.append(runner)
+        await runner.setup()
+        context = authority.server_context("127.0.0.1", *hosts)
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        hook.port = runner.addresses[0][1]
+        return hook
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ApiServer]:
+    store = Store(MemoryBackend())
+    api = ApiServer(ApiServerConfig(), store, Clock(), serve_http=False)
+    async with store, api:
+        await api.ready()
+        yield api
+
+
+@pytest.fixture
+def client(server: ApiServer) -> Client:
+    return server.client("admin", ("system:masters",))
