@@ -29,6 +29,11 @@ def parse(text: str) -> Decimal:
     return _parts(text)[0]
 
 
+def amount_and_style(text: str) -> tuple[Decimal, str]:
+    """The amount, and the format it is written in: decimal, binary or exponent. Raises QuantityError."""
+    return _parts(text)
+
+
 def parse_any(value: Any) -> Decimal:
     """The amount of what stands in JSON: text or a number."""
     return parse(str(value))

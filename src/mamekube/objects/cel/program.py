@@ -1,0 +1,71 @@
+"""Compiling and evaluating expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from mamekube.objects.cel.ast import Node
+from mamekube.objects.cel.checker import Containers, check
+from mamekube.objects.cel.errors import CelBudgetExceeded, EvaluationError
+from mamekube.objects.cel.evaluator import Budget, Run, build
+from mamekube.objects.cel.parser import parse
+from mamekube.objects.cel.types import DYN, Type
+
+PER_CALL_LIMIT = 1_000_000
+"""What one evaluation may cost at most, whatever the budget still holds. Upstream: PerCallLimit."""
+
+
+class Program:
+    """A compiled expression. `type` is what it evaluates to, as far as it can be told."""
+
+    __slots__ = ("_node", "_run", "expression", "type")
+
+    def __init__(self, expression: str, node: Node, found: Type) -> None:
+        self.expression = expression
+        self.type = found
+        self._node = node
+        self._run: Run | None = None
+
+    def evaluate(self, bindings: dict[str, Any], *, budget: Budget | int) -> Any:
+        """The value. Raises EvaluationError, and CelBudgetExceeded when it costs more than the budget or than one
+        call may. What it cost is taken from a budget, also when it fails. `bindings` is not changed."""
+        whole = Budget(budget) if isinstance(budget, int) else budget
+        if self._run is None:
+            self._run = build(self._node)
+        limit = min(whole.left, PER_CALL_LIMIT)
+        own = Budget(limit)
+        try:
+            value = self._run(bindings, own)
+            own.spend(0)
+        except RecursionError:
+            raise EvaluationError("expression nests values too deeply") from None
+        except CelBudgetExceeded:
+            if limit == whole.left:
+                whole.left = -1
+            raise
+        finally:
+            whole.left -= limit - max(own.left, 0) if whole.left >= 0 else 0
+        return value
+
+
+def compile(
+    expression: str, *, variables: Iterable[str] | Mapping[str, Type], containers: Containers | None = None
+) -> Program:
+    """Raises CelCompileError, whose text is cel-go's.
+
+    `variables`: the names that may stand in it, each of any type, or the type of each. `containers`: the types of
+    message literals by name, None for a name that is no type.
+    """
+    declared = variables if isinstance(variables, Mapping) else dict.fromkeys(variables, DYN)
+    if not isinstance(variables, Mapping) and not containers:
+        return _compile(expression, tuple(declared))
+    node = parse(expression)
+    return Program(expression, node, check(expression, node, declared, containers))
+
+
+@lru_cache(maxsize=2048)
+def _compile(expression: str, names: tuple[str, ...]) -> Program:
+    node = parse(expression)
+    return Program(expression, node, check(expression, node, dict.fromkeys(names, DYN)))
