@@ -83,7 +83,7 @@ class Resources:
         if obj["metadata"].get("resourceVersion"):
             raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         self._fill_system_fields(kind, obj)
-        if kind.has_status:
+        if kind.has_status and not (kind.keeps_first_status and obj.get("status")):
             obj["status"] = {}
         kind.prepare_create(obj)
         errors = objectmeta.validate(kind, obj) + kind.validate(obj) + kind.validate_create(obj)

@@ -118,6 +118,8 @@ class Kind(Resource):
 
     has_status: bool = False
     """Whether `status` is a subresource of its own, which ordinary writes cannot change."""
+    keeps_first_status: bool = False
+    """Whether a create may bring a status all the same: a kubelet registers its Node with one."""
     counts_generation: bool = False
     """metadata.generation starts at 1 and counts up with every change outside metadata and status."""
     scale: Scale | None = None

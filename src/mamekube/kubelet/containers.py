@@ -116,7 +116,12 @@ def _configure(
     container = wanted.container
     services = environment.visible_services(pod, node.services())
     variables = environment.build(pod, container, services=services, lookup=fetched, facts=sandbox.facts)
-    container_mounts = mounts.container_mounts(container, sandbox.volumes, variables)
+    read_only = mounts.read_only_volumes(pod)
+    container_mounts = (
+        []
+        if node.fake
+        else mounts.container_mounts(container, sandbox.volumes, variables, read_only=read_only)
+    )
     if sandbox.hosts_path is not None and not mounts.mounts_path(container, "/etc/hosts"):
         container_mounts.append({"container_path": "/etc/hosts", "host_path": str(sandbox.hosts_path)})
     if not node.fake:

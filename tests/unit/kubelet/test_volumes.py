@@ -195,6 +195,18 @@ def test_a_subpath_is_made_inside_of_its_volume(tmp_path):
     assert (tmp_path / "logs" / "p").is_dir()
 
 
+def test_what_the_kubelet_writes_containers_only_read(tmp_path):
+    volumes = [{"name": "v", "configMap": {"name": "c"}}, {"name": "w", "emptyDir": {}}]
+    read_only = mounts.read_only_volumes({"spec": {"volumes": volumes}})
+    container = {
+        "name": "main",
+        "volumeMounts": [{"name": "v", "mountPath": "/v"}, {"name": "w", "mountPath": "/w"}],
+    }
+    places = {"v": tmp_path, "w": tmp_path}
+    made = mounts.container_mounts(container, places, {}, read_only=read_only)
+    assert [mount["readonly"] for mount in made] == [True, False]
+
+
 @pytest.mark.parametrize("subpath", ["../other", "/etc", "link/x"])
 def test_a_subpath_does_not_leave_its_volume(tmp_path, subpath):
     (tmp_path / "link").symlink_to("/")

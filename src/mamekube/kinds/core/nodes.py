@@ -116,6 +116,7 @@ KIND = Kind(
     short_names=("no",),
     schema="io.k8s.api.core.v1.Node",
     has_status=True,
+    keeps_first_status=True,
     subresources=("proxy",),
     default=default,
     columns=COLUMNS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,29 @@ fe00::2\tip6-allrouters
 """
 
 
+WRITTEN_BY_THE_KUBELET = ("configMap", "secret", "downwardAPI", "projected")
+"""Sources of volumes that containers only read."""
+
+
+def read_only_volumes(pod: Object) -> frozenset[str]:
+    """The names of the pod's volumes that no container may write to, whatever its mount says."""
+    volumes = (pod.get("spec") or {}).get("volumes") or ()
+    return frozenset(
+        volume["name"] for volume in volumes if any(kind in volume for kind in WRITTEN_BY_THE_KUBELET)
+    )
+
+
 def container_mounts(
-    container: Mapping[str, Any], volumes: Mapping[str, Path], environment: Mapping[str, str]
+    container: Mapping[str, Any],
+    volumes: Mapping[str, Path],
+    environment: Mapping[str, str],
+    *,
+    read_only: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """CRI's mounts for volumeMounts; `volumes` has the directory of each volume. Raises ConfigError."""
+    """CRI's mounts for volumeMounts; `volumes` has the directory of each volume, `read_only` names some of them.
+
+    Raises ConfigError.
+    """
     result = []
     for mount in container.get("volumeMounts") or []:
         if mount["name"] not in volumes:
@@ -43,7 +62,7 @@ def container_mounts(
             {
                 "container_path": path if path.startswith("/") else f"/{path}",
                 "host_path": str(source),
-                "readonly": bool(mount.get("readOnly")),
+                "readonly": bool(mount.get("readOnly")) or mount["name"] in read_only,
                 "propagation": cri.PROPAGATION.get(mount.get("mountPropagation", "None"), 0),
             }
         )
