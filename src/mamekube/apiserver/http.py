@@ -138,7 +138,9 @@ class Front:
     async def _write(self, request: Request, raw: web.BaseRequest, answer: Answer | Collection) -> Response:
         accept = request.headers.get("Accept", "")
         collection = isinstance(answer, Collection)
-        form = negotiation.object_form(accept, collection=collection) if accept else PLAIN
+        form = PLAIN
+        if accept:
+            form = negotiation.object_form(accept, collection=collection, tabular=_has_table(answer))
         code = 200 if isinstance(answer, Collection) else answer.code
         if form.as_kind:
             value = self._converted(request, answer, form)
@@ -300,6 +302,13 @@ def _quoted(text: str) -> str:
     """A text inside of a quoted-string header value."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return printable.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _has_table(answer: Answer | Collection) -> bool:
+    """Reviews, tokens and the like have none: they are no objects of a kind that is kept."""
+    if isinstance(answer, Collection) or answer.kind is not None:
+        return True
+    return answer.document.object.get("kind") == "Status"
 
 
 def _wire(event: watching.WatchEvent) -> bytes:

@@ -71,14 +71,14 @@ def _media_type(media: str) -> str | None:
     return None
 
 
-def object_form(accept: str, *, collection: bool) -> Form:
-    """The form for an object (or a collection): itself, a Table, its metadata only. Raises 406."""
+def object_form(accept: str, *, collection: bool, tabular: bool = True) -> Form:
+    """The form for an object (or a collection): itself, a Table if it has one, its metadata only. Raises 406."""
     for form in forms(accept):
         if not form.as_kind:
             return form
         if form.group != META_GROUP or form.version not in META_VERSIONS:
             continue
-        if form.as_kind == TABLE or form.as_kind == (PARTIAL_LIST if collection else PARTIAL):
+        if (form.as_kind == TABLE and tabular) or form.as_kind == (PARTIAL_LIST if collection else PARTIAL):
             return form
     raise not_acceptable((*OFFERED, "application/vnd.kubernetes.protobuf"))
 
