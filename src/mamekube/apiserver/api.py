@@ -119,6 +119,8 @@ class Api:
         if request.resource == "namespaces" and not request.group:
             # The path names the namespace twice; the object itself is in none.
             request.namespace = ""
+        if kind.deprecation:
+            request.warnings.append(kind.deprecation)
         if request.subresource:
             return self._with_subresource(kind, request)
         named = bool(request.name)

@@ -212,3 +212,18 @@ def test_a_patch_applied_twice_changes_nothing_more(live: dict[str, int], patch:
     change = {"containers": [{"name": name, "stdin": value} for name, value in patch.items()]}
     once = strategic.apply(doc, change, POD_SPEC)
     assert strategic.apply(once, change, POD_SPEC) == once
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"spec": {"containers": [{"name": ["a"], "image": "x"}]}},
+        {"spec": {"containers": [{"name": {"a": 1}}]}},
+        {"metadata": {"finalizers": [["a"]]}},
+    ],
+)
+def test_elements_that_cannot_be_told_apart_are_refused(patch):
+    original = {"metadata": {"finalizers": ["x"]}, "spec": {"containers": [{"name": "a"}]}}
+    with pytest.raises(StatusError) as refused:
+        strategic.apply(original, patch, builtin_schema("io.k8s.api.core.v1.Pod"))
+    assert refused.value.code == 400

@@ -165,7 +165,7 @@ def _check_order(values: list[Any], order: list[Any], name: Callable[[Any], Any]
 
 def _merge_list(original: list[Any], patch: list[Any], schema: Schema) -> list[Any]:
     if not any(isinstance(item, dict) for item in (*original, *patch)):
-        merged = list(dict.fromkeys((*original, *patch)))
+        merged = list(dict.fromkeys(_scalar(item) for item in (*original, *patch)))
         return _in_order(merged, patch, original, _namer(""))
     if not schema.merge_key:
         raise _failure(f"cannot merge lists without merge key for {schema.go_type}")
@@ -217,13 +217,19 @@ def _namer(merge_key: str) -> Callable[[Any], Any]:
 
     def name(item: Any) -> Any:
         if not merge_key or not isinstance(item, dict):
-            return item
+            return _scalar(item)
         if merge_key not in item:
             printed = " ".join(f"{key}:{item[key]}" for key in sorted(item))
             raise _failure(f"map: map[{printed}] does not contain declared merge key: {merge_key}")
-        return item[merge_key]
+        return _scalar(item[merge_key])
 
     return name
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        raise bad_request("the elements of a merged list, and their merge keys, must be text or numbers")
+    return value
 
 
 def _in_order(
