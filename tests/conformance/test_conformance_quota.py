@@ -113,7 +113,7 @@ def test_pods_are_counted_with_what_they_request(api, core, quotas, counted):
     # Nothing has the device, so the pod is never scheduled: counted it is all the same.
     api.create(pods, samples.pod("fits", requests=amounts))
     used = {"pods": "1", "cpu": "500m", "memory": "252Mi", "requests_ephemeral-storage": "30Gi"}
-    wait_used(api, quotas, **used, **{"requests_example_com__dongle": "2"})
+    wait_used(api, quotas, **used, requests_example_com__dongle="2")
     too_much = samples.pod("too-much", requests={"cpu": "600m", "memory": "100Mi"})
     refused = api.refusal("POST", pods, too_much)
     assert refused.code == 403
@@ -126,12 +126,12 @@ def test_pods_are_counted_with_what_they_request(api, core, quotas, counted):
     assert api.refusal("PUT", f"{pods}/fits", pod).code == 422
     wait_used(api, quotas, **used)
     api.delete(f"{pods}/fits", {"gracePeriodSeconds": 0})
-    wait_used(api, quotas, pods="0", cpu="0", memory="0", **{"requests_example_com__dongle": "0"})
+    wait_used(api, quotas, pods="0", cpu="0", memory="0", requests_example_com__dongle="0")
 
 
 @pytest.mark.conformance("ResourceQuota, quota scope, Terminating and NotTerminating scope")
 def test_pods_with_a_deadline_are_counted_apart(api, core, quotas):
-    hard = {name: "5" for name in ("pods", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")}
+    hard = dict.fromkeys(("pods", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"), "5")
     hard |= {"requests.memory": "1Gi", "limits.memory": "1Gi"}
     for name, scope in (("terminating", "Terminating"), ("not-terminating", "NotTerminating")):
         api.create(quotas, quota(name, hard, scopes=[scope]))
