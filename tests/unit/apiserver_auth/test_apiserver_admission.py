@@ -15,6 +15,7 @@ from mamekube.apiserver.admission.node_restriction import may_set_label
 from mamekube.apiserver.admission.plugin import Plugin
 from mamekube.apiserver.admission.plugins import admission
 from mamekube.apiserver.admission.service_account import MOUNT_PATH
+from mamekube.apiserver.admission.webhooks import AdmissionWebhooks
 from mamekube.apiserver.quota_status import QuotaStatus
 from mamekube.apiserver.request import User
 from mamekube.apiserver.writes import DELETE, UPDATE
@@ -27,10 +28,11 @@ NODE = User("system:node:n1", ("system:nodes", "system:authenticated"))
 async def chain(world, authorizer):
     for name in ("default", "kube-system", "kube-node-lease"):
         await world.put("namespaces", {"metadata": {"name": name}, "status": {"phase": "Active"}})
-    async with ServiceAddresses(
-        world.store, world.reader, world.clock, service_cidr="10.96.0.0/12"
-    ) as addresses:
-        yield admission(world.reader, authorizer, addresses, world.store)
+    async with (
+        ServiceAddresses(world.store, world.reader, world.clock, service_cidr="10.96.0.0/12") as addresses,
+        AdmissionWebhooks(world.store) as webhooks,
+    ):
+        yield admission(world.reader, authorizer, addresses, world.store, webhooks)
 
 
 async def admit(chain, write):
