@@ -63,7 +63,7 @@ def validate(kind: Kind, obj: Object) -> list[FieldError]:
         errors.append(
             invalid("metadata.generation", meta["generation"], "must be greater than or equal to 0")
         )
-    return errors + _validate_parts(meta)
+    return errors + validate_parts(meta)
 
 
 def _validate_namespace(kind: Kind, namespace: str) -> list[FieldError]:
@@ -74,7 +74,7 @@ def _validate_namespace(kind: Kind, namespace: str) -> list[FieldError]:
     return [invalid("metadata.namespace", namespace, problem) for problem in names.dns1123_label(namespace)]
 
 
-def _validate_parts(meta: Mapping[str, Any]) -> list[FieldError]:
+def validate_parts(meta: Mapping[str, Any]) -> list[FieldError]:
     errors: list[FieldError] = []
     if meta.get("labels"):
         errors += _validate_labels(meta["labels"])
@@ -152,7 +152,7 @@ def _validate_finalizers(finalizers: Sequence[str]) -> list[FieldError]:
 def validate_update(new: Object, old: Object) -> list[FieldError]:
     """What an update may not change in metadata. Both are whole objects."""
     after, before = metadata(new), metadata(old)
-    errors = _validate_parts(after)
+    errors = validate_parts(after)
     if before.get("deletionTimestamp"):
         added = [
             name for name in after.get("finalizers") or () if name not in (before.get("finalizers") or ())

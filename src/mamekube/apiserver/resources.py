@@ -208,9 +208,9 @@ class Resources:
         if removes_last_finalizer(write.kind, new, old):
             last = await stored(write.kind, new)
             return await self.store.delete(key=item.key, expected=item.revision, last=last)
-        if not strategy.differs(new, old):
-            return item
         obj = await stored(write.kind, new)
+        if not strategy.differs(obj, item.object):
+            return item
         return await self.store.update(key=item.key, obj=obj, expected=item.revision)
 
     def _write(

@@ -42,6 +42,6 @@ def field_value(kind: Kind, obj: Object, field: str) -> str:
 def _check_field(kind: Kind, field: str) -> None:
     if field in kind.selectable or (field in ALWAYS and (kind.namespaced or field == "metadata.name")):
         return
-    if kind.selectable:
+    if kind.selectable or not isinstance(kind.schema, str):
         raise bad_request(f"field label not supported: {field}")
     raise bad_request(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')

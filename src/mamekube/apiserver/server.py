@@ -20,13 +20,13 @@ from mamekube.apiserver.api import Api
 from mamekube.apiserver.authentication import Authenticator
 from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.bootstrap import bootstrap, keep
+from mamekube.apiserver.customresources.served import CustomResources
 from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.expiry import EventExpiry
 from mamekube.apiserver.health import Health
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.pages import Pages
-from mamekube.apiserver.quota_status import QuotaStatus
 from mamekube.apiserver.request import User
 from mamekube.apiserver.reviews import Reviews
 from mamekube.apiserver.tokens import Tokens
@@ -97,7 +97,6 @@ class ApiServer(Component):
         self._addresses = ServiceAddresses(
             store, reader, clock, service_cidr=config.service_cidr, node_port_range=config.node_port_range
         )
-        self._quota_status = QuotaStatus(store, reader, self.registry)
         self._tokens = Tokens(
             config.service_account_key_file, issuer=config.service_account_issuer, reader=reader, clock=clock
         )
@@ -112,6 +111,7 @@ class ApiServer(Component):
         )
         self._metrics = Metrics(store, self.registry)
         self._webhooks = AdmissionWebhooks(store)
+        self._custom_resources = CustomResources(store, self.registry, self._webhooks.client, clock)
         self.api = Api(
             store=store,
             registry=self.registry,
@@ -140,8 +140,8 @@ class ApiServer(Component):
         enter = self._stack.enter_async_context
         await enter(self._authorizer)
         await enter(self._addresses)
-        await enter(self._quota_status)
         await enter(self._webhooks)
+        await enter(self._custom_resources)
         await enter(EventExpiry(self.api.store, self.clock))
         if self._serve_http:
             await self._listen()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from mamekube.foundation.clock import format_time
 from mamekube.kinds import cells
 from mamekube.kinds.apiextensions import definitions
 from mamekube.kinds.fields import section
 from mamekube.kinds.kind import Kind
+from mamekube.objects import conditions
 from mamekube.objects.meta import Object
 
 WEBHOOK_PORT = 443
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+"""The finalizer that a definition keeps until its objects are gone."""
 
 
 def default(definition: Object) -> None:
@@ -45,6 +49,30 @@ def prepare_create(definition: Object) -> None:
     }
 
 
+def prepare_update(new: Object, old: Object) -> None:
+    """A version that becomes the stored one is noted, so that nobody drops it while objects may be stored in it."""
+    status = section(new, "status")
+    stored = list(status.get("storedVersions") or ())
+    for version in (new.get("spec") or {}).get("versions") or ():
+        if version.get("storage") and version.get("name") not in stored:
+            status["storedVersions"] = stored = [*stored, version.get("name") or ""]
+
+
+def prepare_delete(definition: Object, now_s: float) -> None:
+    meta, status = definition["metadata"], section(definition, "status")
+    if CLEANUP not in (meta.get("finalizers") or ()):
+        meta["finalizers"] = [*(meta.get("finalizers") or ()), CLEANUP]
+    condition = {
+        "type": "Terminating",
+        "status": "True",
+        "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    }
+    status["conditions"] = conditions.replaced(
+        status.get("conditions") or (), condition, now=format_time(now_s)
+    )
+
+
 KIND = Kind(
     group="apiextensions.k8s.io",
     version="v1",
@@ -61,6 +89,8 @@ KIND = Kind(
     row=cells.name_and_created,
     default=default,
     prepare_create=prepare_create,
+    prepare_update=prepare_update,
+    prepare_delete=prepare_delete,
     validate=definitions.validate,
     validate_update=definitions.validate_update,
 )

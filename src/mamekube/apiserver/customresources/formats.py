@@ -1,0 +1,198 @@
+"""The formats that a schema may ask of a string, and its patterns: what kube-openapi's strfmt knows.
+
+A format that is not known asks for nothing, as upstream.
+"""
+
+from __future__ import annotations
+
+import binascii
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from mamekube.objects import names
+
+_HEX = "[0-9a-fA-F]"
+_UUID = f"{_HEX}{{8}}-?{_HEX}{{4}}-?%s{_HEX}{{3}}-?%s{_HEX}{{3}}-?{_HEX}{{12}}"
+_CLOCK = r"\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[zZ]|[+-]\d{2}:\d{2})?"
+_COLOUR = r"\s*(?:0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*"
+
+
+def _pattern(text: str) -> Callable[[str], bool]:
+    compiled = re.compile(text, re.ASCII)
+    return lambda value: compiled.fullmatch(value) is not None
+
+
+def _is_address(version: int) -> Callable[[str], bool]:
+    def fits(value: str) -> bool:
+        try:
+            return ipaddress.ip_address(value).version == version
+        except ValueError:
+            return False
+
+    return fits
+
+
+def _is_network(value: str) -> bool:
+    if "/" not in value:
+        return False
+    try:
+        ipaddress.ip_interface(value)
+    except ValueError:
+        return False
+    return value.rpartition("/")[2].isdigit()
+
+
+def _is_date(value: str) -> bool:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return re.fullmatch(r"\d{4}-\d{2}-\d{2}", value) is not None
+
+
+def _is_time(value: str) -> bool:
+    day, separator, clock = value[:10], value[10:11], value[11:]
+    if separator not in ("T", "t") or not _is_date(day) or not re.fullmatch(_CLOCK, clock):
+        return False
+    hours, minutes, seconds = (int(clock[at : at + 2]) for at in (0, 3, 6))
+    return hours < 24 and minutes < 60 and seconds < 61
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        binascii.a2b_base64(value, strict_mode=True)
+    except (binascii.Error, ValueError):
+        return False
+    return bool(value)
+
+
+def _is_uri(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return bool(parts.scheme) or value.startswith("/")
+
+
+def _is_isbn(*lengths: int) -> Callable[[str], bool]:
+    def fits(value: str) -> bool:
+        digits = re.sub(r"[\s-]", "", value)
+        if len(digits) not in lengths:
+            return False
+        if len(digits) == 10:
+            if not re.fullmatch(r"\d{9}[\dX]", digits):
+                return False
+            total = sum((10 - at) * (10 if digit == "X" else int(digit)) for at, digit in enumerate(digits))
+            return total % 11 == 0
+        return digits.isdigit() and sum(int(d) * (1, 3)[at % 2] for at, d in enumerate(digits)) % 10 == 0
+
+    return fits
+
+
+def _is_card(value: str) -> bool:
+    digits = re.sub(r"\D", "", value)
+    if not 13 <= len(digits) <= 19:
+        return False
+    doubled = [int(digit) * (1 + at % 2) for at, digit in enumerate(reversed(digits))]
+    return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0
+
+
+_UNITS = "ns|us|µs|μs|ms|s|m|h|d|w|nanos?|micros?|millis?|secs?|seconds?|mins?|minutes?|hours?|days?|weeks?"
+
+_FORMATS: Mapping[str, Callable[[str], bool]] = {
+    "bsonobjectid": _pattern(f"{_HEX}{{24}}"),
+    "uri": _is_uri,
+    "email": _pattern(r"[^@\s<>]+@[^@\s<>]+"),
+    "hostname": _pattern(
+        r"(?=.{1,255}\Z)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,62})(?:\.[a-zA-Z0-9][a-zA-Z0-9-]{0,62})*\.?"
+    ),
+    "ipv4": _is_address(4),
+    "ipv6": _is_address(6),
+    "cidr": _is_network,
+    "mac": _pattern(f"(?:{_HEX}{{2}}[:-]){{5}}(?:{_HEX}{{2}})(?:(?:[:-]{_HEX}{{2}}){{2}})?"),
+    "uuid": _pattern(_UUID % (_HEX, _HEX)),
+    "uuid3": _pattern(_UUID % ("3", _HEX)),
+    "uuid4": _pattern(_UUID % ("4", "[89abAB]")),
+    "uuid5": _pattern(_UUID % ("5", "[89abAB]")),
+    "isbn": _is_isbn(10, 13),
+    "isbn10": _is_isbn(10),
+    "isbn13": _is_isbn(13),
+    "creditcard": _is_card,
+    "ssn": _pattern(r"\d{3}[- ]?\d{2}[- ]?\d{4}"),
+    "hexcolor": _pattern(f"#?(?:{_HEX}{{3}}|{_HEX}{{6}})"),
+    "rgbcolor": _pattern(rf"rgb\({_COLOUR},{_COLOUR},{_COLOUR}\)"),
+    "byte": _is_base64,
+    "password": lambda value: True,
+    "date": _is_date,
+    "duration": _pattern(
+        rf"-?(?:\d+(?:\.\d*)?|\.\d+)\s*(?:{_UNITS})(?:\s*(?:\d+(?:\.\d*)?|\.\d+)\s*(?:{_UNITS}))*|0"
+    ),
+    "datetime": _is_time,
+    "k8s-short-name": lambda value: not names.dns1123_label(value),
+    "k8s-long-name": lambda value: not names.dns1123_subdomain(value),
+}
+
+
+def known(name: str) -> str:
+    """The format, `""` where nobody knows it and so nothing is asked."""
+    return name if name in _FORMATS or name.replace("-", "") in _FORMATS else ""
+
+
+def fits(name: str, value: str) -> bool:
+    check = _FORMATS.get(name) or _FORMATS[name.replace("-", "")]
+    return check(value)
+
+
+# Patterns -----------------------------------------------------------------------------------------------
+
+_POSIX = {
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "alnum": "a-zA-Z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "space": r"\s",
+    "xdigit": "0-9A-Fa-f",
+    "word": r"\w",
+    "punct": r"!-/:-@\[-`{-~",
+    "blank": r" \t",
+}
+_sources: dict[str, str] = {}
+
+
+@lru_cache(maxsize=4096)
+def compile_pattern(source: str) -> re.Pattern[str]:
+    """A pattern in RE2's syntax. Raises re.error."""
+    text = re.sub(r"\[:(\w+):\]", lambda match: _POSIX.get(match[1], match[0]), source)
+    text = re.sub(r"\(\?P?<(\w+)>", r"(?P<\1>", text).replace(r"\z", r"\Z").replace(r"\pL", r"[^\W\d_]")
+    compiled = re.compile(_ends(text), re.ASCII)
+    _sources[compiled.pattern] = source
+    return compiled
+
+
+def source_of(pattern: re.Pattern[str]) -> str:
+    """The pattern as it was written."""
+    return _sources.get(pattern.pattern, pattern.pattern)
+
+
+def _ends(text: str) -> str:
+    r"""With `\Z` for every `$` that stands for the end: RE2's does not stop before a last line end."""
+    pieces: list[str] = []
+    inside = escaped = False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == "[":
+            inside = True
+        elif character == "]":
+            inside = False
+        elif character == "$" and not inside:
+            character = r"\Z"
+        pieces.append(character)
+    return "".join(pieces)

@@ -1,0 +1,130 @@
+"""Which names a CustomResourceDefinition gets, and its conditions. Pure.
+
+Names are first come, first served within a group: what another definition has been given already is refused, and
+the definition keeps what it had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mamekube.objects import conditions
+from mamekube.objects.fielderrors import render
+from mamekube.objects.meta import Object, annotations_of, being_deleted
+
+Names = dict[str, Any]
+
+APPROVAL = "api-approved.kubernetes.io"
+PROTECTED = (".k8s.io", ".kubernetes.io")
+
+
+@dataclass(slots=True)
+class Taken:
+    """What other definitions of the group have been given."""
+
+    resources: set[str] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
+
+    @classmethod
+    def by(cls, others: Iterable[Names]) -> Taken:
+        taken = cls()
+        for names in others:
+            taken.resources |= {names.get("plural", ""), names.get("singular", "")} - {""}
+            taken.resources |= set(names.get("shortNames") or ())
+            taken.kinds |= {names.get("kind", ""), names.get("listKind", "")} - {""}
+        return taken
+
+
+def accepted(definition: Object) -> Names:
+    return (definition.get("status") or {}).get("acceptedNames") or {}
+
+
+def decide(definition: Object, taken: Taken) -> tuple[Names, dict[str, str]]:
+    """The names that are accepted now, and the condition `NamesAccepted`."""
+    asked: Names = definition["spec"]["names"]
+    had = accepted(definition)
+    given = {key: value for key, value in had.items() if value}
+    problem = None
+    for key, pool in _SINGLE:
+        name = asked.get(key) or ""
+        if name != (had.get(key) or "") and name in getattr(taken, pool):
+            problem = _conflict(key, f"{render(name)} is already in use")
+        elif name:
+            given[key] = name
+    short = list(asked.get("shortNames") or ())
+    if short != list(had.get("shortNames") or ()):
+        clashing = [
+            name for name in short if name not in (had.get("shortNames") or ()) and name in taken.resources
+        ]
+        if clashing:
+            texts = [f"{render(name)} is already in use" for name in clashing]
+            problem = _conflict("shortNames", texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        else:
+            given.pop("shortNames", None)
+            given |= {"shortNames": short} if short else {}
+    given.pop("categories", None)
+    if asked.get("categories"):
+        given["categories"] = list(asked["categories"])
+    good = _condition("NamesAccepted", "True", "NoConflicts", "no conflicts found")
+    return given, problem or good
+
+
+_SINGLE = (("plural", "resources"), ("singular", "resources"), ("kind", "kinds"), ("listKind", "kinds"))
+
+
+def _conflict(key: str, message: str) -> dict[str, str]:
+    return _condition("NamesAccepted", "False", f"{key[0].upper()}{key[1:]}Conflict", message)
+
+
+def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, str]:
+    return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+def status_of(definition: Object, taken: Taken, *, now: str) -> dict[str, Any]:
+    """The status that the definition should have: names, and every condition that follows from them."""
+    names, names_accepted = decide(definition, taken)
+    status = dict(definition.get("status") or {})
+    known = list(status.get("conditions") or ())
+    found = [names_accepted]
+    if not conditions.is_true(definition, "Established"):
+        if names_accepted["status"] == "True":
+            message = "the initial names have been accepted"
+            found.append(_condition("Established", "True", "InitialNamesAccepted", message))
+        else:
+            found.append(_condition("Established", "False", "NotAccepted", "not all names are accepted"))
+    found += _approval(definition)
+    for condition in found:
+        known = conditions.replaced(known, condition, now=now)
+    status["conditions"] = known
+    status["acceptedNames"] = {"kind": "", "plural": "", **names}
+    return status
+
+
+def _approval(definition: Object) -> list[dict[str, str]]:
+    """For groups that belong to Kubernetes: whether its API reviewers said yes."""
+    if not is_protected(definition["spec"].get("group") or ""):
+        return []
+    kind, said = "KubernetesAPIApprovalPolicyConformant", annotations_of(definition).get(APPROVAL, "")
+    if said.startswith("unapproved"):
+        return [_condition(kind, "False", "UnapprovedAnnotation", f"not approved: {render(said)}")]
+    if said.startswith(("http://", "https://")):
+        return [_condition(kind, "True", "ApprovedAnnotation", f"approved in {said}")]
+    return []
+
+
+def is_protected(group: str) -> bool:
+    return group in ("k8s.io", "kubernetes.io") or group.endswith(PROTECTED)
+
+
+def is_terminating(definition: Object) -> bool:
+    return being_deleted(definition) or conditions.is_true(definition, "Terminating")
+
+
+def terminating(
+    definition: Object, status: str, reason: str, message: str, *, now: str
+) -> list[dict[str, Any]]:
+    """The conditions with this one of `Terminating`."""
+    known: list[Mapping[str, Any]] = list((definition.get("status") or {}).get("conditions") or ())
+    return conditions.replaced(known, _condition("Terminating", status, reason, message), now=now)

@@ -1,0 +1,244 @@
+"""`x-kubernetes-validations`: CEL rules in a schema, for the value at which they stand.
+
+The rules are compiled once for a version. A rule that reads `oldSelf` is a transition rule and counts only where
+there is an old value to compare with; a rule that does not may be broken by what did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from mamekube.objects import cel, fielderrors
+from mamekube.objects.cel.values import Optional
+from mamekube.objects.fielderrors import FieldError
+
+BUDGET = 10_000_000
+"""What all rules for one object may cost together. Upstream: RuntimeCELCostBudget."""
+MESSAGE_LENGTH_MAX = 5 * 1024
+
+SELF = "self"
+OLD_SELF = "oldSelf"
+OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
+
+
+class _Spent(Exception):
+    """No further rules are run."""
+
+
+class Rule:
+    """One compiled rule."""
+
+    __slots__ = ("_definition", "_message", "_optional", "_path", "_program", "transition")
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        self._definition = definition
+        self._program = cel.compile(definition["rule"], variables=(SELF, OLD_SELF))
+        self.transition = uses_old(definition["rule"])
+        self._optional = bool(definition.get("optionalOldSelf"))
+        self._path = definition.get("fieldPath") or ""
+        message = definition.get("messageExpression")
+        self._message = cel.compile(message, variables=(SELF, OLD_SELF)) if message else None
+
+    @property
+    def name(self) -> str:
+        text: str = self._definition.get("message") or self._definition["rule"]
+        return text.strip()
+
+    def check(
+        self, value: Any, old: Any, where: Place, budget: cel.Budget, *, unchanged: bool
+    ) -> FieldError | None:
+        if self.transition and old is None and not self._optional:
+            return None
+        bindings = {SELF: value}
+        if self._optional:
+            bindings[OLD_SELF] = Optional() if old is None else Optional(old)
+        elif old is not None:
+            bindings[OLD_SELF] = old
+        try:
+            if self._program.evaluate(bindings, budget=budget) is True:
+                return None
+        except cel.CelBudgetExceeded as error:
+            raise _Spent(_budget_text(error, budget, self.name)) from None
+        except cel.CelError as error:
+            return where.invalid(_failure(str(error), self.name))
+        if unchanged and not self.transition:
+            return None
+        return self._error(where.child(self._path), self._detail(bindings, budget))
+
+    def _detail(self, bindings: dict[str, Any], budget: cel.Budget) -> str:
+        if self._message is not None:
+            try:
+                said = self._message.evaluate(bindings, budget=budget)
+            except cel.CelBudgetExceeded:
+                raise _Spent(
+                    "messageExpression evaluation failed due to running out of cost budget, "
+                    "no further validation rules will be run"
+                ) from None
+            except cel.CelError:
+                said = ""  # What the message says is no reason to refuse; the rule itself is.
+            text = said.strip() if isinstance(said, str) else ""
+            if text and "\n" not in text and len(text.encode()) <= MESSAGE_LENGTH_MAX:
+                return text
+        return self.name if self._definition.get("message") else f"failed rule: {self.name}"
+
+    def _error(self, where: Place, detail: str) -> FieldError:
+        reason = self._definition.get("reason")
+        if reason == "FieldValueForbidden":
+            return fielderrors.forbidden(where.path, detail)
+        if reason == "FieldValueRequired":
+            return fielderrors.required(where.path, detail)
+        if reason == "FieldValueDuplicate":
+            return fielderrors.duplicate(where.path, where.type)
+        return where.invalid(detail)
+
+
+class Place:
+    """Where a rule stands: errors name the path, and the type in place of the value."""
+
+    __slots__ = ("path", "type")
+
+    def __init__(self, path: str, type: str) -> None:
+        self.path = path
+        self.type = type
+
+    def child(self, path: str) -> Place:
+        return Place(self.path + path if self.path else path.removeprefix("."), self.type) if path else self
+
+    def invalid(self, detail: str) -> FieldError:
+        return fielderrors.invalid(self.path or "<nil>", self.type, detail)
+
+
+def uses_old(expression: str) -> bool:
+    return OLD_SELF in expression
+
+
+def _failure(problem: str, rule: str) -> str:
+    if problem.startswith("no such overload"):
+        return (
+            f"'{problem}': call arguments did not match a supported operator, function or macro signature "
+            f"for rule: {rule}"
+        )
+    return f"{problem} evaluating rule: {rule}"
+
+
+def _budget_text(error: cel.CelBudgetExceeded, budget: cel.Budget, rule: str) -> str:
+    if budget.left <= 0:
+        return OUT_OF_BUDGET
+    return (
+        f"'{error}': no further validation rules will be run due to call cost exceeds limit for rule: {rule}"
+    )
+
+
+class RuleTree:
+    """The rules at one schema and below it; only where there are any."""
+
+    __slots__ = (
+        "_all_of",
+        "_items",
+        "_keys",
+        "_list_type",
+        "_map_type",
+        "_more",
+        "_own",
+        "_properties",
+        "_type",
+    )
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._type = schema.get("type") or ""
+        self._own = [Rule(definition) for definition in schema.get("x-kubernetes-validations") or ()]
+        below = {name: tree_of(item) for name, item in (schema.get("properties") or {}).items()}
+        self._properties = {name: tree for name, tree in below.items() if tree is not None}
+        self._items = tree_of(schema.get("items"))
+        self._more = tree_of(schema.get("additionalProperties"))
+        self._all_of = [tree for item in schema.get("allOf") or () if (tree := tree_of(item)) is not None]
+        self._list_type = schema.get("x-kubernetes-list-type")
+        self._map_type = schema.get("x-kubernetes-map-type")
+        self._keys: Sequence[str] = schema.get("x-kubernetes-list-map-keys") or ()
+
+    def errors(self, value: Any, old: Any = None) -> list[FieldError]:
+        """`old`: the object before the update, None for a new one."""
+        found: list[FieldError] = []
+        budget = cel.Budget(BUDGET)
+        try:
+            self._check(value, old, "", found, budget, unchanged=False)
+        except _Spent as error:
+            found.append(Place("", self._type).invalid(str(error)))
+        return found
+
+    def _check(
+        self, value: Any, old: Any, path: str, found: list[FieldError], budget: cel.Budget, *, unchanged: bool
+    ) -> None:
+        if value is None:
+            return
+        unchanged = unchanged or (old is not None and old == value)
+        where = Place(path, self._type)
+        for rule in self._own:
+            error = rule.check(value, old, where, budget, unchanged=unchanged)
+            if error is not None:
+                found.append(error)
+        for tree in self._all_of:
+            tree._check(value, old, path, found, budget, unchanged=False)
+        if isinstance(value, list):
+            self._check_items(value, old, path, found, budget, unchanged=unchanged)
+        elif isinstance(value, dict):
+            self._check_fields(value, old, path, found, budget, unchanged=unchanged)
+
+    def _check_items(
+        self,
+        value: Sequence[Any],
+        old: Any,
+        path: str,
+        found: list[FieldError],
+        budget: cel.Budget,
+        *,
+        unchanged: bool,
+    ) -> None:
+        if self._items is None:
+            return
+        before: dict[bytes, Any] = {}
+        if self._list_type == "map" and isinstance(old, list):
+            before = {self._key(item): item for item in old}
+        for index, item in enumerate(value):
+            was = before.get(self._key(item)) if before else None
+            self._items._check(item, was, f"{path}[{index}]", found, budget, unchanged=unchanged)
+
+    def _key(self, item: Any) -> bytes:
+        return orjson.dumps([item.get(key) for key in self._keys]) if isinstance(item, dict) else b""
+
+    def _check_fields(
+        self,
+        value: Mapping[str, Any],
+        old: Any,
+        path: str,
+        found: list[FieldError],
+        budget: cel.Budget,
+        *,
+        unchanged: bool,
+    ) -> None:
+        before: Mapping[str, Any] = old if isinstance(old, dict) and self._map_type != "atomic" else {}
+        for name, item in value.items():
+            tree = self._properties.get(name)
+            if tree is not None:
+                below = f"{path}.{name}" if path else name
+            elif self._more is not None:
+                tree, below = self._more, f"{path}[{name}]"
+            else:
+                continue
+            tree._check(item, before.get(name), below, found, budget, unchanged=unchanged)
+
+
+def tree_of(schema: Any) -> RuleTree | None:
+    """The rules of a schema, None where it has none at all."""
+    return RuleTree(schema) if isinstance(schema, Mapping) and has_rules(schema) else None
+
+
+def has_rules(schema: Mapping[str, Any]) -> bool:
+    if schema.get("x-kubernetes-validations"):
+        return True
+    below = [*(schema.get("properties") or {}).values(), *(schema.get("allOf") or ())]
+    below += [schema.get("items"), schema.get("additionalProperties")]
+    return any(isinstance(item, Mapping) and has_rules(item) for item in below)
