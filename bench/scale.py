@@ -25,14 +25,13 @@ def run() -> Iterable[tuple[rows.Row, float]]:
 
 
 async def _scale() -> float:
-    from mamekube.scheduler.scheduler import Scheduler
-
     from mamekube.apiserver import development
     from mamekube.apiserver.server import ApiServer
     from mamekube.controllers.controllers import Controllers, ControllersConfig
     from mamekube.foundation.clock import Clock
     from mamekube.kinds.apps import deployments
     from mamekube.kinds.core import nodes, pods, serviceaccounts
+    from mamekube.scheduler.scheduler import Scheduler
     from mamekube.store.sqlite import SqliteBackend
     from mamekube.store.store import Store
 

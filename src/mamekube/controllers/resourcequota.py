@@ -6,7 +6,7 @@ quota is new or says something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mamekube.controllers import pods as podfacts
@@ -14,157 +14,20 @@ from mamekube.controllers.deletables import Deletables
 from mamekube.controllers.resources import PERSISTENT_VOLUME_CLAIMS, PODS, RESOURCE_QUOTAS, SERVICES
 from mamekube.controllers.runtime import Context, Controller, Watch, itself
 from mamekube.objects import quantity
-from mamekube.objects.meta import Object, key_of, name_of, namespace_of
+from mamekube.objects.meta import Object, key_of, namespace_of
+from mamekube.objects.quota import matches, usage_of
 from mamekube.objects.resource import Resource
-from mamekube.objects.status import StatusError, is_reason
 
 RESYNC_S = 300.0
 """Upstream: --resource-quota-sync-period. Mends what admission charged for objects that were never stored."""
-
-Usage = dict[str, str]
-
-
-def usage_of(resource: Resource, obj: Object) -> Usage:
-    """What one object counts for, by the names that quotas use."""
-    usage = {f"count/{resource.group_resource}": "1"}
-    if resource.group:
-        return usage
-    if resource == PODS:
-        return usage if podfacts.is_terminal(obj) else usage | {"pods": "1"} | _compute(obj["spec"])
-    usage[resource.plural] = "1"
-    if resource == SERVICES:
-        usage |= _service(obj.get("spec") or {})
-    elif resource == PERSISTENT_VOLUME_CLAIMS:
-        usage |= _claim(obj.get("spec") or {})
-    return usage
-
-
-def _service(spec: Mapping[str, Any]) -> Usage:
-    usage: Usage = {}
-    ports = spec.get("ports") or ()
-    if spec.get("type") == "LoadBalancer":
-        usage["services.loadbalancers"] = "1"
-        if spec.get("allocateLoadBalancerNodePorts") is False:
-            ports = [port for port in ports if port.get("nodePort")]
-    if spec.get("type") in ("NodePort", "LoadBalancer"):
-        usage["services.nodeports"] = str(len(ports))
-    return usage
-
-
-def _claim(spec: Mapping[str, Any]) -> Usage:
-    storage = str(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0"))
-    usage = {"requests.storage": storage}
-    if spec.get("storageClassName"):
-        prefix = f"{spec['storageClassName']}.storageclass.storage.k8s.io"
-        usage |= {f"{prefix}/persistentvolumeclaims": "1", f"{prefix}/requests.storage": storage}
-    return usage
-
-
-def _compute(spec: Mapping[str, Any]) -> Usage:
-    """Requests and limits. `cpu` is another name of `requests.cpu`; limits have no such other name."""
-    usage: Usage = {}
-    for field in ("requests", "limits"):
-        for name, amount in pod_total(spec, field).items():
-            usage[f"{field}.{name}"] = amount
-            if field == "requests":
-                usage[name] = amount
-    return usage
-
-
-def pod_total(spec: Mapping[str, Any], field: str) -> Usage:
-    """A pod's need: all that run together, or, where that is more, what one init container needs beside the
-    sidecars that were started before it; and the overhead.
-    """
-    together: Usage = {}
-    for container in spec.get("containers") or ():
-        together = add(together, _resources(container, field))
-    sidecars: Usage = {}
-    peak: Usage = {}
-    for container in spec.get("initContainers") or ():
-        if container.get("restartPolicy") == "Always":
-            sidecars = add(sidecars, _resources(container, field))
-            peak = _larger(peak, sidecars)
-        else:
-            peak = _larger(peak, add(sidecars, _resources(container, field)))
-    total = _larger(add(together, sidecars), peak)
-    overhead = spec.get("overhead") or {}
-    return add(
-        total, {name: str(overhead[name]) for name in overhead if field == "requests" or name in total}
-    )
-
-
-def _resources(container: Mapping[str, Any], field: str) -> Usage:
-    return {
-        name: str(amount) for name, amount in ((container.get("resources") or {}).get(field) or {}).items()
-    }
-
-
-def add(first: Usage, second: Usage) -> Usage:
-    return first | {
-        name: quantity.add(first[name], amount) if name in first else amount
-        for name, amount in second.items()
-    }
-
-
-def _larger(first: Usage, second: Usage) -> Usage:
-    return first | {
-        name: amount
-        for name, amount in second.items()
-        if name not in first or quantity.compare(amount, first[name]) > 0
-    }
-
-
-# Scopes -----------------------------------------------------------------------------------------------
-
-
-def in_scope(quota: Object, resource: Resource, obj: Object) -> bool:
-    """Whether all of the quota's scopes are about the object; scopes are about pods only."""
-    spec = quota.get("spec") or {}
-    scopes = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
-    scopes += (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
-    return not scopes or (resource == PODS and all(_matches(scope, obj["spec"]) for scope in scopes))
-
-
-def _matches(scope: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
-    name = scope["scopeName"]
-    if name in ("Terminating", "NotTerminating"):
-        return (spec.get("activeDeadlineSeconds") is not None) == (name == "Terminating")
-    if name in ("BestEffort", "NotBestEffort"):
-        needs = [
-            total.get(resource, "0")
-            for total in (pod_total(spec, "requests"), pod_total(spec, "limits"))
-            for resource in ("cpu", "memory")
-        ]
-        return all(quantity.compare(need, "0") == 0 for need in needs) == (name == "BestEffort")
-    if name == "PriorityClass":
-        known, values = spec.get("priorityClassName") or "", scope.get("values") or ()
-        operator = scope.get("operator")
-        if operator in ("In", "NotIn"):
-            return (known in values) == (operator == "In")
-        return bool(known) == (operator == "Exists")
-    return name == "CrossNamespacePodAffinity" and _crosses_namespaces(spec)
-
-
-def _crosses_namespaces(spec: Mapping[str, Any]) -> bool:
-    for kind in ("podAffinity", "podAntiAffinity"):
-        rules = (spec.get("affinity") or {}).get(kind) or {}
-        terms = list(rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ())
-        preferred = rules.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-        terms += [term.get("podAffinityTerm") or {} for term in preferred]
-        if any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in terms):
-            return True
-    return False
-
-
-# The controller ---------------------------------------------------------------------------------------
 
 
 def plan(quota: Object, objects: Iterable[tuple[Resource, Object]]) -> dict[str, Any]:
     """The status of a quota in whose namespace these objects are."""
     hard = quota["spec"].get("hard") or {}
-    used: Usage = dict.fromkeys(hard, "0")
+    used: dict[str, str] = dict.fromkeys(hard, "0")
     for resource, obj in objects:
-        if not in_scope(quota, resource, obj):
+        if not matches(quota, resource, obj):
             continue
         for name, amount in usage_of(resource, obj).items():
             if name in used:
@@ -198,7 +61,7 @@ class ResourceQuotaController(Controller):
 
     Woken by quotas whose limits change, by everything that goes from their namespace, by pods that end, and every
     five minutes.
-    Invariant: a count is written only over the version of the quota that was read before counting, so that it never
+    Invariant: a count is written only over the version of the quota that the count began with, so that it never
     undoes what admission has charged meanwhile.
     """
 
@@ -235,17 +98,12 @@ class ResourceQuotaController(Controller):
         return handle
 
     async def reconcile(self, key: str) -> float | None:
-        cached = self.cache(RESOURCE_QUOTAS).get(key)
-        if cached is None:
+        quota = self.cache(RESOURCE_QUOTAS).get(key)
+        if quota is None:
             return None
-        try:
-            quota = await self.client.get(RESOURCE_QUOTAS, name_of(cached), namespace=namespace_of(cached))
-        except StatusError as error:
-            if is_reason(error, "NotFound"):
-                return None
-            raise
         status = plan(quota, self._objects(quota))
         if status != (quota.get("status") or {}):
+            # Admission may have charged it since the cache heard of it: then this is refused, and tried again.
             await self.client.update(RESOURCE_QUOTAS, {**quota, "status": status}, subresource="status")
         return RESYNC_S
 

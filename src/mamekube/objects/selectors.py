@@ -211,12 +211,15 @@ def _key(token: str) -> str:
         (slash and not prefix)
         or len(name) > LABEL_PART_LENGTH_MAX
         or not _QUALIFIED_NAME.fullmatch(name)
-        or (prefix and not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", prefix))
+        or (
+            prefix
+            and not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", prefix)
+        )
     ):
         if not token or token in "=!<>,()==!=":
             raise SelectorError(f"found '{token}', expected: !, identifier, or 'end of string'")
         raise SelectorError(
-            f'key: Invalid value: "{token}": name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', '
+            f"key: Invalid value: \"{token}\": name part must consist of alphanumeric characters, '-', '_' or '.', "
             "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', "
             "regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
         )

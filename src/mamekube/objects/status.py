@@ -84,7 +84,10 @@ def not_found(resource: Resource, name: str) -> StatusError:
 
 def already_exists(resource: Resource, name: str) -> StatusError:
     return StatusError(
-        409, "AlreadyExists", f'{resource.group_resource} "{name}" already exists', details=named(resource, name)
+        409,
+        "AlreadyExists",
+        f'{resource.group_resource} "{name}" already exists',
+        details=named(resource, name),
     )
 
 
@@ -123,9 +126,7 @@ def unauthorized(message: str = "Unauthorized") -> StatusError:
 
 def forbidden(resource: Resource, name: str, why: str) -> StatusError:
     subject = f'{resource.group_resource} "{name}"' if name else resource.group_resource
-    return StatusError(
-        403, "Forbidden", f"{subject} is forbidden: {why}", details=named(resource, name)
-    )
+    return StatusError(403, "Forbidden", f"{subject} is forbidden: {why}", details=named(resource, name))
 
 
 def method_not_supported(resource: Resource, verb: str) -> StatusError:
@@ -149,7 +150,8 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
     return StatusError(
         415,
         "UnsupportedMediaType",
-        "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted),
+        "the body of the request was in an unknown format - accepted media types include: "
+        + ", ".join(accepted),
     )
 
 
@@ -162,7 +164,9 @@ def too_large(message: str) -> StatusError:
     return StatusError(413, "RequestEntityTooLarge", message)
 
 
-def too_many_requests(message: str, *, retry_after_s: int = 1, details: dict[str, Any] | None = None) -> StatusError:
+def too_many_requests(
+    message: str, *, retry_after_s: int = 1, details: dict[str, Any] | None = None
+) -> StatusError:
     return StatusError(
         429, "TooManyRequests", message, details={**(details or {}), "retryAfterSeconds": retry_after_s}
     )
@@ -178,4 +182,9 @@ def unavailable(message: str) -> StatusError:
 
 
 def internal_error(message: str) -> StatusError:
-    return StatusError(500, "InternalError", f"Internal error occurred: {message}", details={"causes": [{"message": message}]})
+    return StatusError(
+        500,
+        "InternalError",
+        f"Internal error occurred: {message}",
+        details={"causes": [{"message": message}]},
+    )

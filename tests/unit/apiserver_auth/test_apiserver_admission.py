@@ -16,7 +16,6 @@ from mamekube.apiserver.admission.plugin import Plugin
 from mamekube.apiserver.admission.plugins import admission
 from mamekube.apiserver.admission.service_account import MOUNT_PATH
 from mamekube.apiserver.admission.webhooks import AdmissionWebhooks
-from mamekube.apiserver.quota_status import QuotaStatus
 from mamekube.apiserver.request import User
 from mamekube.apiserver.writes import DELETE, UPDATE
 from mamekube.objects.status import StatusError
@@ -597,28 +596,6 @@ async def used_of(world, name="q"):
     return None
 
 
-async def until(world, wanted):
-    """Wait for the count, change by change."""
-    async with (
-        asyncio.timeout(30),
-        world.store.watch(prefix="/registry/core/resourcequotas/", after=world.store.revision) as changes,
-    ):
-        if await used_of(world) == wanted:
-            return
-        async for _ in changes:
-            if await used_of(world) == wanted:
-                return
-
-
-async def test_what_a_failed_write_left_charged_is_given_back(world, chain):
-    async with QuotaStatus(world.store, world.reader, world.registry):
-        await world.put("resourcequotas", quota({"configmaps": "1"}))
-        write = world.write("configmaps", {"metadata": {"name": "a", "namespace": "default"}})
-        await admit(chain, write)  # and never stored
-        assert await used_of(world) == {"configmaps": "1"}
-        await until(world, {"configmaps": "0"})
-
-
 async def test_two_quotas_are_each_charged_once_however_often_one_changes(world, chain):
     for name in ("q", "r"):
         made = quota({"configmaps": "1"})
@@ -641,36 +618,3 @@ async def test_two_quotas_are_each_charged_once_however_often_one_changes(world,
     await admit(chain, world.write("configmaps", {"metadata": {"name": "a", "namespace": "default"}}))
     assert lost
     assert await used_of(world, "q") == await used_of(world, "r") == {"configmaps": "1"}
-
-
-async def test_a_quota_is_counted_when_it_appears_and_when_things_go(world, chain):
-    config = {"metadata": {"name": "a", "namespace": "default"}}
-    await world.put("configmaps", config)
-    hard = {"configmaps": "1", "count/deployments.apps": "2", "requests.cpu": "1", "services.nodeports": "3"}
-    async with QuotaStatus(world.store, world.reader, world.registry):
-        await world.put(
-            "resourcequotas", {"metadata": {"name": "q", "namespace": "default"}, "spec": {"hard": hard}}
-        )
-        empty = dict.fromkeys(hard, "0")
-        await until(world, {**empty, "configmaps": "1"})
-        again = {"metadata": {"name": "b", "namespace": "default"}}
-        assert "exceeded quota: q" in await refusal(chain, world.write("configmaps", again))
-        await world.remove("configmaps", "a", namespace="default")
-        await until(world, empty)
-
-        requests = {"resources": {"requests": {"cpu": "250m"}}}
-        for name, phase in (("p", "Running"), ("done", "Succeeded")):
-            made = {**pod(name, containers=[{"name": "c", **requests}]), "status": {"phase": phase}}
-            await world.put("pods", made)
-        await world.put("deployments", {"metadata": {"name": "d", "namespace": "default"}}, group="apps")
-        ports = {"type": "NodePort", "ports": [{"port": 80}, {"port": 81}]}
-        await world.put("services", {"metadata": {"name": "s", "namespace": "default"}, "spec": ports})
-        await until(
-            world,
-            {
-                "configmaps": "0",
-                "count/deployments.apps": "1",
-                "requests.cpu": "250m",
-                "services.nodeports": "2",
-            },
-        )

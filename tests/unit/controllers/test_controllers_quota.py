@@ -1,72 +1,7 @@
-"""ResourceQuotas: what an object counts for, and which objects a quota is about."""
+"""The resource quota controller: what it counts."""
 
-import pytest
-
-from mamekube.controllers.resourcequota import in_scope, limited_resources, plan, pod_total, usage_of
-from mamekube.controllers.resources import CONFIG_MAPS, DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS, PODS, SERVICES
-
-
-def container(cpu, **fields):
-    return {"resources": {"requests": {"cpu": cpu}}, **fields}
-
-
-def test_a_pod_needs_what_runs_together_or_what_one_init_container_needs():
-    spec = {"containers": [container("100m"), container("200m")], "initContainers": [container("500m")]}
-    assert pod_total(spec, "requests") == {"cpu": "500m"}
-    sidecar = container("300m", restartPolicy="Always")
-    spec["initContainers"] = [sidecar, container("400m")]
-    assert pod_total(spec, "requests") == {"cpu": "700m"}
-    spec["initContainers"] = [container("400m"), sidecar]
-    spec["overhead"] = {"cpu": "50m"}
-    assert pod_total(spec, "requests") == {"cpu": "650m"}
-
-
-@pytest.mark.parametrize(
-    ("resource", "obj", "expected"),
-    [
-        (CONFIG_MAPS, {}, {"count/configmaps": "1", "configmaps": "1"}),
-        (DEPLOYMENTS, {}, {"count/deployments.apps": "1"}),
-        (
-            PODS,
-            {"spec": {"containers": [container("1")]}},
-            {"count/pods": "1", "pods": "1", "requests.cpu": "1", "cpu": "1"},
-        ),
-        (PODS, {"spec": {}, "status": {"phase": "Succeeded"}}, {"count/pods": "1"}),
-        (
-            SERVICES,
-            {"spec": {"type": "NodePort", "ports": [{}, {}]}},
-            {"count/services": "1", "services": "1", "services.nodeports": "2"},
-        ),
-        (
-            PERSISTENT_VOLUME_CLAIMS,
-            {"spec": {"storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}}},
-            {
-                "count/persistentvolumeclaims": "1",
-                "persistentvolumeclaims": "1",
-                "requests.storage": "1Gi",
-                "fast.storageclass.storage.k8s.io/persistentvolumeclaims": "1",
-                "fast.storageclass.storage.k8s.io/requests.storage": "1Gi",
-            },
-        ),
-    ],
-)
-def test_what_an_object_counts_for(resource, obj, expected):
-    assert usage_of(resource, obj) == expected
-
-
-@pytest.mark.parametrize(
-    ("scope", "spec", "expected"),
-    [
-        ("Terminating", {"activeDeadlineSeconds": 5}, True),
-        ("NotTerminating", {"activeDeadlineSeconds": 5}, False),
-        ("BestEffort", {"containers": [{}]}, True),
-        ("NotBestEffort", {"containers": [container("1m")]}, True),
-    ],
-)
-def test_scopes_choose_pods(scope, spec, expected):
-    quota = {"spec": {"scopes": [scope]}}
-    assert in_scope(quota, PODS, {"spec": spec}) is expected
-    assert not in_scope(quota, SERVICES, {"spec": {}})
+from mamekube.controllers.resourcequota import limited_resources, plan
+from mamekube.controllers.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICES
 
 
 def test_only_what_a_quota_limits_is_counted():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from mamekube.apiserver.admission.plugin import CREATE_AND_UPDATE, Plugin, forbi
 from mamekube.apiserver.writes import UPDATE, Reader, Write
 from mamekube.objects import quantity
 from mamekube.objects.meta import Object, being_deleted
+from mamekube.objects.quota import pod_total
 
 ANNOTATION = "kubernetes.io/limit-ranger"
 
@@ -122,25 +123,6 @@ def range_errors(limit: Mapping[str, Any], requests: Resources, limits: Resource
     for name, ratio in sorted((limit.get("maxLimitRequestRatio") or {}).items()):
         errors += _ratio_errors(kind, name, ratio, requests.get(name), limits.get(name))
     return errors
-
-
-def pod_total(spec: Mapping[str, Any], field: str) -> Resources:
-    """What all containers together ask for at any time: the sum of the containers, or the largest of the
-    initialisers that come before them. A resource that only some containers name counts with those."""
-
-    def amounts(containers: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
-        for container in containers:
-            yield from ((container.get("resources") or {}).get(field) or {}).items()
-
-    initial = spec.get("initContainers") or []
-    sidecars = [container for container in initial if container.get("restartPolicy") == "Always"]
-    total: dict[str, Any] = {}
-    for name, amount in amounts((*(spec.get("containers") or ()), *sidecars)):
-        total[name] = quantity.add(total[name], amount) if name in total else amount
-    for name, amount in amounts(container for container in initial if container not in sidecars):
-        if name not in total or quantity.compare(amount, total[name]) > 0:
-            total[name] = amount
-    return total
 
 
 def _min_errors(kind: str, name: str, least: Any, request: Any, limit: Any) -> list[str]:

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from mamekube.apiserver import builtin, races
-from mamekube.apiserver.admission import quota_usage
 from mamekube.apiserver.admission.plugin import CREATE_AND_UPDATE, Plugin, forbidden
-from mamekube.apiserver.admission.quota_usage import Usage
 from mamekube.apiserver.writes import UPDATE, Reader, Write, key_for
 from mamekube.objects import quantity, status
+from mamekube.objects import quota as quota_usage
 from mamekube.objects.meta import Object, edited, name_of, revision_of
+from mamekube.objects.quota import Usage
 from mamekube.store.store import Store
 
 RETRIES_MAX = 20

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mamekube.apiserver.admission.limit_ranger import pod_total
-from mamekube.kinds.kind import Kind
 from mamekube.objects import quantity
 from mamekube.objects.meta import Object, annotations_of
+from mamekube.objects.resource import Resource
 
 Usage = dict[str, str]
 """Quantities by the name a quota gives them: `pods`, `requests.cpu`, `count/deployments.apps`."""
@@ -33,14 +32,15 @@ POD_CONSTRAINTS = {
 """What every container has to say where a quota limits it: (requests or limits, resource)."""
 
 
-def usage_of(kind: Kind, obj: Object) -> Usage:
+def usage_of(kind: Resource, obj: Object) -> Usage:
     usage: Usage = {f"count/{kind.group_resource}": "1"}
     if not kind.group and kind.plural in COUNTED_BY_NAME:
         usage[kind.plural] = "1"
     if kind.group:
         return usage
     if kind.plural == "pods":
-        return usage | _compute(obj.get("spec") or {}) if not is_finished(obj) else {}
+        # A pod that ended takes no room; as an object it is still there.
+        return usage | _compute(obj.get("spec") or {}) if not is_finished(obj) else {"count/pods": "1"}
     if kind.plural == "services":
         return usage | _service(obj.get("spec") or {})
     if kind.plural == "persistentvolumeclaims":
@@ -71,6 +71,31 @@ def _compute(spec: Mapping[str, Any]) -> Usage:
             elif "/" in name and field == "requests":
                 usage[f"requests.{name}"] = amount
     return usage
+
+
+def pod_total(spec: Mapping[str, Any], field: str) -> Usage:
+    """What a pod's containers ask for (`field`: requests or limits), without its overhead.
+
+    All that run together; or, where that is more, what one init container asks for beside the sidecars that were
+    started before it.
+    """
+    together: Usage = {}
+    for container in spec.get("containers") or ():
+        together = add(together, _asked(container, field))
+    sidecars: Usage = {}
+    peak: Usage = {}
+    for container in spec.get("initContainers") or ():
+        if container.get("restartPolicy") == "Always":
+            sidecars = add(sidecars, _asked(container, field))
+            peak = _larger(peak, sidecars)
+        else:
+            peak = _larger(peak, add(sidecars, _asked(container, field)))
+    return _larger(add(together, sidecars), peak)
+
+
+def _asked(container: Mapping[str, Any], field: str) -> Usage:
+    amounts = (container.get("resources") or {}).get(field) or {}
+    return {name: str(amount) for name, amount in amounts.items()}
 
 
 def _service(spec: Mapping[str, Any]) -> Usage:
@@ -121,7 +146,7 @@ def missing_constraints(pod: Object, limited: Iterable[str]) -> str:
 # Scopes ---------------------------------------------------------------------------------------------------
 
 
-def matches(quota: Object, kind: Kind, obj: Object) -> bool:
+def matches(quota: Object, kind: Resource, obj: Object) -> bool:
     """Whether all of the quota's scopes are about the object. Scopes select pods, so a quota with one is about
     nothing else."""
     requirements = scopes_of(quota)
@@ -187,6 +212,21 @@ def _crosses_namespaces(spec: Mapping[str, Any]) -> bool:
 
 
 # Arithmetic -----------------------------------------------------------------------------------------------
+
+
+def add(first: Usage, second: Usage) -> Usage:
+    return first | {
+        name: quantity.add(first[name], amount) if name in first else amount
+        for name, amount in second.items()
+    }
+
+
+def _larger(first: Usage, second: Usage) -> Usage:
+    return first | {
+        name: amount
+        for name, amount in second.items()
+        if name not in first or quantity.compare(amount, first[name]) > 0
+    }
 
 
 def increase(new: Usage, old: Usage) -> Usage:
