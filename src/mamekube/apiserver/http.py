@@ -21,6 +21,7 @@ from mamekube.apiserver.api import Api, NotServed, Payload
 from mamekube.apiserver.authentication import Authenticator, impersonate
 from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.documents import Answer, Collection, Text, encode
+from mamekube.apiserver.fairness import RETRY_AFTER_S, Fairness, Rejected
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.negotiation import PLAIN, Form
 from mamekube.apiserver.reply import Reply, Stream
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 GZIP_MIN_BYTES = 128 * 1024
 PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 """Clients behind which a person reads: answers are indented for them."""
+
+LONG_RUNNING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
+"""Subresources that last as long as their client wants."""
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -70,6 +74,7 @@ class Front:
         pages: Pages,
         streams: Streams,
         metrics: Metrics,
+        fairness: Fairness,
         clock: Clock,
     ) -> None:
         self._api = api
@@ -78,6 +83,7 @@ class Front:
         self._pages = pages
         self._streams = streams
         self._metrics = metrics
+        self._fairness = fairness
         self._clock = clock
 
     async def handle(self, raw: web.BaseRequest) -> Response:
@@ -109,6 +115,22 @@ class Front:
             certificate=certificate, headers=raw.headers, query=request.query
         )
         request.user = impersonate(user, raw.headers, self._authorizer)
+        fairness = self._fairness
+        flow = fairness.flow_of(request)
+        request.flow_headers = flow.headers
+        seats = fairness.seats_of(request) if request.verb == "list" else 1
+        if not fairness.try_enter(flow, seats):
+            await fairness.enter(flow, seats)
+        if request.verb == "watch" or request.subresource in LONG_RUNNING:
+            # It takes its turn, but no seat for as long as it lasts.
+            fairness.leave(flow, seats)
+            return await self._serve(request, raw)
+        try:
+            return await self._serve(request, raw)
+        finally:
+            fairness.leave(flow, seats)
+
+    async def _serve(self, request: Request, raw: web.BaseRequest) -> Response:
         self._authorizer.authorize_request(request)
         if not request.is_resource:
             return await self._page(request, raw)
@@ -117,13 +139,15 @@ class Front:
         if request.subresource and self._streams.serves(request):
             self._api.kind_of(request)
             return await self._streams.serve(request, raw)
-        body = await read_body(raw) if request.method in BODY_METHODS else b""
-        payload = Payload(raw.headers.get("Content-Type", codec.JSON), body)
+        content_type = raw.headers.get("Content-Type", codec.JSON)
         if request.verb == "get":
-            answer = await self._api.serve(request, payload)
+            answer = await self._api.serve(request, Payload(content_type))
         else:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                answer = await self._api.serve(request, payload)
+                body = await read_body(raw) if request.method in BODY_METHODS else b""
+                answer = await self._api.serve(request, Payload(content_type, body))
+            if isinstance(answer, Collection) and request.verb == "list":
+                self._fairness.note_size(request, len(answer.items))
         return await self._write(request, raw, answer)
 
     # Answers ------------------------------------------------------------------------------------
@@ -240,6 +264,11 @@ class Front:
             headers["Content-Type"] = "text/plain; charset=utf-8"
             headers["X-Content-Type-Options"] = "nosniff"
             return Reply(raw, 404, headers, b"404 page not found\n")
+        if isinstance(error, Rejected):
+            headers["Content-Type"] = "text/plain; charset=utf-8"
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Retry-After"] = str(RETRY_AFTER_S)
+            return Reply(raw, 429, headers, b"Too many requests, please try again later.\n")
         refused = refusal(error)
         if refused.retry_after_s:
             headers["Retry-After"] = str(refused.retry_after_s)
@@ -292,7 +321,7 @@ def _too_large() -> StatusError:
 
 
 def _headers(request: Request) -> dict[str, str]:
-    headers = {"Audit-Id": request.audit_id, "Cache-Control": "no-cache, private"}
+    headers = {"Audit-Id": request.audit_id, "Cache-Control": "no-cache, private", **request.flow_headers}
     if request.warnings:
         headers["Warning"] = ", ".join(f'299 - "{_quoted(text)}"' for text in dict.fromkeys(request.warnings))
     return headers

@@ -7,7 +7,7 @@ asks for the numbers.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mamekube.apiserver import version
@@ -48,6 +48,11 @@ class Metrics:
         self.watchers: dict[tuple[str, str, str], int] = {}
         """Long-running requests by (group, version, resource)."""
         self.in_flight = {"mutating": 0, "readOnly": 0}
+        self._sources: list[Callable[[], Iterable[Any]]] = []
+
+    def add(self, source: Callable[[], Iterable[Any]]) -> None:
+        """Show what `source` yields, too: families of the Prometheus library, made when somebody asks."""
+        self._sources.append(source)
 
     def note(self, request: Request, code: int, duration_s: float, *, dry_run: str = "") -> None:
         """Count one answered request."""
@@ -130,6 +135,8 @@ class Metrics:
         for group, plural, count in counts:
             objects.add_metric([group, plural], count)
         yield objects
+        for source in self._sources:
+            yield from source()
         yield _build_info()
 
 

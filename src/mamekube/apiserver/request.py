@@ -75,6 +75,8 @@ class Request:
     """The client's address."""
     warnings: list[str] = field(default_factory=list)
     """Texts for the `Warning` header."""
+    flow_headers: Mapping[str, str] = field(default_factory=dict)
+    """What the answer says of the flow that the request was served in."""
 
     def first(self, key: str, default: str = "") -> str:
         """The first value of a query parameter."""

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from mamekube.apiserver import fairness_metrics
 from mamekube.apiserver.addresses import ServiceAddresses
 from mamekube.apiserver.admission.plugins import admission
 from mamekube.apiserver.admission.webhooks import AdmissionWebhooks
@@ -23,6 +24,7 @@ from mamekube.apiserver.bootstrap import bootstrap, keep
 from mamekube.apiserver.customresources.served import CustomResources
 from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.expiry import EventExpiry
+from mamekube.apiserver.fairness import Fairness
 from mamekube.apiserver.health import Health
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.metrics import Metrics
@@ -111,6 +113,8 @@ class ApiServer(Component):
         )
         self._metrics = Metrics(store, self.registry)
         self._webhooks = AdmissionWebhooks(store)
+        self._fairness = Fairness(store)
+        self._metrics.add(lambda: fairness_metrics.families(self._fairness))
         self._custom_resources = CustomResources(store, self.registry, self._webhooks.client, clock)
         self.api = Api(
             store=store,
@@ -144,6 +148,7 @@ class ApiServer(Component):
         await enter(self._custom_resources)
         await enter(EventExpiry(self.api.store, self.clock))
         if self._serve_http:
+            await enter(self._fairness)
             await self._listen()
         self.spawn(self._finish_start(), name="apiserver-bootstrap")
 
@@ -183,6 +188,7 @@ class ApiServer(Component):
                 key_file=config.kubelet_client_key_file,
             ),
             metrics=self._metrics,
+            fairness=self._fairness,
             clock=self.clock,
         )
         handler = cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", front.handle)
