@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mamekube.apiserver.customresources import columns, rules, structural, values
+from mamekube.apiserver.customresources import columns, structural
 from mamekube.apiserver.customresources.conversion import Converter, Shape, VersionConversion, rewrite
 from mamekube.apiserver.customresources.naming import Names
 from mamekube.foundation.lifecycle import Lifetime
+from mamekube.kinds.apiextensions import rules, values
 from mamekube.kinds.kind import ALL_VERBS, Kind, Scale
 from mamekube.objects import fielderrors
 from mamekube.objects.fielderrors import FieldError
@@ -54,7 +55,7 @@ class Validation:
     def _judge(self, obj: Object, old: Object | None) -> list[FieldError]:
         if self._values is None:
             self._values = values.Rules(self._schema)
-            self._rules = rules.tree_of(self._schema)
+            self._rules = rules.tree_of(self._schema, root=True)
         found = self._values.check(obj, "", values.UNKNOWN if old is None else old).errors
         found += self._scale_errors(obj)
         found += structural.embedded_errors(obj, self._schema)

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from mamekube.apiserver.customresources import formats
+from mamekube.kinds.apiextensions import formats
 from mamekube.objects import fielderrors
 from mamekube.objects.fielderrors import FieldError
 

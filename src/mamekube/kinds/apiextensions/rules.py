@@ -6,12 +6,15 @@ there is an old value to compare with; a rule that does not may be broken by wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from mamekube.kinds.apiextensions import cel_types
 from mamekube.objects import cel, fielderrors
+from mamekube.objects.cel.types import BOOL, DYN, STRING, Type, optional_of
 from mamekube.objects.cel.values import Optional
 from mamekube.objects.fielderrors import FieldError
 
@@ -31,16 +34,41 @@ class _Spent(Exception):
 class Rule:
     """One compiled rule."""
 
-    __slots__ = ("_definition", "_message", "_optional", "_path", "_program", "transition")
+    __slots__ = (
+        "_definition",
+        "_message",
+        "_optional",
+        "_path",
+        "_program",
+        "message_problem",
+        "problem",
+        "transition",
+    )
 
-    def __init__(self, definition: Mapping[str, Any]) -> None:
+    def __init__(self, definition: Mapping[str, Any], type_of_self: Type) -> None:
         self._definition = definition
-        self._program = cel.compile(definition["rule"], variables=(SELF, OLD_SELF))
-        self.transition = uses_old(definition["rule"])
         self._optional = bool(definition.get("optionalOldSelf"))
+        self.transition = uses_old(definition["rule"])
+        was = optional_of(type_of_self) if self._optional else type_of_self
+        variables = {SELF: type_of_self, OLD_SELF: was}
         self._path = definition.get("fieldPath") or ""
+        self.problem = self.message_problem = ""
+        self._program = self._message = None
+        try:
+            self._program = cel.compile(definition["rule"], variables=variables)
+            if self._program.type not in (BOOL, DYN):
+                self.problem = "cel expression must evaluate to a bool"
+        except cel.CelError as error:
+            self.problem = f"compilation failed: {error}"
         message = definition.get("messageExpression")
-        self._message = cel.compile(message, variables=(SELF, OLD_SELF)) if message else None
+        if not message:
+            return
+        try:
+            self._message = cel.compile(message, variables=variables)
+            if self._message.type not in (STRING, DYN):
+                self.message_problem = "messageExpression must evaluate to a string"
+        except cel.CelError as error:
+            self.message_problem = f"messageExpression compilation failed: {error}"
 
     @property
     def name(self) -> str:
@@ -52,6 +80,8 @@ class Rule:
     ) -> FieldError | None:
         if self.transition and old is None and not self._optional:
             return None
+        if self.problem or self._program is None:
+            return where.invalid(f"rule compile error: {self.problem}")
         bindings = {SELF: value}
         if self._optional:
             bindings[OLD_SELF] = Optional() if old is None else Optional(old)
@@ -111,8 +141,11 @@ class Place:
         return fielderrors.invalid(self.path or "<nil>", self.type, detail)
 
 
+_TEXTS = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'""")
+
+
 def uses_old(expression: str) -> bool:
-    return OLD_SELF in expression
+    return re.search(rf"\b{OLD_SELF}\b", _TEXTS.sub("", expression)) is not None
 
 
 def _failure(problem: str, rule: str) -> str:
@@ -137,6 +170,7 @@ class RuleTree:
 
     __slots__ = (
         "_all_of",
+        "_convert",
         "_items",
         "_keys",
         "_list_type",
@@ -147,9 +181,10 @@ class RuleTree:
         "_type",
     )
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Mapping[str, Any], *, resource: bool = False) -> None:
         self._type = schema.get("type") or ""
-        self._own = [Rule(definition) for definition in schema.get("x-kubernetes-validations") or ()]
+        self._own = rules_of(schema, resource=resource)
+        self._convert = cel_types.converter(schema) if self._own else None
         below = {name: tree_of(item) for name, item in (schema.get("properties") or {}).items()}
         self._properties = {name: tree for name, tree in below.items() if tree is not None}
         self._items = tree_of(schema.get("items"))
@@ -176,8 +211,11 @@ class RuleTree:
             return
         unchanged = unchanged or (old is not None and old == value)
         where = Place(path, self._type)
+        seen, was = value, old
+        if self._convert is not None:
+            seen, was = self._convert(value), None if old is None else self._convert(old)
         for rule in self._own:
-            error = rule.check(value, old, where, budget, unchanged=unchanged)
+            error = rule.check(seen, was, where, budget, unchanged=unchanged)
             if error is not None:
                 found.append(error)
         for tree in self._all_of:
@@ -231,9 +269,20 @@ class RuleTree:
             tree._check(item, before.get(name), below, found, budget, unchanged=unchanged)
 
 
-def tree_of(schema: Any) -> RuleTree | None:
-    """The rules of a schema, None where it has none at all."""
-    return RuleTree(schema) if isinstance(schema, Mapping) and has_rules(schema) else None
+def tree_of(schema: Any, *, root: bool = False) -> RuleTree | None:
+    """The rules of a schema, None where it has none at all. `root`: of a whole object."""
+    if not isinstance(schema, Mapping) or not has_rules(schema):
+        return None
+    return RuleTree(schema, resource=root or bool(schema.get("x-kubernetes-embedded-resource")))
+
+
+def rules_of(schema: Mapping[str, Any], *, resource: bool) -> list[Rule]:
+    """The rules that stand at this schema itself."""
+    definitions = schema.get("x-kubernetes-validations") or ()
+    if not definitions:
+        return []
+    type_of_self = cel_types.type_of(schema, resource=resource) or DYN
+    return [Rule(definition, type_of_self) for definition in definitions]
 
 
 def has_rules(schema: Mapping[str, Any]) -> bool:
