@@ -101,12 +101,13 @@ class Level:
     def has_seats(self, seats: int, *, spare: int = 0) -> bool:
         """Whether a request may start; `spare`: what other levels lend at the moment.
 
-        A request that is wider than the level starts when nothing else runs, or it never would.
+        A request that is wider than the level starts when nothing else runs, or it never would. A level without
+        any seats is a jail: nothing starts.
         """
         if self.shape.exempt or self.executing + seats <= self.nominal:
             return True
         borrowed = self.executing + seats - self.nominal
-        return borrowed <= min(spare, self.borrowed_max) or not self.executing
+        return borrowed <= min(spare, self.borrowed_max) or (self.nominal > 0 and not self.executing)
 
     @property
     def idle_lendable(self) -> int:

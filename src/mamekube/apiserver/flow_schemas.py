@@ -71,17 +71,17 @@ def _rule(rule: Mapping[str, Any]) -> Matches:
 def _subject(subject: Mapping[str, Any]) -> Callable[[User], bool]:
     kind = subject.get("kind")
     if kind == "User":
-        user_name = subject["user"]["name"]
+        user_name = (subject.get("user") or {}).get("name")
         return lambda user: user_name in (ANY, user.name)
     if kind == "Group":
-        group = subject["group"]["name"]
+        group = (subject.get("group") or {}).get("name")
         return lambda user: group == ANY or group in user.groups
     if kind == "ServiceAccount":
-        account = subject["serviceAccount"]
-        prefix = f"{SERVICE_ACCOUNT}{account['namespace']}:"
-        if account["name"] == ANY:
+        account = subject.get("serviceAccount") or {}
+        prefix = f"{SERVICE_ACCOUNT}{account.get('namespace')}:"
+        if account.get("name") == ANY:
             return lambda user: user.name.startswith(prefix)
-        return lambda user: user.name == prefix + account["name"]
+        return lambda user: user.name == f"{prefix}{account.get('name')}"
     return lambda user: False
 
 
