@@ -15,6 +15,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import orjson
@@ -44,6 +45,17 @@ QUANTITY_PROBLEM = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+STORED_TIMES = {
+    schema.TIME: re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII),
+    schema.MICRO_TIME: re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII),
+}
+"""As times are kept and answered, whatever form a client sent them in: in UTC, to the second or microsecond."""
+TIME_RANGES = (
+    ("month", re.compile(r".{5}(?!0[1-9]|1[0-2])")),
+    ("hour", re.compile(r".{11}(?![01]\d|2[0-3])")),
+    ("minute", re.compile(r".{14}(?![0-5])")),
+    ("second", re.compile(r".{17}(?![0-5])")),
+)
 
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
@@ -293,7 +305,14 @@ def _clean_bytes(of: Schema, value: Any) -> bool:
 
 
 def _clean_time(of: Schema, value: Any) -> bool:
-    return TIME.fullmatch(value) is not None
+    return STORED_TIMES[of.type].fullmatch(value) is not None and _moment(value) is not None
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _clean_quantity(of: Schema, value: Any) -> bool:
@@ -400,15 +419,26 @@ class _Pass:
         elif kind == schema.INT_OR_STRING:
             self._mistyped(value, "Go value", "int32")
         elif kind in (schema.TIME, schema.MICRO_TIME):
-            self._bad_time(value)
+            return self._time(of, value)
         elif kind == schema.BYTES and isinstance(value, str):
             return self._lenient_bytes(value)
         else:
             self._mistyped(value, where, "string" if kind == schema.BYTES else of.go_type)
         return value
 
+    def _time(self, of: Schema, value: Any) -> Any:
+        moment = _moment(value) if isinstance(value, str) and TIME.fullmatch(value) else None
+        if moment is None:
+            self._bad_time(value)
+            return value
+        written = moment.isoformat(timespec="microseconds" if of.type == schema.MICRO_TIME else "seconds")
+        return written.replace("+00:00", "Z")
+
     def _bad_time(self, value: Any) -> None:
-        if isinstance(value, str):
+        if isinstance(value, str) and TIME.fullmatch(value):
+            beyond = next((part for part, range_ in TIME_RANGES if range_.match(value)), "day")
+            self.findings.fail(f'parsing time "{value}": {beyond} out of range')
+        elif isinstance(value, str):
             layout = "2006-01-02T15:04:05Z07:00"
             self.findings.fail(
                 f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"'

@@ -198,6 +198,16 @@ MISTYPED: list[tuple[Kind, Any, str]] = [
         {"metadata": {"creationTimestamp": "now"}},
         'parsing time "now" as "2006-01-02T15:04:05Z07:00": cannot parse "now" as "2006"',
     ),
+    *(
+        (POD, {"metadata": {"creationTimestamp": time}}, f'parsing time "{time}": {part} out of range')
+        for time, part in [
+            ("2026-13-01T00:00:00Z", "month"),
+            ("2026-02-30T00:00:00Z", "day"),
+            ("2026-02-03T24:00:00Z", "hour"),
+            ("2026-02-03T00:60:00+02:00", "minute"),
+            ("2026-02-03T00:00:60Z", "second"),
+        ]
+    ),
 ]
 
 
@@ -220,6 +230,17 @@ def test_nulls_are_as_good_as_absent() -> None:
     obj, warnings = decode(orjson.dumps(value), POD, mode=STRICT)
     assert warnings == []
     assert obj == pod(args=["a", ""]) | {"metadata": {"name": "p", "labels": {"a": ""}}}
+
+
+def test_times_are_kept_in_one_form_whatever_form_they_come_in() -> None:
+    for sent in ("2026-02-03T04:05:06Z", "2026-02-03T06:05:06+02:00", "2026-02-03T04:05:06.789+00:00"):
+        obj, _ = decode(orjson.dumps({"metadata": {"creationTimestamp": sent}}), POD, mode=STRICT)
+        assert obj["metadata"]["creationTimestamp"] == "2026-02-03T04:05:06Z"
+    lease = builtin_registry().find("coordination.k8s.io", "v1", "leases")
+    assert lease is not None
+    for sent in ("2026-02-03T04:05:06.700000Z", "2026-02-03T06:05:06.700000+02:00", "2026-02-03T04:05:06.7Z"):
+        obj, _ = decode(orjson.dumps({"spec": {"renewTime": sent}}), lease, mode=STRICT)
+        assert obj["spec"]["renewTime"] == "2026-02-03T04:05:06.700000Z"
 
 
 def test_line_ends_in_base64_are_passed_over() -> None:

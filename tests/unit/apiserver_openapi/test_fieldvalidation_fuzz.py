@@ -27,7 +27,7 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
     schema.NUMBER: st.floats(allow_nan=False, allow_infinity=False),
     schema.BOOL: st.booleans(),
     schema.BYTES: st.sampled_from(["", "YQ==", "YWI=", "YWJj"]),
-    schema.TIME: st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-01T00:00:00+02:00"]),
+    schema.TIME: st.sampled_from(["2026-01-01T00:00:00Z"]),
     schema.MICRO_TIME: st.sampled_from(["2026-01-01T00:00:00.000001Z"]),
     schema.QUANTITY: st.sampled_from(["1", "500m", "1.5Gi", "1e3", "-1", 7]),
     schema.INT_OR_STRING: st.sampled_from([80, "http", "25%"]),

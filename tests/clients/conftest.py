@@ -1,0 +1,53 @@
+"""What the tests of other people's clients stand on: one cluster that serves HTTPS on loopback, a kubeconfig file
+of its administrator, and a namespace for each test. Nothing here is known to a client but that file.
+"""
+
+import itertools
+import ssl
+
+import pytest
+from tests.conformance.api import Api
+from tests.conformance.control_plane import ControlPlane
+
+from mamekube.apiserver import development
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory):
+    with ControlPlane(tmp_path_factory.mktemp("clients")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(control_plane):
+    return str(development.write_kubeconfig(control_plane.certificates, server=control_plane.url))
+
+
+@pytest.fixture(scope="session")
+def api(control_plane):
+    """Plain requests, for what a test needs beside the client that it is about."""
+    folder = control_plane.certificates
+    tls = ssl.create_default_context(cafile=folder / "ca.crt")
+    tls.load_cert_chain(folder / "admin.crt", folder / "admin.key")
+    api = Api(control_plane.url, tls)
+    yield api
+    api.close()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def unique():
+    """A word that no other test has."""
+    return f"t{next(_numbers)}"
+
+
+@pytest.fixture
+def namespace(api, unique):
+    """A namespace of the test's own, with its service account; it goes when the test is over."""
+    api.create("/api/v1/namespaces", {"metadata": {"name": unique}})
+    api.wait_object(f"/api/v1/namespaces/{unique}/serviceaccounts/default", lambda account: True)
+    yield unique
+    answer = api.send("DELETE", f"/api/v1/namespaces/{unique}")
+    assert answer.code in (200, 202, 404, 409), answer.body
