@@ -22,8 +22,8 @@ from urllib.parse import urlencode
 import aiohttp
 
 from mamekube.client.kubeconfig import ClientConfig
+from mamekube.client.tls import client_context
 from mamekube.kubectl.failures import Failure
-from mamekube.kubectl.transport import tls_context
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
@@ -64,7 +64,7 @@ async def _connected(config: ClientConfig, target: str, protocols: Sequence[str]
             socket = await session.ws_connect(
                 config.server.rstrip("/") + target,
                 protocols=protocols,
-                ssl=tls_context(config) if config.server.startswith("https") else False,
+                ssl=client_context(config) if config.server.startswith("https") else False,
                 headers=headers,
                 max_msg_size=MESSAGE_BYTES_MAX,
                 autoping=True,

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import ssl
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
@@ -18,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from mamekube.client.kubeconfig import ClientConfig
+from mamekube.client.tls import client_context
 from mamekube.kubectl.failures import Failure, from_status
 
 CONNECT_TIMEOUT_S = 32
@@ -139,7 +138,7 @@ class Api:
             server = urlsplit(self.config.server)
             host, port = server.hostname or "localhost", server.port
             if server.scheme == "https":
-                context = tls_context(self.config)
+                context = client_context(self.config)
                 self._connection = http.client.HTTPSConnection(host, port or 443, context=context)
             else:
                 self._connection = http.client.HTTPConnection(host, port or 80)
@@ -166,32 +165,6 @@ def refusal(answer: Answer) -> Failure:
     except ValueError:
         return Failure(f"Error from server: {answer.body.decode(errors='replace').strip()}")
     return from_status(status) if isinstance(status, dict) else Failure(f"Error from server: {status}")
-
-
-def tls_context(config: ClientConfig) -> ssl.SSLContext:
-    """What the kubeconfig says about certificates, as a context."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if config.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif config.ca_data:
-        context.load_verify_locations(cadata=config.ca_data.decode())
-    else:
-        context.load_default_certs()
-    if config.client_certificate_data and config.client_key_data:
-        _load_client_certificate(context, config.client_certificate_data, config.client_key_data)
-    return context
-
-
-def _load_client_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    # The ssl module reads a client's key from a file only; this one is private and lives for a moment.
-    descriptor, path = tempfile.mkstemp(prefix="kubectl-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(certificate + b"\n" + key)
-        context.load_cert_chain(path)
-    finally:
-        os.unlink(path)
 
 
 def _warning_text(header: str) -> str:
