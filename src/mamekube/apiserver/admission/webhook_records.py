@@ -10,44 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mamekube.apiserver.admission.matching import Conditions, Constraints, compile_constraints
 from mamekube.apiserver.mirror import Mirror
 from mamekube.foundation.lifecycle import Component
-from mamekube.kinds.kind import Kind
-from mamekube.objects import selectors
 from mamekube.objects.meta import Object, name_of
 from mamekube.objects.resource import Resource
-from mamekube.objects.selectors import EVERYTHING, Selector
 from mamekube.store.store import Store
 
 TIMEOUT_S = 10
 REVIEW_VERSIONS = ("v1", "v1beta1")
-ANY = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One entry of `rules`."""
-
-    operations: frozenset[str]
-    groups: frozenset[str]
-    versions: frozenset[str]
-    resources: frozenset[tuple[str, str]]
-    """(resource, subresource), either of them `*`."""
-    scope: str
-
-    def covers(self, operation: str, plural: str, subresource: str, *, cluster: bool) -> bool:
-        """Whether it is about such a write, whatever the group and version."""
-        if operation not in self.operations and ANY not in self.operations:
-            return False
-        if self.scope != ANY and (self.scope == "Cluster") != cluster:
-            return False
-        return any(
-            resource in (ANY, plural) and sub in (ANY, subresource) for resource, sub in self.resources
-        )
-
-    def covers_version(self, kind: Kind) -> bool:
-        groups, versions = self.groups, self.versions
-        return (kind.group in groups or ANY in groups) and (kind.version in versions or ANY in versions)
+_NO_RULES: list[Object] = [{"operations": [], "resources": []}]
+"""A webhook without rules sees nothing; a policy without them sees everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +31,8 @@ class Webhook:
     name: str
     identity: str
     """Unique among all webhooks, and the same as long as the webhook keeps its place."""
-    rules: tuple[Rule, ...]
-    namespace_selector: Selector
-    object_selector: Selector
-    equivalent: bool
-    """matchPolicy: a rule covers a write also through another version of what is written."""
-    conditions: tuple[Mapping[str, Any], ...]
+    constraints: Constraints
+    conditions: Conditions | None
     client: Mapping[str, Any]
     """The clientConfig."""
     fails: bool
@@ -92,11 +61,8 @@ def _compile(configuration: str, webhook: Object, identity: str) -> Webhook:
         configuration=configuration,
         name=webhook["name"],
         identity=identity,
-        rules=tuple(map(compile_rule, webhook.get("rules") or ())),
-        namespace_selector=_selector(webhook.get("namespaceSelector")),
-        object_selector=_selector(webhook.get("objectSelector")),
-        equivalent=webhook.get("matchPolicy") != "Exact",
-        conditions=tuple(webhook.get("matchConditions") or ()),
+        constraints=compile_constraints({**webhook, "resourceRules": webhook.get("rules") or _NO_RULES}),
+        conditions=Conditions(webhook["matchConditions"]) if webhook.get("matchConditions") else None,
         client=webhook.get("clientConfig") or {},
         fails=webhook.get("failurePolicy") != "Ignore",
         dry_runs=webhook.get("sideEffects") in ("None", "NoneOnDryRun"),
@@ -104,24 +70,6 @@ def _compile(configuration: str, webhook: Object, identity: str) -> Webhook:
         timeout_s=webhook.get("timeoutSeconds") or TIMEOUT_S,
         versions=tuple(v for v in webhook.get("admissionReviewVersions") or () if v in REVIEW_VERSIONS),
     )
-
-
-def compile_rule(rule: Object) -> Rule:
-    def resource(text: str) -> tuple[str, str]:
-        plural, _, subresource = text.partition("/")
-        return plural, subresource
-
-    return Rule(
-        operations=frozenset(rule.get("operations") or ()),
-        groups=frozenset(rule.get("apiGroups") or ()),
-        versions=frozenset(rule.get("apiVersions") or ()),
-        resources=frozenset(map(resource, rule.get("resources") or ())),
-        scope=rule.get("scope") or ANY,
-    )
-
-
-def _selector(selector: Mapping[str, Any] | None) -> Selector:
-    return EVERYTHING if not selector else selectors.from_label_selector(selector)
 
 
 class Webhooks(Component):

@@ -5,7 +5,7 @@ before it made of the object. Validating ones are called all at once. Nobody is 
 webhooks and policies themselves, or a bad one could not be removed.
 
 Upstream calls a mutating webhook with `reinvocationPolicy: IfNeeded` a second time when the object changed after it
-had seen it; the chain makes the second pass, `_Passes` says who is called in it.
+had seen it; the chain makes the second pass, `Passes` says who is called in it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from dataclasses import dataclass, field
 
 from mamekube.apiserver import audit, builtin, fieldvalidation
 from mamekube.apiserver.admission import webhook_review
-from mamekube.apiserver.admission.plugin import Plugin
+from mamekube.apiserver.admission.matching import ExpressionFailed, bindings_of
+from mamekube.apiserver.admission.plugin import Plugin, forbidden
 from mamekube.apiserver.admission.webhook_records import Webhook, Webhooks
 from mamekube.apiserver.admission.webhook_review import InvalidResponse, Verdict, View
+from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.documents import Made
 from mamekube.apiserver.objectmeta import make_uid
 from mamekube.apiserver.resources import check_identity, fresh
 from mamekube.apiserver.subresources.scale import scale_of
-from mamekube.apiserver.versions import home_of, shown, stored
+from mamekube.apiserver.versions import shown, stored
 from mamekube.apiserver.webhook_client import CallError, WebhookClient
 from mamekube.apiserver.writes import CONNECT, CREATE, DELETE, UPDATE, Reader, Write
 from mamekube.foundation.lifecycle import Component
 from mamekube.kinds.kind import Kind
 from mamekube.objects import status
-from mamekube.objects.meta import Object, edited, labels_of
+from mamekube.objects.meta import Object, edited
 from mamekube.objects.patches import json_patch
 from mamekube.objects.status import StatusError
 from mamekube.store.store import Store
@@ -51,8 +53,8 @@ class FailedCall(Exception):
 
 
 @dataclass(slots=True)
-class _Passes:
-    """What the first pass of the mutating webhooks leaves for the second."""
+class Passes:
+    """What the first pass of mutating webhooks or policies leaves for the second."""
 
     called: set[str] = field(default_factory=set)
     """Those to call again if the object changes."""
@@ -87,40 +89,33 @@ class AdmissionWebhooks(Component):
 class _WebhookPlugin(Plugin):
     operations = ALL_OPERATIONS
 
-    def __init__(self, webhooks: Webhooks, client: WebhookClient, reader: Reader) -> None:
+    def __init__(
+        self, webhooks: Webhooks, client: WebhookClient, reader: Reader, authorizer: Authorizer
+    ) -> None:
         self._webhooks = webhooks
         self._client = client
         self._reader = reader
+        self._authorizer = authorizer
 
     def wants(self, operation: str, target: str) -> bool:
         return super().wants(operation, target) and not target.partition("/")[0].endswith("." + EXEMPT_GROUP)
 
     async def _view(self, webhook: Webhook, write: Write) -> View | None:
-        """How the webhook sees the write, None where it does not want to. Raises 404, 500."""
-        if not webhook.object_selector.empty and not any(
-            obj is not None and webhook.object_selector.matches(labels_of(obj))
-            for obj in (write.object, write.old)
-        ):
+        """How the webhook sees the write, None where it does not want to. Raises 403, 404."""
+        kind = await webhook.constraints.kind_for(write, self._reader)
+        if kind is None:
             return None
-        kind = _kind_for(webhook, write, self._reader)
-        if kind is None or not await self._wants_namespace(webhook, write):
-            return None
-        return await view(write, kind)
-
-    async def _wants_namespace(self, webhook: Webhook, write: Write) -> bool:
-        selector = webhook.namespace_selector
-        if selector.empty:
-            return True
-        own = webhook_review.is_namespace(write.kind)
-        if own and not write.subresource and write.operation in (CREATE, UPDATE):
-            return selector.matches(labels_of(write.object or {}))
-        name = webhook_review.namespace_of(write)
-        if not name:
-            return True
-        namespace = await self._reader.get(builtin.NAMESPACES, name)
-        if namespace is None:
-            raise status.not_found(builtin.NAMESPACES, name)
-        return selector.matches(labels_of(namespace))
+        seen = await view(write, kind)
+        if webhook.conditions is None:
+            return seen
+        try:
+            holds = webhook.conditions.hold(bindings_of(write, seen, authorizer=self._authorizer))
+        except ExpressionFailed as error:
+            if not webhook.fails:
+                return None
+            log.warning("Failed evaluating match conditions, failing closed %s: %s", webhook.name, error)
+            raise forbidden(write, str(error)) from None
+        return seen if holds else None
 
     async def _ask(self, webhook: Webhook, write: Write, seen: View, *, mutating: bool) -> Verdict:
         """Raises FailedCall, and 400 for a dry run that the webhook does not support."""
@@ -159,7 +154,7 @@ class MutatingAdmissionWebhook(_WebhookPlugin):
         webhooks = self._webhooks.all
         if not webhooks:
             return
-        passes = write.notes.setdefault(self.name, _Passes())
+        passes = write.notes.setdefault(self.name, Passes())
         if write.reinvoking and write.object != passes.output:
             # Other plugins changed the object when they saw it the second time.
             passes.object_changed()
@@ -172,7 +167,7 @@ class MutatingAdmissionWebhook(_WebhookPlugin):
         if any(webhook.reinvoked for webhook in webhooks):
             passes.output = fresh(write.object) if write.object is not None else None
 
-    async def _call(self, webhook: Webhook, write: Write, seen: View, passes: _Passes) -> None:
+    async def _call(self, webhook: Webhook, write: Write, seen: View, passes: Passes) -> None:
         try:
             verdict = await self._ask(webhook, write, seen, mutating=True)
         except FailedCall as error:
@@ -220,28 +215,6 @@ class ValidatingAdmissionWebhook(_WebhookPlugin):
 # Versions ---------------------------------------------------------------------------------------------
 
 
-def _kind_for(webhook: Webhook, write: Write, reader: Reader) -> Kind | None:
-    """The version of the written kind in which the webhook wants to see it."""
-    kind = write.kind
-    cluster = webhook_review.is_namespace(kind) or not write.namespace
-    rules = [
-        rule
-        for rule in webhook.rules
-        if rule.covers(write.operation, kind.plural, write.subresource, cluster=cluster)
-    ]
-    if any(rule.covers_version(kind) for rule in rules):
-        return kind
-    if not rules or not webhook.equivalent:
-        return None
-    home = home_of(kind)
-    for rule in rules:
-        for other in reader.registry.all():
-            same = other.plural == kind.plural and home_of(other).group_resource == home.group_resource
-            if same and rule.covers_version(other):
-                return other
-    return None
-
-
 async def view(write: Write, kind: Kind) -> View:
     """The write through this version of its kind; a Scale is shown as one."""
     if write.subresource == "scale":
@@ -281,17 +254,22 @@ async def _apply(webhook: Webhook, write: Write, seen: View, patch: Sequence[obj
         raise status.internal_error("the patched object is no object")
     if patched == seen.object:
         return False
+    await put_back(write, seen, patched)
+    return True
+
+
+async def put_back(write: Write, seen: View, patched: Object) -> None:
+    """Make what became of the object of a view the object of the write. Raises 400."""
     if write.subresource == "scale":
         assert write.kind.scale is not None
         replicas = (patched.get("spec") or {}).get("replicas", 0)
-        write.object = edited(write.object, write.kind.scale.spec_replicas, replicas)
+        write.object = edited(write.object or {}, write.kind.scale.spec_replicas, replicas)
     elif _has_own_kind(write):
         write.object = patched
     else:
         if seen.kind is not write.kind:
             patched = fresh(await _converted(seen.kind, write.kind, patched))
         write.object = _completed(write, patched)
-    return True
 
 
 def _completed(write: Write, patched: Object) -> Object:
