@@ -9,6 +9,7 @@ from pathlib import Path
 from mamekube.apiserver import development
 from mamekube.apiserver.server import ApiServer
 from mamekube.foundation.clock import Clock
+from mamekube.foundation.lifecycle import settle
 from mamekube.store.memory import MemoryBackend
 from mamekube.store.sqlite import SqliteBackend
 from mamekube.store.store import Store
@@ -34,6 +35,7 @@ async def serve(directory: Path, address: str, port: int, *, memory: bool) -> No
     server = ApiServer(config, store, Clock())
     async with store, server:
         await server.ready()
+        settle()
         print(
             f"serving on https://{address}:{server.port}, kubeconfig in {directory / 'kubeconfig'}",
             flush=True,

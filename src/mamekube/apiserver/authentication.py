@@ -104,6 +104,9 @@ class Authenticator:
         return with_authenticated(user), own or self._tokens.audiences
 
     async def _from_token(self, token: str) -> User:
+        known = self._static.get(token)
+        if known is not None:
+            return known
         try:
             user, _ = await self.review(token, ())
         except InvalidToken:
@@ -345,5 +348,5 @@ def _read_token_file(path: str) -> dict[str, User]:
             if len(row) < 3:
                 raise ValueError(f"{path}: a line must have at least 3 columns (token, user name, user uid)")
             groups = tuple(group.strip() for group in row[3].split(",")) if len(row) > 3 else ()
-            users[row[0].strip()] = User(row[1].strip(), groups, row[2].strip())
+            users[row[0].strip()] = with_authenticated(User(row[1].strip(), groups, row[2].strip()))
     return users

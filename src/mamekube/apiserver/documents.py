@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,6 +51,29 @@ class Answer:
     """Of the object, where it may be shown as a table."""
 
 
+PIECE_ITEMS = 40
+"""Items of a list that are joined and sent at a time: a piece of pods fits the processor's cache, while one body
+for all of them costs a page fault for every 4 KB."""
+
+
+@dataclass(slots=True)
+class Pieces:
+    """A long body that is put together while it is sent, and never is in memory as a whole."""
+
+    head: bytes
+    values: Sequence[bytes]
+    tail: bytes
+
+    def __len__(self) -> int:
+        return len(self.head) + sum(map(len, self.values)) + max(len(self.values) - 1, 0) + len(self.tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.head + b",".join(self.values[:PIECE_ITEMS])
+        for start in range(PIECE_ITEMS, len(self.values), PIECE_ITEMS):
+            yield b",".join((b"", *self.values[start : start + PIECE_ITEMS]))
+        yield self.tail
+
+
 @dataclass(slots=True)
 class Collection:
     """The answer to a list."""
@@ -74,6 +97,11 @@ class Collection:
     @property
     def value(self) -> bytes:
         """The wire JSON of the list: the items' own bytes, joined."""
+        return b"".join(self.pieces)
+
+    @property
+    def pieces(self) -> Pieces:
+        """The wire JSON, as it is sent."""
         head = encode(
             {
                 "kind": self.kind.list_kind or f"{self.kind.kind}List",
@@ -81,7 +109,7 @@ class Collection:
                 "metadata": self.metadata,
             }
         )
-        return b"".join((head[:-1], b',"items":[', b",".join([item.value for item in self.items]), b"]}\n"))
+        return Pieces(head[:-1] + b',"items":[', [item.value for item in self.items], b"]}\n")
 
     @property
     def object(self) -> Object:

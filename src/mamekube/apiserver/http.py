@@ -20,7 +20,7 @@ from mamekube.apiserver import codec, negotiation, tables, watching
 from mamekube.apiserver.api import Api, NotServed, Payload
 from mamekube.apiserver.authentication import Authenticator, impersonate
 from mamekube.apiserver.authorization import Authorizer
-from mamekube.apiserver.documents import Answer, Collection, Text, encode
+from mamekube.apiserver.documents import Answer, Collection, Pieces, Text, encode
 from mamekube.apiserver.fairness import RETRY_AFTER_S, Fairness, Rejected
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.negotiation import PLAIN, Form
@@ -168,13 +168,13 @@ class Front:
         code = 200 if isinstance(answer, Collection) else answer.code
         if form.as_kind:
             value = self._converted(request, answer, form)
-            body = encode(value)
+            body: bytes | Pieces = encode(value)
         elif isinstance(answer, Collection):
-            body = answer.value
+            body = answer.pieces
         else:
             body = answer.document.value
         if form.media_type != codec.JSON or _wants_pretty(request, form):
-            body = _rendered(body, form)
+            body = _rendered(body if isinstance(body, bytes) else b"".join(body), form)
         headers = _headers(request)
         headers["Content-Type"] = form.content_type
         if request.headers.get("If-None-Match") is None and len(body) > GZIP_MIN_BYTES:
@@ -359,7 +359,7 @@ def _rendered(body: bytes, form: Form) -> bytes:
     return yamls.encode(value)
 
 
-async def _compressed(request: Request, body: bytes, headers: dict[str, str]) -> bytes:
+async def _compressed(request: Request, body: bytes | Pieces, headers: dict[str, str]) -> bytes | Pieces:
     """The body as gzip where the client takes it, made in a thread: other requests go on meanwhile."""
     if "gzip" not in request.headers.get("Accept-Encoding", ""):
         return body
@@ -368,6 +368,7 @@ async def _compressed(request: Request, body: bytes, headers: dict[str, str]) ->
     return await asyncio.get_running_loop().run_in_executor(None, _gzip, body)
 
 
-def _gzip(body: bytes) -> bytes:
+def _gzip(body: bytes | Pieces) -> bytes:
     packer = zlib.compressobj(level=1, wbits=31)
-    return packer.compress(body) + packer.flush()
+    pieces = (body,) if isinstance(body, bytes) else body
+    return b"".join([*(packer.compress(piece) for piece in pieces), packer.flush()])

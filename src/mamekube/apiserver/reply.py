@@ -14,6 +14,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from mamekube.apiserver.documents import Pieces
+
 ONE_WRITE_BYTES_MAX = 64 * 1024
 """Below, copying the body behind the head is cheaper than a second write."""
 
@@ -26,7 +28,9 @@ class Reply:
 
     __slots__ = ("_body", "_headers", "_raw", "status")
 
-    def __init__(self, raw: web.BaseRequest, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(
+        self, raw: web.BaseRequest, status: int, headers: Mapping[str, str], body: bytes | Pieces
+    ) -> None:
         self.status = status
         self._raw = raw
         self._headers = headers
@@ -45,6 +49,12 @@ class Reply:
             raise ConnectionResetError("the client is gone")
         body = b"" if self._raw.method == "HEAD" or self.status in _BODILESS else self._body
         head = self._head()
+        if isinstance(body, Pieces):
+            transport.write(head)
+            for piece in body:
+                transport.write(piece)
+                await self._raw.writer.drain()
+            return
         if len(body) <= ONE_WRITE_BYTES_MAX:
             transport.write(head + body)
             return

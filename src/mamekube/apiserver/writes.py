@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,12 +48,20 @@ class Write:
     """What a plugin keeps from the first pass for the second, by its name."""
 
 
+KEPT_LISTS_MAX = 2_000
+"""Lists that a reader keeps: a few for each namespace."""
+KEPT_OBJECTS_MAX = 64
+"""Objects in a list that is worth keeping: limits, quotas and classes are few."""
+
+
 class Reader:
     """Objects as they are now, for admission, authorization and authentication. They are read-only."""
 
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self.registry = registry
+        self._lists: dict[str, tuple[int, Sequence[Object]]] = {}
+        """By prefix: what admission asks for with every write, and the revision of the last change when it was read."""
 
     async def get(self, resource: Resource, name: str, *, namespace: str = "") -> Object | None:
         """The object in the version it is stored in, or None."""
@@ -61,8 +69,18 @@ class Reader:
         return item.object if item else None
 
     async def list(self, resource: Resource, *, namespace: str = "") -> Iterable[Object]:
-        snapshot = await self._store.list(prefix=prefix_for(resource, namespace=namespace))
-        return [item.object for item in snapshot.items]
+        prefix = prefix_for(resource, namespace=namespace)
+        changed = self._store.changed(prefix)
+        kept = self._lists.get(prefix)
+        if kept is not None and kept[0] == changed:
+            return kept[1]
+        snapshot = await self._store.list(prefix=prefix)
+        objects = tuple(item.object for item in snapshot.items)
+        if len(objects) <= KEPT_OBJECTS_MAX:
+            if len(self._lists) >= KEPT_LISTS_MAX:
+                self._lists.clear()
+            self._lists[prefix] = changed, objects
+        return objects
 
     @property
     def revision(self) -> int:

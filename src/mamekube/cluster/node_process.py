@@ -21,6 +21,7 @@ from mamekube.client.kubeconfig import load_kubeconfig
 from mamekube.cluster import program
 from mamekube.dns.server import DnsServer
 from mamekube.foundation.clock import Clock
+from mamekube.foundation.lifecycle import settle
 from mamekube.kubelet.cri import CriRuntime
 from mamekube.kubelet.fake import FakeRuntime
 from mamekube.kubelet.kubelet import Kubelet, KubeletConfig
@@ -44,7 +45,7 @@ async def serve(config: dict[str, Any]) -> None:
         await stack.enter_async_context(kubelet)
         log.info("kubelet runs")
         components = [kubelet] if config["fake"] else [kubelet, *await _enter_network(stack, client, config)]
-        program.settle()
+        settle()
         async with asyncio.TaskGroup() as group:
             for component in components:
                 group.create_task(component.wait())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import signal
@@ -39,13 +38,6 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
         await task
     except asyncio.CancelledError:
         logging.getLogger("mamekube").info("ended on request")
-
-
-def settle() -> None:
-    """Call once everything is loaded: what is there now stays for ever, and need not be looked through again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 def read_configuration() -> dict[str, Any]:

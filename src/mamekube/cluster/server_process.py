@@ -21,6 +21,7 @@ from mamekube.cluster import program
 from mamekube.cluster.profiles import CLUSTER_DOMAIN, DNS_ADDRESS, SERVICE_NETWORK
 from mamekube.controllers.controllers import Controllers, ControllersConfig
 from mamekube.foundation.clock import Clock
+from mamekube.foundation.lifecycle import settle
 from mamekube.kinds.core import services
 from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError
@@ -51,7 +52,7 @@ async def serve(config: dict[str, Any]) -> None:
         await stack.enter_async_context(controllers)
         await stack.enter_async_context(scheduler)
         await ensure_dns_service(api.client("kubernetes-admin", ("system:masters",)))
-        program.settle()
+        settle()
         log.info("controllers and scheduler run")
         async with asyncio.TaskGroup() as group:
             for component in (store, api, controllers, scheduler):

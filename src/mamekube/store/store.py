@@ -241,6 +241,11 @@ class Store(Component):
             remaining=total - len(keys),
         )
 
+    def changed(self, prefix: str) -> int:
+        """A revision that stays the same for as long as nothing of the prefix's resource changes."""
+        collection = self._collections.get(_collection_of(prefix))
+        return collection.changed if collection is not None else 0
+
     @asynccontextmanager
     async def watch(self, *, prefix: str, after: int) -> AsyncIterator[AsyncIterator[Sequence[StoreEvent]]]:
         """Batches of every event under `prefix` with a revision above `after`, in order.
