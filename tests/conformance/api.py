@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 import threading
 import time
@@ -36,7 +37,9 @@ class Answer:
     @property
     def warnings(self) -> list[str]:
         """The texts of the Warning headers."""
-        return [text.split('"', 1)[1].rsplit('"', 1)[0] for text in self.headers.get_all("Warning", [])]
+        headers = ", ".join(self.headers.get_all("Warning", []))
+        quoted = re.findall(r'299 - "((?:[^"\\]|\\.)*)"', headers)
+        return [re.sub(r"\\(.)", r"\1", text) for text in quoted]
 
 
 class Refused(Exception):

@@ -1,0 +1,261 @@
+"""The real kubectl, with pods that are promises; for their output see tests/cluster/test_conformance_cli.py."""
+
+import json
+import re
+import socket
+import subprocess
+import urllib.request
+from http.client import HTTPConnection
+
+import pytest
+from tests.conformance import samples
+
+IMAGE = samples.IMAGE
+
+
+def manifest(obj):
+    return json.dumps(obj)
+
+
+def primary():
+    """What upstream's guestbook starts as: a controller of one pod that listens."""
+    labels = {"app": "agnhost", "role": "primary"}
+    container = {
+        "name": "agnhost-primary",
+        "image": IMAGE,
+        "ports": [{"name": "server", "containerPort": 6379}],
+    }
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ReplicationController",
+        "metadata": {"name": "agnhost-primary", "labels": labels},
+        "spec": {"replicas": 1, "selector": labels, "template": template},
+    }
+
+
+def wait_pods(api, core, count, **selectors):
+    """So many pods, all of them running and none on its way out."""
+
+    def done(pods):
+        return len(pods) == count and all(
+            samples.running(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods
+        )
+
+    return api.wait(f"{core}/pods", done, **selectors)
+
+
+@pytest.mark.conformance("Kubectl, check version v1")
+def test_v1_is_an_api_version(kubectl):
+    assert "v1" in kubectl("api-versions").split()
+
+
+@pytest.mark.conformance("Kubectl, cluster info")
+def test_cluster_info_says_where_the_control_plane_runs(kubectl, control_plane):
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", kubectl("cluster-info"))
+    assert f"Kubernetes control plane is running at {control_plane.url}" in plain
+
+
+@pytest.mark.conformance("Kubectl, version")
+def test_version_prints_all_of_it(kubectl):
+    versions = json.loads(kubectl("version", "-o", "json"))
+    fields = {"major", "minor", "gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion"}
+    for side in ("clientVersion", "serverVersion"):
+        assert fields <= versions[side].keys()
+    text = kubectl("version")
+    assert "Client Version: v" in text
+    assert f"Server Version: {versions['serverVersion']['gitVersion']}" in text
+
+
+@pytest.mark.conformance("Kubectl, describe pod or rc")
+def test_describe_tells_what_matters(api, core, kubectl, namespace):
+    kubectl("create", "-f", "-", text=manifest(primary()))
+    service = samples.service("agnhost-primary", selector={"app": "agnhost"})
+    kubectl("create", "-f", "-", text=manifest({"apiVersion": "v1", "kind": "Service", **service}))
+    (pod,) = wait_pods(api, core, 1)
+    text = kubectl("describe", "pod", pod["metadata"]["name"])
+    for line in (
+        rf"Name: +{pod['metadata']['name']}",
+        rf"Namespace: +{namespace}",
+        r"Labels: +app=agnhost\n +role=primary",
+        r"Status: +Running",
+        rf"IP: +{pod['status']['podIP']}",
+        r"Controlled By: +ReplicationController/agnhost-primary",
+        rf"Image: +{IMAGE}",
+        r"State: +Running",
+        r"QoS Class: +BestEffort",
+    ):
+        assert re.search(line, text), (line, text)
+    text = kubectl("describe", "rc", "agnhost-primary")
+    for line in (
+        r"Name: +agnhost-primary",
+        r"Selector: +app=agnhost,role=primary",
+        r"Replicas: +1 current / 1 desired",
+        r"Pods Status: +1 Running / 0 Waiting / 0 Succeeded / 0 Failed",
+        r"Created pod: agnhost-primary-",
+    ):
+        assert re.search(line, text), (line, text)
+    text = kubectl("describe", "service", "agnhost-primary")
+    for line in (r"Selector: +app=agnhost", r"Type: +ClusterIP", r"Session Affinity: +None"):
+        assert re.search(line, text), (line, text)
+    text = kubectl("describe", "node", pod["spec"]["nodeName"])
+    for line in (r"Name: +node-", r"CreationTimestamp:", r"Kubelet Version:", r"Allocatable:", r"PodCIDR:"):
+        assert re.search(line, text), (line, text)
+    text = kubectl("describe", "namespace", namespace)
+    for line in (rf"Name: +{namespace}", r"Status: +Active", r"No resource quota", r"No LimitRange"):
+        assert re.search(line, text), (line, text)
+
+
+@pytest.mark.conformance("Kubectl, diff Deployment")
+def test_diff_finds_another_image(kubectl):
+    live = samples.deployment("web", 1)
+    kubectl("create", "-f", "-", text=manifest(live))
+    live["spec"]["template"]["spec"]["containers"][0]["image"] = "busybox"
+    done = kubectl("diff", "-f", "-", text=manifest(live), check=False)
+    assert done.returncode == 1
+    assert re.search(rf"^-.*image: {re.escape(IMAGE)}$", done.stdout, re.MULTILINE)
+    assert re.search(r"^\+.*image: busybox$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.conformance("Kubectl, create service, replication controller")
+def test_expose_makes_services_of_controllers_and_services(api, core, kubectl):
+    kubectl("create", "-f", "-", text=manifest(primary()))
+    (pod,) = wait_pods(api, core, 1)
+    for name, source, port in (
+        ("rm2", ("rc", "agnhost-primary"), 1234),
+        ("rm3", ("service", "rm2"), 2345),
+    ):
+        kubectl("expose", *source, f"--name={name}", f"--port={port}", "--target-port=6379")
+        (exposed,) = api.get(f"{core}/services/{name}")["spec"]["ports"]
+        assert (exposed["port"], exposed["targetPort"]) == (port, 6379)
+        endpoints = api.wait_object(f"{core}/endpoints/{name}", lambda obj: obj.get("subsets"))
+        (subset,) = endpoints["subsets"]
+        assert [one["port"] for one in subset["ports"]] == [6379]
+        assert [one["ip"] for one in subset["addresses"]] == [pod["status"]["podIP"]]
+
+
+@pytest.mark.conformance("Kubectl, label update")
+def test_a_label_comes_and_goes(api, core, kubectl):
+    kubectl("run", "pause", f"--image={IMAGE}", "--labels=name=pause")
+    wait_pods(api, core, 1)
+    kubectl("label", "pods", "pause", "testing-label=testing-label-value")
+    assert "testing-label-value" in kubectl("get", "pod", "pause", "-L", "testing-label")
+    assert kubectl("get", "pods", "-l", "testing-label", "-o", "name") == "pod/pause\n"
+    kubectl("label", "pods", "pause", "testing-label-")
+    assert "testing-label-value" not in kubectl("get", "pod", "pause", "-L", "testing-label")
+    assert kubectl("get", "pods", "-l", "testing-label", "-o", "name") == ""
+
+
+@pytest.mark.conformance("Kubectl, patch to annotate")
+def test_pods_of_a_controller_are_annotated(api, core, kubectl):
+    kubectl("create", "-f", "-", text=manifest(primary()))
+    for pod in wait_pods(api, core, 1):
+        kubectl("patch", "pod", pod["metadata"]["name"], "-p", '{"metadata":{"annotations":{"x":"y"}}}')
+    assert [pod["metadata"]["annotations"]["x"] for pod in api.items(f"{core}/pods")] == ["y"]
+
+
+@pytest.mark.conformance("Kubectl, replace")
+def test_replace_changes_the_image_of_a_pod(api, core, kubectl):
+    kubectl("run", "e2e-test-httpd-pod", f"--image={IMAGE}", "--labels=run=e2e-test-httpd-pod")
+    wait_pods(api, core, 1)
+    pod = json.loads(kubectl("get", "pod", "e2e-test-httpd-pod", "-o", "json"))
+    pod["spec"]["containers"][0]["image"] = "busybox:1.29"
+    kubectl("replace", "-f", "-", text=manifest(pod))
+    assert api.get(f"{core}/pods/e2e-test-httpd-pod")["spec"]["containers"][0]["image"] == "busybox:1.29"
+    uid = pod["metadata"]["uid"]
+    again = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        **samples.pod("e2e-test-httpd-pod"),
+    }
+    kubectl("replace", "--force", "-f", "-", text=manifest(again))
+    assert api.get(f"{core}/pods/e2e-test-httpd-pod")["metadata"]["uid"] != uid
+
+
+@pytest.mark.conformance("Kubectl, run pod")
+def test_run_makes_a_pod_that_is_not_restarted(api, core, kubectl):
+    kubectl("run", "e2e-test-httpd-pod", "--restart=Never", f"--image={IMAGE}")
+    pod = api.get(f"{core}/pods/e2e-test-httpd-pod")
+    assert [one["image"] for one in pod["spec"]["containers"]] == [IMAGE]
+    assert pod["spec"]["restartPolicy"] == "Never"
+    wait_pods(api, core, 1)
+
+
+@pytest.mark.conformance("Kubectl, server-side dry-run Pod")
+def test_a_dry_run_on_the_server_changes_nothing(api, core, kubectl):
+    kubectl("run", "e2e-test-httpd-pod", f"--image={IMAGE}", "--labels=run=e2e-test-httpd-pod")
+    patch = '{"spec":{"containers":[{"name":"e2e-test-httpd-pod","image":"busybox"}]}}'
+    shown = kubectl("patch", "pod", "e2e-test-httpd-pod", "-p", patch, "--dry-run=server", "-o", "json")
+    assert json.loads(shown)["spec"]["containers"][0]["image"] == "busybox"
+    assert api.get(f"{core}/pods/e2e-test-httpd-pod")["spec"]["containers"][0]["image"] == IMAGE
+
+
+@pytest.mark.conformance("Kubectl, replication controller")
+def test_a_controller_runs_as_many_pods_as_it_says(api, core, kubectl):
+    controller = samples.replication_controller("update-demo", 2)
+    kubectl("create", "-f", "-", text=manifest(controller))
+    wait_pods(api, core, 2)
+    template = "{{range .items}}{{.metadata.name}} {{end}}"
+    assert len(kubectl("get", "pods", "-o", "template", f"--template={template}").split()) == 2
+    kubectl("delete", "--grace-period=0", "--force", "-f", "-", text=manifest(controller))
+    api.wait(f"{core}/pods", lambda pods: not pods)
+    assert kubectl("get", "rc,svc", "-l", "app=update-demo", "--no-headers") == ""
+
+
+@pytest.mark.conformance("Kubectl, scale replication controller")
+def test_a_controller_is_scaled(api, core, kubectl):
+    kubectl("create", "-f", "-", text=manifest(samples.replication_controller("update-demo", 2)))
+    wait_pods(api, core, 2)
+    for count in (1, 2):
+        kubectl("scale", "rc", "update-demo", f"--replicas={count}", "--timeout=1m")
+        wait_pods(api, core, count)
+
+
+class UnixConnection(HTTPConnection):
+    """HTTP through a socket in the file system."""
+
+    def __init__(self, path):
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
+@pytest.fixture
+def proxy(kubectl_command):
+    """`kubectl proxy` with some flags; answers the line in which it says where it serves."""
+    begun = []
+
+    def start(*flags):
+        process = subprocess.Popen([*kubectl_command, "proxy", *flags], stdout=subprocess.PIPE, text=True)
+        begun.append(process)
+        return process.stdout.readline()
+
+    yield start
+    for process in begun:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+@pytest.mark.conformance("Kubectl, proxy port zero")
+def test_proxy_finds_a_port(proxy):
+    place = re.fullmatch(
+        r"Starting to serve on (127\.0\.0\.1:\d+)\n", proxy("--port=0", "--disable-filter=true")
+    )
+    assert place
+    with urllib.request.urlopen(f"http://{place[1]}/api/", timeout=10) as answer:
+        assert json.load(answer)["versions"] == ["v1"]
+
+
+@pytest.mark.conformance("Kubectl, proxy socket")
+def test_proxy_serves_on_a_socket(proxy, tmp_path):
+    path = str(tmp_path / "socket")
+    assert proxy(f"--unix-socket={path}") == f"Starting to serve on {path}\n"
+    connection = UnixConnection(path)
+    connection.request("GET", "/api/")
+    answer = connection.getresponse()
+    assert json.load(answer)["versions"] == ["v1"]
+    connection.close()
