@@ -212,11 +212,11 @@ def test_a_definition_gets_its_names_and_starts_unaccepted() -> None:
 def test_a_definition_is_refused_for_schema_and_storage() -> None:
     schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": {}}}}
     errors = errors_of(DEFINITIONS, definition(storage=False, schema=schema))
-    path = "spec.versions[0].schema.openAPIV3Schema"
-    assert errors[0] == (
+    path = "spec.validation.openAPIV3Schema"
+    assert errors[1] == (
         f"{path}.properties[spec].type: Required value: must not be empty for specified object fields"
     )
-    assert errors[1].endswith("must have exactly one version marked as storage version")
+    assert errors[0].endswith("must have exactly one version marked as storage version")
     wrong = definition()
     wrong["metadata"]["name"] = "gadgets.example.com"
     assert errors_of(DEFINITIONS, wrong) == [

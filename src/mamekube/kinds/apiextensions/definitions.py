@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from mamekube.kinds.fields import Found, check, check_choice, check_required
-from mamekube.objects import names
+from mamekube.kinds.apiextensions import schemas
+from mamekube.kinds.fields import Found, check_choice
+from mamekube.objects import jsonpath, names
 from mamekube.objects.conditions import is_true
-from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
-from mamekube.objects.meta import Object, name_of
+from mamekube.objects.fielderrors import duplicate, forbidden, invalid, not_supported, required, too_many
+from mamekube.objects.meta import Object, annotations_of, name_of
 
 SCOPES = ("Cluster", "Namespaced")
 CONVERSIONS = ("None", "Webhook")
@@ -16,6 +18,16 @@ COLUMN_TYPES = frozenset(("boolean", "date", "integer", "number", "string"))
 COLUMN_FORMATS = frozenset(
     ("binary", "bool", "byte", "date", "date-time", "double", "float", "int32", "int64", "password")
 )
+REVIEW_VERSIONS = ("v1", "v1beta1")
+APPROVAL = "api-approved.kubernetes.io"
+DEPRECATION_BYTES_MAX = 256
+SELECTABLE_MAX = 8
+SELECTABLE_TYPES = frozenset(("boolean", "integer", "string"))
+SELECTABLE_DETAIL = (
+    "must point to a field of type string, boolean or integer. "
+    "Enum string fields and strings with formats are allowed."
+)
+SIMPLE_PATH = re.compile(r"(?:\.[^.\[\]]+)+")
 STORAGE_VERSIONS = "must have exactly one version marked as storage version"
 
 
@@ -25,126 +37,253 @@ def validate(definition: Object) -> Found:
     own, group = spec.get("names") or {}, spec.get("group") or ""
     if name != f"{own.get('plural') or ''}.{group}":
         found.append(invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
-    if group and "." not in group:
+    problems = names.dns1123_subdomain(group)
+    if not group:
+        found.append(required("spec.group"))
+    elif problems:
+        found.append(invalid("spec.group", group, ",".join(problems)))
+    elif "." not in group:
         found.append(invalid("spec.group", group, "should be a domain with at least one dot"))
-    check_required(group, "spec.group", names.dns1123_subdomain, found)
     check_choice(spec.get("scope"), "spec.scope", SCOPES, found)
     _validate_versions(spec.get("versions") or [], found)
+    for field in ("plural", "singular", "kind", "listKind"):
+        if not own.get(field):
+            found.append(required(f"spec.names.{field}"))
     _validate_names(own, "spec.names", found)
-    _validate_conversion(spec.get("conversion") or {}, found)
+    _validate_parts(spec.get("versions") or [], found)
+    if spec.get("conversion") is not None:
+        _validate_conversion(spec["conversion"], found)
     if spec.get("preserveUnknownFields"):
-        detail = "must be false in order to use defaults in the schema"
-        found.append(invalid("spec.preserveUnknownFields", True, detail))
+        found.append(invalid("spec.preserveUnknownFields", True, "must be false"))
+    _validate_approval(definition, group, found)
     return found
 
 
-def _validate_versions(versions: list[dict[str, Any]], found: Found) -> None:
-    if not versions:
-        found.append(required("spec.versions", "must have exactly one version marked as storage version"))
+def _validate_approval(definition: Object, group: str, found: Found) -> None:
+    """Groups of Kubernetes itself are for what its API reviewers approved."""
+    if not (group in ("k8s.io", "kubernetes.io") or group.endswith((".k8s.io", ".kubernetes.io"))):
         return
-    seen: set[str] = set()
+    said = annotations_of(definition).get(APPROVAL, "")
+    path = f"metadata.annotations[{APPROVAL}]"
+    if not said:
+        found.append(
+            required(
+                path,
+                f'protected groups must have approval annotation "{APPROVAL}", '
+                "see https://github.com/kubernetes/enhancements/pull/1111",
+            )
+        )
+    elif not said.startswith(("unapproved", "http://", "https://")):
+        detail = (
+            f'protected groups must have approval annotation "{APPROVAL}" with either a URL or a reason starting with '
+            '"unapproved", see https://github.com/kubernetes/enhancements/pull/1111'
+        )
+        found.append(invalid(path, said, detail))
+
+
+def _validate_versions(versions: list[dict[str, Any]], found: Found) -> None:
     for index, version in enumerate(versions):
         path, name = f"spec.versions[{index}]", version.get("name") or ""
-        if name in seen:
-            found.append(invalid("spec.versions", list(seen), "must contain unique version names"))
-        seen.add(name)
-        for message in names.dns1035_label(name):
-            found.append(invalid(f"{path}.name", name, message))
-        _validate_schema(version.get("schema") or {}, f"{path}.schema", found)
-        _validate_subresources(version.get("subresources") or {}, f"{path}.subresources", found)
-        for position, column in enumerate(version.get("additionalPrinterColumns") or ()):
-            _validate_column(column, f"{path}.additionalPrinterColumns[{position}]", found)
+        if (version.get("schema") or {}).get("openAPIV3Schema") is None:
+            found.append(required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
+    for index, version in enumerate(versions):
+        path, name = f"spec.versions[{index}]", version.get("name") or ""
+        problems = names.dns1035_label(name)
+        if problems:
+            found.append(invalid(f"{path}.name", name, ",".join(problems)))
+        _validate_deprecation(version, path, found)
+    if len({version.get("name") or "" for version in versions}) < len(versions):
+        found.append(invalid("spec.versions", versions, "must contain unique version names"))
     if sum(bool(version.get("storage")) for version in versions) != 1:
         found.append(invalid("spec.versions", versions, STORAGE_VERSIONS))
 
 
-def _validate_schema(schema: dict[str, Any], path: str, found: Found) -> None:
-    root, root_path = schema.get("openAPIV3Schema"), f"{path}.openAPIV3Schema"
-    if root is None:
-        found.append(required(root_path, "schemas are required"))
+def _validate_deprecation(version: dict[str, Any], path: str, found: Found) -> None:
+    text = version.get("deprecationWarning")
+    if text is None:
         return
-    kind = root.get("type")
-    if not kind:
-        found.append(required(f"{root_path}.type", "must not be empty at the root"))
-    elif kind != "object":
-        found.append(invalid(f"{root_path}.type", kind, "must be object at the root"))
-    _validate_structure(root, root_path, found)
+    problems = []
+    if not version.get("deprecated"):
+        problems = ["can only be set for deprecated versions"]
+    elif len(text.encode()) > DEPRECATION_BYTES_MAX:
+        problems = [f"must be <= {DEPRECATION_BYTES_MAX} characters long"]
+    elif not text:
+        problems = ["must not be an empty string"]
+    found += [invalid(f"{path}.deprecationWarning", text, problem) for problem in problems]
 
 
-def _validate_structure(schema: dict[str, Any], path: str, found: Found) -> None:
-    """Every field has one type, said outside of `allOf`, `anyOf`, `oneOf` and `not`."""
-    for name, child in (schema.get("properties") or {}).items():
-        child_path = f"{path}.properties[{name}]"
-        open_ended = child.get("x-kubernetes-int-or-string") or child.get(
-            "x-kubernetes-preserve-unknown-fields"
-        )
-        if not child.get("type") and not open_ended:
-            found.append(required(f"{child_path}.type", "must not be empty for specified object fields"))
-        _validate_structure(child, child_path, found)
-    items, more = schema.get("items"), schema.get("additionalProperties")
-    if schema.get("type") == "array" and items is None:
-        found.append(required(f"{path}.items", "must be specified"))
-    if isinstance(items, dict):
-        _validate_structure(items, f"{path}.items", found)
-    if isinstance(more, dict):
-        if schema.get("properties"):
-            detail = "additionalProperties and properties are mutual exclusive"
-            found.append(forbidden(f"{path}.additionalProperties", detail))
-        _validate_structure(more, f"{path}.additionalProperties", found)
+def _validate_parts(versions: list[dict[str, Any]], found: Found) -> None:
+    """What every version may have of its own. Where all say the same, upstream speaks of it as the whole's."""
+    for key, whole, rule in (
+        ("schema", "spec.validation", _validate_schema),
+        ("subresources", "spec.subresources", _validate_subresources),
+        ("additionalPrinterColumns", "spec.additionalPrinterColumns", _validate_columns),
+        ("selectableFields", "spec.selectableFields", _validate_selectable),
+    ):
+        if versions and all(schemas.same(version.get(key), versions[0].get(key)) for version in versions):
+            rule(versions[0], whole, found)
+            continue
+        for index, version in enumerate(versions):
+            rule(version, f"spec.versions[{index}].{key}", found)
 
 
-def _validate_subresources(subresources: dict[str, Any], path: str, found: Found) -> None:
-    scale = subresources.get("scale")
+def _validate_schema(version: dict[str, Any], path: str, found: Found) -> None:
+    schema = (version.get("schema") or {}).get("openAPIV3Schema")
+    if schema is not None:
+        has_status = (version.get("subresources") or {}).get("status") is not None
+        schemas.validate(schema, f"{path}.openAPIV3Schema", has_status=has_status, found=found)
+
+
+def _validate_subresources(version: dict[str, Any], path: str, found: Found) -> None:
+    scale = (version.get("subresources") or {}).get("scale")
     if scale is None:
         return
-    for field, root in (("specReplicasPath", ".spec."), ("statusReplicasPath", ".status.")):
-        value = scale.get(field) or ""
+    for field, roots in (
+        ("specReplicasPath", (".spec.",)),
+        ("statusReplicasPath", (".status.",)),
+        ("labelSelectorPath", (".status.", ".spec.")),
+    ):
+        value, where = scale.get(field) or "", f"{path}.scale.{field}"
         if not value:
-            found.append(required(f"{path}.scale.{field}"))
-        elif not value.startswith(root):
-            found.append(invalid(f"{path}.scale.{field}", value, f"should be a json path under {root[:-1]}"))
+            if field != "labelSelectorPath":
+                found.append(required(where))
+        elif not SIMPLE_PATH.fullmatch(value):
+            found.append(invalid(where, value, "must be a simple json path with . notation"))
+        elif not value.startswith(roots):
+            allowed = " or ".join(root[:-1] for root in roots)
+            found.append(invalid(where, value, f"should be a json path under either {allowed}" if len(roots) > 1
+                                 else f"should be a json path under {allowed}"))  # fmt: skip
+
+
+def _validate_columns(version: dict[str, Any], path: str, found: Found) -> None:
+    for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
+        _validate_column(column, f"{path}[{index}]", found)
 
 
 def _validate_column(column: dict[str, Any], path: str, found: Found) -> None:
-    for field in ("name", "type"):
-        if not column.get(field):
-            found.append(required(f"{path}.{field}"))
-    if column.get("type") and column["type"] not in COLUMN_TYPES:
-        detail = f"must be one of {','.join(sorted(COLUMN_TYPES))}"
-        found.append(invalid(f"{path}.type", column["type"], detail))
+    if not column.get("name"):
+        found.append(required(f"{path}.name"))
+    kind = column.get("type")
+    if not kind:
+        choices = ",".join(sorted(COLUMN_TYPES))
+        found.append(required(f"{path}.type", f"must be one of {choices}"))
+    elif kind not in COLUMN_TYPES:
+        found.append(invalid(f"{path}.type", kind, f"must be one of {','.join(sorted(COLUMN_TYPES))}"))
     if column.get("format") and column["format"] not in COLUMN_FORMATS:
         detail = f"must be one of {','.join(sorted(COLUMN_FORMATS))}"
         found.append(invalid(f"{path}.format", column["format"], detail))
-    if not column.get("jsonPath"):
-        found.append(required(f"{path}.jsonPath"))
+    where, text = f"{path}.jsonPath", column.get("jsonPath") or ""
+    if not text:
+        found.append(required(where))
+        return
+    try:
+        jsonpath.find(text, {})
+    except jsonpath.JSONPathError as error:
+        found.append(invalid(where, text, str(error)))
+
+
+def _validate_selectable(version: dict[str, Any], path: str, found: Found) -> None:
+    fields = version.get("selectableFields") or ()
+    schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
+    if len(fields) > SELECTABLE_MAX:
+        found.append(too_many(path, len(fields), SELECTABLE_MAX))
+    seen: set[str] = set()
+    for index, field in enumerate(fields):
+        where, text = f"{path}[{index}].jsonPath", field.get("jsonPath") or ""
+        if not text:
+            found.append(required(where))
+            continue
+        if text in seen:
+            found.append(duplicate(where, text))
+        seen.add(text)
+        below = schemas.find_field(schema, text, brackets=False)
+        if below is None:
+            found.append(invalid(where, text, "is an invalid path: does not refer to a valid field"))
+        elif below.get("type") not in SELECTABLE_TYPES:
+            detail = SELECTABLE_DETAIL
+            found.append(invalid(where, text, detail))
+        elif text.startswith(".metadata"):
+            found.append(invalid(where, text, "must not point to fields in metadata"))
 
 
 def _validate_names(own: dict[str, Any], path: str, found: Found) -> None:
     for field in ("plural", "singular"):
-        value = own.get(field)
-        if value or field == "plural":
-            for message in names.dns1035_label(value or ""):
-                found.append(invalid(f"{path}.{field}", value or "", message))
+        _validate_label(own.get(field) or "", f"{path}.{field}", found)
     for field in ("kind", "listKind"):
         value = own.get(field) or ""
-        for message in names.dns1035_label(value.lower()):
-            detail = f"may have mixed case, but should otherwise match: {message}"
+        problems = names.dns1035_label(value.lower()) if value else []
+        if problems:
+            detail = f"may have mixed case, but should otherwise match: {','.join(problems)}"
             found.append(invalid(f"{path}.{field}", value, detail))
-    for field in ("shortNames", "categories"):
-        for index, value in enumerate(own.get(field) or ()):
-            check(value or "", f"{path}.{field}[{index}]", names.dns1035_label, found)
+    for index, value in enumerate(own.get("shortNames") or ()):
+        _validate_label(value or "", f"{path}.shortNames[{index}]", found)
     if own.get("kind") and own.get("kind") == own.get("listKind"):
         detail = "kind and listKind may not be the same"
         found.append(invalid(f"{path}.listKind", own["listKind"], detail))
+    for index, value in enumerate(own.get("categories") or ()):
+        _validate_label(value or "", f"{path}.categories[{index}]", found)
+
+
+def _validate_label(value: str, path: str, found: Found) -> None:
+    problems = names.dns1035_label(value) if value else []
+    if problems:
+        found.append(invalid(path, value, ",".join(problems)))
 
 
 def _validate_conversion(conversion: dict[str, Any], found: Found) -> None:
-    strategy = conversion.get("strategy") or ""
-    if strategy not in CONVERSIONS:
-        found.append(not_supported("spec.conversion.strategy", strategy, CONVERSIONS))
-    elif strategy == "Webhook" and (conversion.get("webhook") or {}).get("clientConfig") is None:
+    strategy, webhook = conversion.get("strategy") or "", conversion.get("webhook")
+    path = "spec.conversion"
+    if not strategy:
+        found.append(required(f"{path}.strategy"))
+    elif strategy not in CONVERSIONS:
+        found.append(not_supported(f"{path}.strategy", strategy, CONVERSIONS))
+    if strategy != "Webhook":
+        if webhook is not None:
+            detail = "should not be set when strategy is not set to Webhook"
+            if webhook.get("clientConfig") is not None:
+                found.append(forbidden(f"{path}.webhookClientConfig", detail))
+            if webhook.get("conversionReviewVersions"):
+                found.append(forbidden(f"{path}.conversionReviewVersions", detail))
+        return
+    config = (webhook or {}).get("clientConfig")
+    if config is None:
         detail = "required when strategy is set to Webhook"
-        found.append(required("spec.conversion.webhookClientConfig", detail))
+        found.append(required(f"{path}.webhookClientConfig", detail))
+    else:
+        _validate_client(config, f"{path}.webhookClientConfig", found)
+    _validate_review_versions(
+        (webhook or {}).get("conversionReviewVersions") or [], f"{path}.conversionReviewVersions", found
+    )
+
+
+def _validate_client(config: dict[str, Any], path: str, found: Found) -> None:
+    url, service = config.get("url"), config.get("service")
+    if (url is None) == (service is None):
+        found.append(required(path, "exactly one of url or service is required"))
+        return
+    if url is not None and not url.startswith("https://"):
+        scheme = url.partition(":")[0] if "://" in url else ""
+        detail = (
+            f"'https' is the only allowed URL scheme; desired format: https://host[/path]; got \"{scheme}\""
+        )
+        found.append(invalid(f"{path}.url", url, detail.removesuffix(f'; got "{scheme}"')))
+    for field in ("name", "namespace"):
+        if service is not None and not service.get(field):
+            found.append(required(f"{path}.service.{field}", f"service {field} is required"))
+
+
+def _validate_review_versions(versions: list[str], path: str, found: Found) -> None:
+    if not versions:
+        found.append(required(path))
+        return
+    for index, version in enumerate(versions):
+        if version in versions[:index]:
+            found.append(invalid(f"{path}[{index}]", version, "duplicate version"))
+            continue
+        found += [invalid(f"{path}[{index}]", version, problem) for problem in names.dns1035_label(version)]
+    if not any(version in REVIEW_VERSIONS for version in versions):
+        detail = f"must include at least one of {', '.join(REVIEW_VERSIONS)}"
+        found.append(invalid(path, versions, detail))
 
 
 def validate_update(new: Object, old: Object) -> Found:
@@ -162,7 +301,7 @@ def validate_update(new: Object, old: Object) -> Found:
     for field, section, was, path in pairs:
         if section.get(field) != was.get(field):
             found.append(invalid(path, section.get(field), "field is immutable"))
-    stored = (old.get("status") or {}).get("storedVersions") or ()
+    stored = (new.get("status") or {}).get("storedVersions") or ()
     kept = {version.get("name") for version in after.get("versions") or ()}
     for index, name in enumerate(stored):
         if name not in kept:
@@ -171,7 +310,7 @@ def validate_update(new: Object, old: Object) -> Found:
                 invalid(
                     path,
                     name,
-                    "missing from spec.versions; was previously a storage version, "
+                    f"missing from spec.versions; {name} was previously a storage version, "
                     "and must remain in spec.versions until a storage migration ensures no data remains "
                     f"persisted in {name} and removes {name} from status.storedVersions",
                 )
