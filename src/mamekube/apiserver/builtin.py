@@ -43,6 +43,18 @@ MUTATING_WEBHOOKS = _cluster(
 VALIDATING_WEBHOOKS = _cluster(
     "admissionregistration.k8s.io", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration"
 )
+MUTATING_POLICIES = _cluster(
+    "admissionregistration.k8s.io", "mutatingadmissionpolicies", "MutatingAdmissionPolicy"
+)
+MUTATING_POLICY_BINDINGS = _cluster(
+    "admissionregistration.k8s.io", "mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding"
+)
+VALIDATING_POLICIES = _cluster(
+    "admissionregistration.k8s.io", "validatingadmissionpolicies", "ValidatingAdmissionPolicy"
+)
+VALIDATING_POLICY_BINDINGS = _cluster(
+    "admissionregistration.k8s.io", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"
+)
 API_SERVICES = _cluster("apiregistration.k8s.io", "apiservices", "APIService")
 FLOW_SCHEMAS = _cluster("flowcontrol.apiserver.k8s.io", "flowschemas", "FlowSchema")
 INGRESS_CLASSES = _cluster("networking.k8s.io", "ingressclasses", "IngressClass")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from mamekube.apiserver import fairness_metrics
 from mamekube.apiserver.addresses import ServiceAddresses
 from mamekube.apiserver.admission.plugins import admission
+from mamekube.apiserver.admission.policy_records import AdmissionPolicies
 from mamekube.apiserver.admission.webhooks import AdmissionWebhooks
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.authentication import Authenticator
@@ -113,13 +114,16 @@ class ApiServer(Component):
         )
         self._metrics = Metrics(store, self.registry)
         self._webhooks = AdmissionWebhooks(store)
+        self._policies = AdmissionPolicies(store)
         self._fairness = Fairness(store)
         self._metrics.add(lambda: fairness_metrics.families(self._fairness))
         self._custom_resources = CustomResources(store, self.registry, self._webhooks.client, clock)
         self.api = Api(
             store=store,
             registry=self.registry,
-            admission=admission(reader, self._authorizer, self._addresses, store, self._webhooks),
+            admission=admission(
+                reader, self._authorizer, self._addresses, store, self._webhooks, self._policies
+            ),
             reviews=Reviews(self._authenticator, self._authorizer),
             tokens=self._tokens,
             clock=clock,
@@ -145,6 +149,7 @@ class ApiServer(Component):
         await enter(self._authorizer)
         await enter(self._addresses)
         await enter(self._webhooks)
+        await enter(self._policies)
         await enter(self._custom_resources)
         await enter(EventExpiry(self.api.store, self.clock))
         if self._serve_http:

@@ -19,15 +19,18 @@ from mamekube.apiserver.admission.defaults import (
 )
 from mamekube.apiserver.admission.escalation_check import EscalationCheck
 from mamekube.apiserver.admission.limit_ranger import LimitRanger
+from mamekube.apiserver.admission.mutating_policies import MutatingAdmissionPolicy
 from mamekube.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from mamekube.apiserver.admission.node_restriction import NodeRestriction
 from mamekube.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from mamekube.apiserver.admission.pod_security import PodSecurity
+from mamekube.apiserver.admission.policy_records import AdmissionPolicies
 from mamekube.apiserver.admission.priority import Priority
 from mamekube.apiserver.admission.resource_quota import ResourceQuota
 from mamekube.apiserver.admission.service_account import ServiceAccount
 from mamekube.apiserver.admission.service_addresses import ServiceAddressAssignment
 from mamekube.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from mamekube.apiserver.admission.validating_policies import ValidatingAdmissionPolicy
 from mamekube.apiserver.admission.webhooks import (
     AdmissionWebhooks,
     MutatingAdmissionWebhook,
@@ -44,6 +47,7 @@ def admission(
     addresses: ServiceAddresses,
     store: Store,
     webhooks: AdmissionWebhooks,
+    policies: AdmissionPolicies,
 ) -> Admission:
     """The default chain.
 
@@ -71,10 +75,10 @@ def admission(
             CertificateSigning(authorizer),
             CertificateSubjectRestriction(),
             DefaultIngressClass(reader),
-            # Upstream's place for MutatingAdmissionPolicy.
-            MutatingAdmissionWebhook(webhooks.mutating, webhooks.client, reader),
-            # Upstream's place for ValidatingAdmissionPolicy.
-            ValidatingAdmissionWebhook(webhooks.validating, webhooks.client, reader),
+            MutatingAdmissionPolicy(policies.mutating, reader, authorizer),
+            MutatingAdmissionWebhook(webhooks.mutating, webhooks.client, reader, authorizer),
+            ValidatingAdmissionPolicy(policies.validating, reader, authorizer),
+            ValidatingAdmissionWebhook(webhooks.validating, webhooks.client, reader, authorizer),
             ResourceQuota(reader, store),
         )
     )

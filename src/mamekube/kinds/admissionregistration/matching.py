@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells, selectors
+from mamekube.kinds.admissionregistration import expressions
 from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column
 from mamekube.objects import names
@@ -179,6 +180,7 @@ def _validate_webhook(webhook: dict[str, Any], path: str, found: Found) -> None:
         found.append(required(f"{path}.clientConfig", "exactly one of url or service is required"))
     for field in ("namespaceSelector", "objectSelector"):
         selectors.validate(webhook.get(field), f"{path}.{field}", found)
+    expressions.check_conditions(webhook.get("matchConditions"), f"{path}.matchConditions", found)
 
 
 def _validate_rules(rules: Any, path: str, found: Found) -> None:
@@ -232,8 +234,7 @@ def validate_policy(policy: Object) -> Found:
     if kind is not None:
         found.extend(required(f"spec.paramKind.{key}") for key in ("apiVersion", "kind") if not kind.get(key))
     validate_match(spec.get("matchConstraints"), "spec.matchConstraints", found, needed=True)
-    for index, condition in enumerate(spec.get("matchConditions") or ()):
-        for field in ("name", "expression"):
-            if not condition.get(field):
-                found.append(required(f"spec.matchConditions[{index}].{field}"))
+    expressions.check_conditions(
+        spec.get("matchConditions"), "spec.matchConditions", found, params=kind is not None, namespaces=True
+    )
     return found

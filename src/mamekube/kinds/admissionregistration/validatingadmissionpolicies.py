@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.admissionregistration import matching
+from mamekube.kinds.admissionregistration import expressions, matching
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects.fielderrors import required
+from mamekube.objects.fielderrors import not_supported, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -21,6 +21,8 @@ COLUMNS = (
     matching.PARAM_KIND,
     cells.AGE,
 )
+
+REASONS = frozenset(("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"))
 
 
 def default(policy: Object) -> None:
@@ -47,6 +49,10 @@ def validate(policy: Object) -> Found:
     for index, rule in enumerate(spec.get("validations") or ()):
         if not (rule.get("expression") or "").strip():
             found.append(required(f"spec.validations[{index}].expression", "expression is not specified"))
+        if rule.get("reason") is not None and rule["reason"] not in REASONS:
+            found.append(not_supported(f"spec.validations[{index}].reason", rule["reason"], REASONS))
+    variables = expressions.check_variables(spec, found, params=spec.get("paramKind") is not None)
+    expressions.check_validations(spec, found, variables)
     return found
 
 

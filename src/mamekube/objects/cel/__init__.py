@@ -1,12 +1,14 @@
 """CEL: the expressions of policies, custom resource rules and match conditions.
 
 `compile` checks an expression against what may stand in it; `Program.evaluate` gives its value for some bindings
-and spends from a budget, so that no expression can keep the server busy. Both are pure. See docs/cel.md.
+and spends from a budget, so that no expression can keep the server busy. Both are pure.
+Parser, checker and functions are imported with the first expression, since most clusters have none. See docs/cel.md.
 """
 
+from mamekube.objects.cel.budget import Budget
 from mamekube.objects.cel.errors import CelBudgetExceeded, CelCompileError, CelError, EvaluationError
-from mamekube.objects.cel.evaluator import Budget
 from mamekube.objects.cel.program import PER_CALL_LIMIT, Program, compile
+from mamekube.objects.cel.values import type_name
 
 __all__ = [
     "PER_CALL_LIMIT",
@@ -17,4 +19,5 @@ __all__ = [
     "EvaluationError",
     "Program",
     "compile",
+    "type_name",
 ]

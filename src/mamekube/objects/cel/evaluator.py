@@ -23,28 +23,14 @@ from mamekube.objects.cel.ast import (
     Select,
     dotted,
 )
-from mamekube.objects.cel.errors import CelBudgetExceeded, EvaluationError
+from mamekube.objects.cel.budget import Budget
+from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.functions import Overload, find_overloads, mismatch
 from mamekube.objects.cel.values import MISSING, NONE, Message, Optional, TypeValue, UInt, type_name
 
 LIST_COST, MAP_COST, MESSAGE_COST = 10, 30, 40
 STEP_COST = {"all": 3, "exists": 4, "existsOne": 3, "map": 12, "filter": 12, "transformMap": 32}
 """What upstream spends on a step of a macro beside the expressions in it: its macros are loops over calls."""
-
-
-class Budget:
-    """What evaluations may still cost. One budget can be spent by several expressions."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def spend(self, cost: int) -> None:
-        """Raises CelBudgetExceeded."""
-        self.left -= cost
-        if self.left < 0:
-            raise CelBudgetExceeded
 
 
 Bindings = dict[str, Any]
@@ -401,7 +387,7 @@ def _steps(items: Any, names: tuple[str, ...], inner: Bindings, budget: Budget, 
     """Set the variables to one element after the other; yields the element."""
     pairs = len(names) == 2
     keyed: Iterator[tuple[Any, Any]]
-    if isinstance(items, (list, tuple)):
+    if type(items) in (list, tuple):
         keyed = enumerate(items) if pairs else ((item, item) for item in items)
     elif isinstance(items, dict):
         keyed = iter(items.items()) if pairs else ((key, key) for key in items)

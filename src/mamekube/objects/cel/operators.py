@@ -254,7 +254,7 @@ def cost(function: str, first: Any, second: Any) -> int:
 
 def _deep(value: Any) -> int:
     """The size of a value with all that is in it: Python compares it in about as many steps."""
-    if isinstance(value, (list, tuple)):
+    if type(value) in (list, tuple):
         return 1 + sum(map(_deep, value))
     if isinstance(value, dict):
         return 1 + sum(map(_deep, value.values()))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mamekube.objects.cel.ast import Node
-from mamekube.objects.cel.checker import Containers, check
+from mamekube.objects.cel.budget import Budget
 from mamekube.objects.cel.errors import CelBudgetExceeded, EvaluationError
-from mamekube.objects.cel.evaluator import Budget, Run, build
-from mamekube.objects.cel.parser import parse
 from mamekube.objects.cel.types import DYN, Type
+
+if TYPE_CHECKING:
+    from mamekube.objects.cel.ast import Node
+    from mamekube.objects.cel.checker import Containers
+    from mamekube.objects.cel.evaluator import Run
 
 PER_CALL_LIMIT = 1_000_000
 """What one evaluation may cost at most, whatever the budget still holds. Upstream: PerCallLimit."""
@@ -33,6 +35,8 @@ class Program:
         call may. What it cost is taken from a budget, also when it fails. `bindings` is not changed."""
         whole = Budget(budget) if isinstance(budget, int) else budget
         if self._run is None:
+            from mamekube.objects.cel.evaluator import build
+
             self._run = build(self._node)
         limit = min(whole.left, PER_CALL_LIMIT)
         own = Budget(limit)
@@ -61,11 +65,17 @@ def compile(
     declared = variables if isinstance(variables, Mapping) else dict.fromkeys(variables, DYN)
     if not isinstance(variables, Mapping) and not containers:
         return _compile(expression, tuple(declared))
-    node = parse(expression)
-    return Program(expression, node, check(expression, node, declared, containers))
+    return _checked(expression, declared, containers)
 
 
 @lru_cache(maxsize=2048)
 def _compile(expression: str, names: tuple[str, ...]) -> Program:
+    return _checked(expression, dict.fromkeys(names, DYN), None)
+
+
+def _checked(expression: str, declared: Mapping[str, Type], containers: Containers | None) -> Program:
+    from mamekube.objects.cel.checker import check
+    from mamekube.objects.cel.parser import parse
+
     node = parse(expression)
-    return Program(expression, node, check(expression, node, dict.fromkeys(names, DYN)))
+    return Program(expression, node, check(expression, node, declared, containers))

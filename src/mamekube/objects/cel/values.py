@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, ClassVar, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mamekube.objects.cel.errors import EvaluationError
 
@@ -28,19 +27,16 @@ class UInt(int):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Timestamp:
+class Timestamp(NamedTuple):
     ns: int
     """Since 1970, UTC."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Duration:
+class Duration(NamedTuple):
     ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class TypeValue:
+class TypeValue(NamedTuple):
     """What `type(x)` answers, and what the names `int`, `string`, … stand for."""
 
     name: str
@@ -63,34 +59,25 @@ NONE = Optional()
 
 
 class Opaque:
-    """A value that expressions can only hand to functions. `type_name` is its type in CEL."""
+    """A value from outside that expressions can only hand to functions. `type_name` is its type in CEL."""
 
-    __slots__ = ()
-    type_name: ClassVar[str]
+    type_name = "dyn"
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity(Opaque):
-    type_name = "kubernetes.Quantity"
+class Quantity(NamedTuple):
     amount: Decimal
     style: str
 
 
-@dataclass(frozen=True, slots=True)
-class Url(Opaque):
-    type_name = "kubernetes.URL"
+class Url(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ip(Opaque):
-    type_name = "net.IP"
+class Ip(NamedTuple):
     address: IPv4Address | IPv6Address
 
 
-@dataclass(frozen=True, slots=True)
-class Cidr(Opaque):
-    type_name = "net.CIDR"
+class Cidr(NamedTuple):
     address: IPv4Address | IPv6Address
     network: IPv4Network | IPv6Network
 
@@ -99,19 +86,15 @@ class Cidr(Opaque):
         return f"{self.address}/{self.network.prefixlen}"
 
 
-@dataclass(frozen=True, slots=True)
-class Semver(Opaque):
-    type_name = "kubernetes.Semver"
+class Semver(NamedTuple):
     release: tuple[int, int, int]
     before: tuple[str, ...]
     build: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Format(Opaque):
+class Format(NamedTuple):
     """A format of the format library: `check` answers what is wrong with a text."""
 
-    type_name = "kubernetes.NamedFormat"
     name: str
     check: Callable[[str], list[str]]
 
@@ -148,6 +131,12 @@ TYPE_NAMES: Mapping[type, str] = {
     Duration: "google.protobuf.Duration",
     TypeValue: "type",
     Optional: "optional_type",
+    Quantity: "kubernetes.Quantity",
+    Url: "kubernetes.URL",
+    Ip: "net.IP",
+    Cidr: "net.CIDR",
+    Semver: "kubernetes.Semver",
+    Format: "kubernetes.NamedFormat",
 }
 
 

@@ -205,7 +205,7 @@ def _shown(value: Any, precision: int = 6) -> str:
     }
     if kind in simple:
         return simple[kind](value)
-    if isinstance(value, (list, tuple)):
+    if type(value) in (list, tuple):
         return f"[{', '.join(map(_shown, value))}]"
     if isinstance(value, dict):
         entries = sorted((_shown(key), _shown(inner)) for key, inner in value.items())

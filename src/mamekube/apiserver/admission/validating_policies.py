@@ -1,0 +1,183 @@
+"""ValidatingAdmissionPolicy: writes are held against the expressions of policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from mamekube.apiserver import audit
+from mamekube.apiserver.admission.matching import ExpressionFailed
+from mamekube.apiserver.admission.plugin import forbidden
+from mamekube.apiserver.admission.policy_invocations import (
+    BUDGET,
+    Failure,
+    Invocation,
+    PolicyPlugin,
+    with_variables,
+)
+from mamekube.apiserver.admission.policy_records import Binding, Policy, Validation
+from mamekube.apiserver.writes import Write
+from mamekube.objects import cel
+from mamekube.objects.status import StatusError
+
+CODES = {"Forbidden": 403, "Invalid": 422, "RequestEntityTooLarge": 413, "Unauthorized": 401}
+MESSAGE_LENGTH_MAX = 5 * 1024
+ANNOTATION_LENGTH_MAX = 10 * 1024
+FAILURE_ANNOTATION = "validation.policy.admission.k8s.io/validation_failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """What a policy has against a write."""
+
+    policy: Policy
+    binding: Binding | None
+    message: str
+    reason: str = "Invalid"
+
+    def __str__(self) -> str:
+        who = f"ValidatingAdmissionPolicy '{self.policy.name}'"
+        if self.binding is not None:
+            who += f" with binding '{self.binding.name}'"
+        return f"{who} denied request: {self.message}"
+
+
+@dataclass(slots=True)
+class _Findings:
+    """Of one invocation: what is wrong, by the position of the validation, and what to note for the audit."""
+
+    denials: list[tuple[int, str, str]] = field(default_factory=list)
+    """(position, message, reason)"""
+    errors: list[str] = field(default_factory=list)
+    """Audit annotations that have no value."""
+    annotations: list[tuple[str, str]] = field(default_factory=list)
+
+
+class ValidatingAdmissionPolicy(PolicyPlugin):
+    name = "ValidatingAdmissionPolicy"
+
+    async def validate(self, write: Write) -> None:
+        denials: list[Denial] = []
+        for policy, bound in self._policies.bound:
+            annotations: dict[str, list[str]] = {}
+            for invocation in await self.invocations(write, policy, bound):
+                if isinstance(invocation, Failure):
+                    if policy.fails:
+                        denials.append(Denial(policy, invocation.binding, invocation.message))
+                    continue
+                findings = _evaluate(invocation, await self.bindings(invocation, write))
+                denials += _act(invocation, findings, write)
+                for key, value in findings.annotations:
+                    values = annotations.setdefault(key, [])
+                    if value not in values:
+                        values.append(value)
+            for key, values in annotations.items():
+                audit.annotate(f"{policy.name}/{key}", ", ".join(values))
+        if denials:
+            raise _refusal(write, denials[0])
+
+
+def _refusal(write: Write, denial: Denial) -> StatusError:
+    error = forbidden(write, str(denial))
+    error.reason = denial.reason
+    error.code = CODES.get(denial.reason, 422)
+    error.details = {**error.details, "causes": [{"message": str(denial)}]}
+    return error
+
+
+def _act(invocation: Invocation, findings: _Findings, write: Write) -> list[Denial]:
+    """Do what the binding says shall happen; what denies the write."""
+    policy, binding = invocation.policy, invocation.binding
+    denials: list[Denial] = []
+    for position, message, reason in findings.denials:
+        if "Deny" in binding.actions:
+            denials.append(Denial(policy, binding, message, reason))
+        if "Audit" in binding.actions:
+            failure = {
+                "message": message,
+                "policy": policy.name,
+                "binding": binding.name,
+                "expressionIndex": position,
+                "validationActions": list(binding.listed_actions),
+            }
+            audit.annotate(FAILURE_ANNOTATION, orjson.dumps([failure]).decode())
+        if "Warn" in binding.actions:
+            write.warnings.append(
+                f"Validation failed for ValidatingAdmissionPolicy '{policy.name}' with binding "
+                f"'{binding.name}': {message}"
+            )
+    return denials + [Denial(policy, binding, message) for message in findings.errors]
+
+
+def _evaluate(invocation: Invocation, bindings: dict[str, Any]) -> _Findings:
+    policy = invocation.policy
+    findings = _Findings()
+    try:
+        if not policy.conditions.hold(bindings):
+            return findings
+        budget = cel.Budget(BUDGET)
+        whole = with_variables(policy, bindings, budget)
+        for position, validation in enumerate(policy.validations):
+            denied = _denied(validation, whole, budget, fails=policy.fails)
+            if denied is not None:
+                findings.denials.append((position, *denied))
+        _note_annotations(invocation, bindings, findings)
+    except (ExpressionFailed, cel.CelBudgetExceeded) as error:
+        # Upstream has one decision then, and forgets what was found before.
+        return _Findings(denials=[(0, str(error), "Invalid")] if policy.fails else [])
+    return findings
+
+
+def _denied(
+    validation: Validation, bindings: dict[str, Any], budget: cel.Budget, *, fails: bool
+) -> tuple[str, str] | None:
+    """Message and reason where the validation does not hold. Raises CelBudgetExceeded."""
+    try:
+        if validation.expression.evaluate(bindings, budget) is True:
+            return None
+    except ExpressionFailed as error:
+        return (str(error), "Invalid") if fails else None
+    try:
+        message = _message(validation, bindings, budget)
+    except cel.CelBudgetExceeded as error:
+        return (f"failed messageExpression: {error}", "Invalid") if fails else None
+    shown = message or validation.message or f"failed expression: {validation.expression.text.strip()}"
+    return shown, validation.reason
+
+
+def _message(validation: Validation, bindings: dict[str, Any], budget: cel.Budget) -> str:
+    """What the messageExpression says, the empty text where it says nothing fit to be shown."""
+    if validation.message_expression is None:
+        return ""
+    try:
+        value = validation.message_expression.evaluate(bindings, budget)
+    except ExpressionFailed:
+        return ""
+    if not isinstance(value, str):
+        return ""
+    text = value.strip()
+    return "" if "\n" in text or len(text.encode()) > MESSAGE_LENGTH_MAX else text
+
+
+def _note_annotations(invocation: Invocation, bindings: dict[str, Any], findings: _Findings) -> None:
+    """Audit annotations have a budget of their own. Raises CelBudgetExceeded."""
+    policy = invocation.policy
+    budget = cel.Budget(BUDGET)
+    whole = with_variables(policy, bindings, budget)
+    for key, expression in policy.annotations:
+        try:
+            value = expression.evaluate(whole, budget)
+        except ExpressionFailed as error:
+            if policy.fails:
+                findings.errors.append(str(error))
+            continue
+        if isinstance(value, str):
+            if value.strip():
+                findings.annotations.append((key, value.strip()[:ANNOTATION_LENGTH_MAX]))
+        elif value is not None:
+            findings.errors.append(
+                f"valueExpression '{expression.text}' resulted in unsupported return type: "
+                f"{cel.type_name(value)}. Return type must be either string or null."
+            )

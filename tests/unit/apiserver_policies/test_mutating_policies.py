@@ -1,0 +1,210 @@
+"""MutatingAdmissionPolicy through the API: how policies change what is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.apiserver_policies.conftest import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    MUTATING,
+    Policies,
+    config_map,
+    deployment,
+    policy,
+)
+
+from mamekube.client.client import Client
+from mamekube.objects.status import StatusError
+
+WRITES = ["CREATE", "UPDATE"]
+RULES = {
+    "resourceRules": [
+        {
+            "apiGroups": ["", "apps"],
+            "apiVersions": ["v1"],
+            "operations": WRITES,
+            "resources": ["configmaps", "deployments"],
+        }
+    ]
+}
+
+
+def applied(expression: str) -> dict[str, Any]:
+    return {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}
+
+
+def patched(expression: str) -> dict[str, Any]:
+    return {"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}
+
+
+async def test_an_apply_configuration_sets_what_it_names_and_keeps_the_rest(
+    client: Client, policies: Policies
+) -> None:
+    await policies.mutating(applied("Object{spec: Object.spec{replicas: object.spec.replicas + 1}}"))
+    made = await client.create(DEPLOYMENTS, deployment(replicas=2))
+    assert made["spec"]["replicas"] == 3
+    assert made["spec"]["template"]["spec"]["containers"][0]["image"] == "example/web:1"
+
+
+async def test_annotations_by_a_map(client: Client, policies: Policies) -> None:
+    await policies.mutating(applied('Object{metadata: Object.metadata{annotations: {"my-key": "my-value"}}}'))
+    made = await client.create(DEPLOYMENTS, deployment(annotations={"kept": "yes"}))
+    assert made["metadata"]["annotations"] == {"kept": "yes", "my-key": "my-value"}
+
+
+async def test_a_container_is_added_to_a_list_with_keys(client: Client, policies: Policies) -> None:
+    sidecar = 'Object.spec.template.spec.containers{name: "mesh", image: "mesh/proxy:v1"}'
+    await policies.mutating(
+        applied(
+            "Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{"
+            f"containers: [{sidecar}]}}}}}}}}"
+        )
+    )
+    made = await client.create(DEPLOYMENTS, deployment())
+    containers = made["spec"]["template"]["spec"]["containers"]
+    assert [container["name"] for container in containers] == ["c", "mesh"]
+    assert containers[1]["imagePullPolicy"] == "IfNotPresent", "the result is defaulted"
+
+
+async def test_json_patches_may_be_worked_out(client: Client, policies: Policies) -> None:
+    await policies.mutating(
+        patched(
+            'has(object.metadata.labels) ? [] : [JSONPatch{op: "add", path: "/metadata/labels", value: {}}]'
+        ),
+        patched(
+            '[JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey("example.com/env"), '
+            'value: "test"}, JSONPatch{op: "test", path: "/metadata/name", value: "m"}]'
+        ),
+    )
+    made = await client.create(CONFIG_MAPS, config_map("m"))
+    assert made["metadata"]["labels"] == {"example.com/env": "test"}
+    other = await client.create(CONFIG_MAPS, config_map("other"))
+    assert "example.com/env" not in (other["metadata"].get("labels") or {}), (
+        "a test that fails leaves all as it is"
+    )
+
+
+async def test_a_patch_value_may_be_an_object(client: Client, policies: Policies) -> None:
+    await policies.mutating(
+        patched(
+            '[JSONPatch{op: "replace", path: "/spec/strategy", value: Object.spec.strategy{type: "Recreate"}}]'
+        ),
+        matchConstraints={
+            "resourceRules": [
+                {
+                    "apiGroups": ["apps"],
+                    "apiVersions": ["v1"],
+                    "operations": WRITES,
+                    "resources": ["deployments"],
+                }
+            ]
+        },
+    )
+    made = await client.create(DEPLOYMENTS, deployment())
+    assert made["spec"]["strategy"] == {"type": "Recreate"}
+
+
+async def test_variables_conditions_and_parameters(client: Client, policies: Policies) -> None:
+    await client.create(CONFIG_MAPS, config_map("settings", {"team": "blue"}))
+    await policies.mutating(
+        applied("Object{metadata: Object.metadata{labels: {'team': variables.team}}}"),
+        variables=[{"name": "team", "expression": "params.data.team"}],
+        matchConditions=[
+            {
+                "name": "no-team",
+                "expression": "!has(object.metadata.labels) || !('team' in object.metadata.labels)",
+            }
+        ],
+        paramKind={"apiVersion": "v1", "kind": "ConfigMap"},
+        binding={"paramRef": {"name": "settings", "parameterNotFoundAction": "Deny"}},
+        matchConstraints=RULES,
+    )
+    made = await client.create(CONFIG_MAPS, config_map("m"))
+    assert made["metadata"]["labels"] == {"team": "blue"}
+    own = await client.create(CONFIG_MAPS, config_map("n", labels={"team": "red"}))
+    assert own["metadata"]["labels"] == {"team": "red"}
+
+
+async def test_policies_run_in_the_order_of_their_names(client: Client, policies: Policies) -> None:
+    for name in ("p2", "p1"):
+        await policies.mutating(
+            applied(f"Object{{data: {{'last': '{name}', '{name}': string(object.data.size())}}}}"), name=name
+        )
+    made = await client.create(CONFIG_MAPS, config_map("m"))
+    assert made["data"] == {"last": "p2", "p1": "0", "p2": "2"}
+
+
+@pytest.mark.parametrize(("reinvocation", "seen"), [("Never", "none"), ("IfNeeded", "late")])
+async def test_a_policy_may_see_what_later_ones_changed(
+    client: Client, policies: Policies, reinvocation: str, seen: str
+) -> None:
+    await policies.mutating(
+        applied("Object{data: {'seen': object.data[?'added'].orValue('none')}}"),
+        name="p1",
+        reinvocationPolicy=reinvocation,
+    )
+    await policies.mutating(applied("Object{data: {'added': 'late'}}"), name="p2")
+    made = await client.create(CONFIG_MAPS, config_map("m"))
+    assert made["data"] == {"added": "late", "seen": seen}
+
+
+@pytest.mark.parametrize(
+    ("mutation", "message"),
+    [
+        (applied("Object{data: {'a': object.data.absent}}"), "no such key: absent"),
+        (
+            applied("Object{metadata: Object.wrong{name: 'x'}}"),
+            'type mismatch: unexpected type name "Object.wrong", expected "Object.metadata", '
+            "which matches field name path from root Object type",
+        ),
+        (
+            applied("Object{metadata: Object.metadata{ownerReferences: []}, binaryData: {}}"),
+            "",
+        ),
+        (patched('[JSONPatch{op: "remove", path: "/data/absent/deep"}]'), "JSONPath: "),
+    ],
+)
+async def test_a_mutation_that_cannot_be_made_refuses_the_write(
+    client: Client, policies: Policies, mutation: dict[str, Any], message: str
+) -> None:
+    await policies.mutating(mutation, matchConstraints=RULES)
+    if not message:
+        await client.create(CONFIG_MAPS, config_map("m"))
+        return
+    with pytest.raises(StatusError) as raised:
+        await client.create(CONFIG_MAPS, config_map("m"))
+    error = raised.value
+    assert error.message.startswith("policy 'p' with binding 'b' denied request: ")
+    assert message in error.message
+    assert (error.code, error.reason) == (403, "Invalid")
+
+
+async def test_atomic_lists_are_not_replaced_by_accident(client: Client, policies: Policies) -> None:
+    spec = "Object.spec.template.spec{containers: [Object.spec.template.spec.containers{name: 'c', args: ['x']}]}"
+    await policies.mutating(
+        applied(f"Object{{spec: Object.spec{{template: Object.spec.template{{spec: {spec}}}}}}}")
+    )
+    with pytest.raises(StatusError, match="may not mutate atomic arrays, maps or structs"):
+        await client.create(DEPLOYMENTS, deployment())
+
+
+@pytest.mark.parametrize(
+    ("mutation", "message"),
+    [
+        (applied("{'spec': 1}"), "must evaluate to Object"),
+        (patched("Object{}"), "must evaluate to list(JSONPatch)"),
+        (applied("Other{}"), "undeclared reference to 'Other' (in container '')"),
+        ({"patchType": "Merge"}, 'Unsupported value: "Merge"'),
+        ({"patchType": "JSONPatch"}, "must be specified when patchType is JSONPatch"),
+    ],
+)
+async def test_a_mutation_that_does_not_compile_is_refused(
+    client: Client, mutation: dict[str, Any], message: str
+) -> None:
+    spec = {"mutations": [mutation], "matchConstraints": RULES, "reinvocationPolicy": "Never"}
+    with pytest.raises(StatusError) as raised:
+        await client.create(MUTATING, policy(MUTATING, spec))
+    assert raised.value.code == 422
+    assert message in raised.value.message
