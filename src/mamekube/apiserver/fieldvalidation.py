@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from mamekube.apiserver import codec
+from mamekube.apiserver import codec, yamls
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, schema
 from mamekube.objects.meta import Object
@@ -81,19 +81,37 @@ def decode(
         if mode != IGNORE and media_type == codec.JSON and may_repeat_keys(body, value):
             value, warnings = check(json.loads(body, object_pairs_hook=_Repeating), kind, mode)
             return orjson.loads(orjson.dumps(value)), warnings
-        return check(value, kind, mode)
+        repeated = yamls.repeated_keys(body) if mode != IGNORE and media_type == codec.YAML else ""
+        return check(value, kind, mode, repeated=repeated)
     except (RecursionError, orjson.JSONEncodeError):  # what cannot be encoded again cannot be stored either
         raise bad_request("json parse error: exceeded max depth") from None
 
 
-def check(obj: Object, kind: Kind, mode: str = WARN) -> tuple[Object, list[str]]:
-    """`obj`, changed in place to what the kind knows of it, and the warnings about it. Raises 400."""
+def check(obj: Object, kind: Kind, mode: str = WARN, *, repeated: str = "") -> tuple[Object, list[str]]:
+    """`obj`, changed in place to what the kind knows of it, and the warnings about it. Raises 400.
+
+    `repeated` is what was found in the text of the object already.
+    """
     findings = inspect(obj, schema_of(kind))
     if findings.error:
         raise _undecodable(obj, kind, findings.error)
-    if findings.strict and mode == STRICT:
-        raise _undecodable(obj, kind, "strict decoding error: " + ", ".join(findings.strict))
-    return obj, findings.strict if mode == WARN else []
+    strict = [repeated, *findings.strict] if repeated else findings.strict
+    if strict and mode == STRICT:
+        raise _undecodable(obj, kind, "strict decoding error: " + ", ".join(strict))
+    return obj, strict if mode == WARN else []
+
+
+def check_applied(body: bytes, value: Any, mode: str) -> list[str]:
+    """Warnings about the text of an apply patch, which decodes to `value`. Raises 400."""
+    if mode == IGNORE or (body[:1] == b"{" and not may_repeat_keys(body, value)):
+        return []
+    repeated = yamls.repeated_keys(body)
+    if not repeated:
+        return []
+    problem = f"error converting YAML to JSON: {repeated}"
+    if mode == STRICT:
+        raise bad_request(f"error strict decoding YAML: {problem}")
+    return [problem]
 
 
 def check_patched(

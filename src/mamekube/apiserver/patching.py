@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mamekube.apiserver import codec, ownership
-from mamekube.apiserver.fieldvalidation import check_patched, repeated_keys, schema_of
+from mamekube.apiserver.fieldvalidation import check_applied, check_patched, repeated_keys, schema_of
 from mamekube.apiserver.options import WriteOptions
 from mamekube.apiserver.resources import Change, fresh
 from mamekube.foundation.clock import Clock
@@ -60,9 +61,15 @@ def change_for(
         raise bad_request("error decoding patch: metadata is not an object")
     repeated = repeated_keys(body, patch) if body and patch_type != APPLY_YAML else []
 
+    def note(found: Iterable[str]) -> None:
+        if warnings is not None:
+            warnings.extend(found)
+
     def change(old: Object | None) -> Object:
         if patch_type == APPLY_YAML:
-            return fresh(ownership.apply(old, patch, kind, options, clock=clock, subresource=subresource))
+            applied = fresh(ownership.apply(old, patch, kind, options, clock=clock, subresource=subresource))
+            note(check_applied(body, patch, options.field_validation) if body else ())
+            return applied
         assert old is not None, "only apply may create"
         patched = _patched(patch_type, patch, old, kind)
         if not isinstance(patched, dict):
@@ -75,8 +82,7 @@ def change_for(
             strategic=patch_type == STRATEGIC_PATCH,
             repeated=repeated,
         )
-        if warnings is not None:
-            warnings.extend(found)
+        note(found)
         return obj
 
     return change

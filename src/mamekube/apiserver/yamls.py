@@ -53,6 +53,35 @@ def encode(value: Any) -> bytes:
     return text.encode()
 
 
+def repeated_keys(body: bytes) -> str:
+    """What strict decoding says of keys that stand twice in one map of `body`, which is good YAML; `""` for nothing."""
+    found: list[str] = []
+    pending = [yaml.compose(body, Loader=_JsonLoader)]
+    known: set[int] = set()
+    while pending:
+        node = pending.pop()
+        if id(node) in known:
+            continue
+        known.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            pending += reversed(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            found += _repeated_in(node)
+            pending += [value for _, value in reversed(node.value)]
+    return "\n  ".join(["yaml: unmarshal errors:", *found]) if found else ""
+
+
+def _repeated_in(mapping: yaml.MappingNode) -> list[str]:
+    keys: set[str] = set()
+    found = []
+    for key, value in mapping.value:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in keys:
+                found.append(f'line {value.start_mark.line + 1}: key "{key.value}" already set in map')
+            keys.add(key.value)
+    return found
+
+
 def _check_depth(body: bytes, depth_max: int) -> None:
     depth = 0
     for event in yaml.parse(body, Loader=_Loader):
