@@ -48,6 +48,10 @@ NAMED = frozenset({"patch", "update"})
 """Verbs that are for one object only."""
 
 
+EVERYWHERE = frozenset({"list", "watch"})
+"""Verbs that reach over all namespaces."""
+
+
 class NotServed(Exception):
     """There is nothing at this path. Upstream answers it with plain text, and so does the server."""
 
@@ -121,6 +125,9 @@ class Api:
             request.namespace = ""
         if kind.deprecation:
             request.warnings.append(kind.deprecation)
+        custom = not isinstance(kind.schema, str)
+        if custom and kind.namespaced and not request.namespace and request.verb not in EVERYWHERE:
+            raise NotServed
         if request.subresource:
             return self._with_subresource(kind, request)
         named = bool(request.name)

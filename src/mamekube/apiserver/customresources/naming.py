@@ -42,39 +42,45 @@ def accepted(definition: Object) -> Names:
 
 
 def decide(definition: Object, taken: Taken) -> tuple[Names, dict[str, str]]:
-    """The names that are accepted now, and the condition `NamesAccepted`."""
+    """The names that are accepted now, and the condition `NamesAccepted`, which tells of the last conflict."""
     asked: Names = definition["spec"]["names"]
     had = accepted(definition)
     given = {key: value for key, value in had.items() if value}
-    problem = None
-    for key, pool in _SINGLE:
-        name = asked.get(key) or ""
-        if name != (had.get(key) or "") and name in getattr(taken, pool):
-            problem = _conflict(key, f"{render(name)} is already in use")
-        elif name:
-            given[key] = name
-    short = list(asked.get("shortNames") or ())
-    if short != list(had.get("shortNames") or ()):
-        clashing = [
-            name for name in short if name not in (had.get("shortNames") or ()) and name in taken.resources
-        ]
+    verdict = _condition("NamesAccepted", "True", "NoConflicts", "no conflicts found")
+    for key, pool in _POOLS:
+        wanted = asked.get(key) or ([] if key == "shortNames" else "")
+        if wanted == (had.get(key) or type(wanted)()):
+            continue
+        fresh = set(_each(wanted)) - set(_each(had.get(key) if key == "shortNames" else ""))
+        clashing = [name for name in _each(wanted) if name in fresh and name in getattr(taken, pool)]
         if clashing:
-            texts = [f"{render(name)} is already in use" for name in clashing]
-            problem = _conflict("shortNames", texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+            verdict = _conflict(key, clashing)
+        elif wanted:
+            given[key] = wanted
         else:
-            given.pop("shortNames", None)
-            given |= {"shortNames": short} if short else {}
+            given.pop(key, None)
     given.pop("categories", None)
     if asked.get("categories"):
         given["categories"] = list(asked["categories"])
-    good = _condition("NamesAccepted", "True", "NoConflicts", "no conflicts found")
-    return given, problem or good
+    return given, verdict
 
 
-_SINGLE = (("plural", "resources"), ("singular", "resources"), ("kind", "kinds"), ("listKind", "kinds"))
+_POOLS = (
+    ("plural", "resources"),
+    ("singular", "resources"),
+    ("shortNames", "resources"),
+    ("kind", "kinds"),
+    ("listKind", "kinds"),
+)
 
 
-def _conflict(key: str, message: str) -> dict[str, str]:
+def _each(names: Any) -> list[str]:
+    return [names] if isinstance(names, str) else list(names or ())
+
+
+def _conflict(key: str, names: list[str]) -> dict[str, str]:
+    texts = [f"{render(name)} is already in use" for name in names]
+    message = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     return _condition("NamesAccepted", "False", f"{key[0].upper()}{key[1:]}Conflict", message)
 
 

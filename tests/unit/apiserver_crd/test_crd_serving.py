@@ -1,0 +1,279 @@
+"""Definitions come and go: names, conditions, discovery, clean-up, watches."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.unit.apiserver_crd.definitions import (
+    CRONTABS,
+    DEFINITIONS,
+    DEFINITIONS_PATH,
+    GROUP,
+    NAME,
+    OPEN,
+    PATH,
+    crontab,
+    definition,
+    established,
+    refusal,
+    until,
+    version,
+)
+
+from mamekube.apiserver.server import ApiServer, ApiServerConfig
+from mamekube.foundation.clock import Clock
+from mamekube.objects.conditions import conditions_of, find, is_true
+from mamekube.objects.resource import Resource
+from mamekube.objects.status import StatusError
+from mamekube.store.memory import MemoryBackend
+from mamekube.store.store import Store
+
+
+def condition(obj, kind):
+    found = find(conditions_of(obj), kind)
+    return found and (found["status"], found["reason"], found["message"])
+
+
+async def test_a_definition_is_established_with_its_names(client):
+    made = await established(client, definition())
+    assert condition(made, "NamesAccepted") == ("True", "NoConflicts", "no conflicts found")
+    assert condition(made, "Established") == (
+        "True",
+        "InitialNamesAccepted",
+        "the initial names have been accepted",
+    )
+    assert made["status"]["acceptedNames"] == {
+        "plural": "crontabs",
+        "singular": "crontab",
+        "kind": "CronTab",
+        "listKind": "CronTabList",
+        "shortNames": ["ct"],
+    }
+    assert made["status"]["storedVersions"] == ["v1"]
+
+
+async def test_whoever_sees_a_definition_established_can_use_it(client):
+    created = await client.create(DEFINITIONS, definition())
+    revision = created["metadata"]["resourceVersion"]
+    async with client.watch(DEFINITIONS, revision=revision) as events:
+        async for event in events:
+            if is_true(event.object, "Established"):
+                assert (await client.create(CRONTABS, crontab()))["kind"] == "CronTab"
+                return
+
+
+async def test_names_that_are_taken_are_refused_until_they_are_free(client):
+    await established(client, definition())
+    other = definition(plural="timetables")
+    await client.create(DEFINITIONS, other)
+    name = f"timetables.{GROUP}"
+    refused = await until(client, name, lambda obj: obj and condition(obj, "NamesAccepted"))
+    assert condition(refused, "NamesAccepted") == (
+        "False",
+        "ListKindConflict",
+        '"CronTabList" is already in use',
+    )
+    assert condition(refused, "Established") == ("False", "NotAccepted", "not all names are accepted")
+    await client.delete(DEFINITIONS, NAME)
+    await until(client, name, lambda obj: obj and is_true(obj, "Established"))
+
+
+async def test_discovery_lists_versions_best_first(web):
+    versions = [version("v1beta1", storage=False), version("v2alpha1", storage=False), version("v1")]
+    names = {"plural": "crontabs", "kind": "CronTab", "shortNames": ["ct"], "categories": ["all"]}
+    await web.send("POST", DEFINITIONS_PATH, definition(*versions, names=names))
+    await eventually(web, f"{DEFINITIONS_PATH}/{NAME}", lambda body: is_true(body, "Established"))
+    group = (await web.send("GET", f"/apis/{GROUP}")).body
+    assert [entry["version"] for entry in group["versions"]] == ["v1", "v1beta1", "v2alpha1"]
+    assert group["preferredVersion"]["version"] == "v1"
+    listed = (await web.send("GET", f"/apis/{GROUP}/v1beta1")).body["resources"]
+    assert [entry["name"] for entry in listed] == ["crontabs"]
+    assert (listed[0]["shortNames"], listed[0]["categories"]) == (["ct"], ["all"])
+    aggregated = {"Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}
+    groups = (await web.send("GET", "/apis", headers=aggregated)).body["items"]
+    found = next(entry for entry in groups if entry["metadata"]["name"] == GROUP)
+    assert [entry["version"] for entry in found["versions"]] == ["v1", "v1beta1", "v2alpha1"]
+
+
+async def eventually(web, path, holds):
+    async with asyncio.timeout(10):
+        while True:
+            answer = await web.send("GET", path)
+            if answer.code == 200 and holds(answer.body):
+                return answer.body
+            await asyncio.sleep(0.005)
+
+
+async def test_deletion_takes_the_objects_first(client):
+    await established(client, definition())
+    held = crontab()
+    held["metadata"]["finalizers"] = ["example.com/hold"]
+    await client.create(CRONTABS, held)
+    await client.create(CRONTABS, crontab("two"))
+    deleted = await client.delete(DEFINITIONS, NAME)
+    assert "customresourcecleanup.apiextensions.k8s.io" in deleted["metadata"]["finalizers"]
+    await until(
+        client,
+        NAME,
+        lambda obj: (
+            condition(obj, "Terminating")
+            == ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+        ),
+    )
+    assert (await refusal(client.create(CRONTABS, crontab("three")))).code == 405
+    async with asyncio.timeout(5), client.watch(CRONTABS) as events:
+        while (await anext(events)).type != "DELETED":
+            pass
+    assert (await client.get(CRONTABS, "one", namespace="default"))["metadata"]["deletionTimestamp"]
+    await client.patch(CRONTABS, "one", {"metadata": {"finalizers": None}}, namespace="default")
+    assert await until(client, NAME, lambda obj: obj is None) is None
+    assert (await refusal(client.list(CRONTABS))).code == 404
+
+
+async def test_a_definition_without_objects_goes_at_once(client):
+    await established(client, definition())
+    await client.delete(DEFINITIONS, NAME)
+    assert await until(client, NAME, lambda obj: obj is None) is None
+
+
+async def test_watches_of_a_removed_kind_end(client):
+    await established(client, definition())
+    async with client.watch(CRONTABS) as events, asyncio.timeout(5):
+        await client.create(CRONTABS, crontab())
+        await client.delete(DEFINITIONS, NAME)
+        seen = [event.type async for event in events]
+    assert seen[0] == "ADDED"
+
+
+async def test_definitions_are_served_again_after_a_restart():
+    backend = MemoryBackend()
+    async with Store(backend) as store:
+        async with ApiServer(ApiServerConfig(), store, Clock(), serve_http=False) as first:
+            await first.ready()
+            client = first.client("admin", ("system:masters",))
+            await established(client, definition())
+            await client.create(CRONTABS, crontab())
+        async with ApiServer(ApiServerConfig(), store, Clock(), serve_http=False) as second:
+            found = await second.client("admin", ("system:masters",)).get(
+                CRONTABS, "one", namespace="default"
+            )
+    assert found["metadata"]["name"] == "one"
+
+
+@pytest.mark.parametrize(
+    ("scope", "path"),
+    [
+        ("Cluster", f"/apis/{GROUP}/v1/namespaces/default/crontabs"),
+        ("Cluster", f"/apis/{GROUP}/v1/namespaces/default/crontabs/one"),
+        ("Namespaced", f"/apis/{GROUP}/v1/crontabs/one"),
+    ],
+)
+async def test_a_path_of_the_wrong_scope_is_404(web, scope, path):
+    await web.send("POST", DEFINITIONS_PATH, definition(scope=scope))
+    await eventually(web, f"{DEFINITIONS_PATH}/{NAME}", lambda body: is_true(body, "Established"))
+    assert (await web.send("GET", path)).code == 404
+
+
+async def test_a_namespaced_object_is_not_made_without_a_namespace(web):
+    await web.send("POST", DEFINITIONS_PATH, definition())
+    await eventually(web, f"{DEFINITIONS_PATH}/{NAME}", lambda body: is_true(body, "Established"))
+    answer = await web.send("POST", f"/apis/{GROUP}/v1/crontabs", crontab())
+    assert answer.code == 404
+
+
+async def test_status_of_a_definition_can_be_read_and_written(client):
+    made = await established(client, definition())
+    extra = {"type": "StatusUpdate", "status": "True", "reason": "E2E", "message": "Set from a test"}
+    made = await client.get(DEFINITIONS, NAME, subresource="status")
+    new = {**made, "status": {**made["status"], "conditions": [*conditions_of(made), extra]}}
+    assert condition(await client.update(DEFINITIONS, new, subresource="status"), "StatusUpdate")
+    kept = await client.get(DEFINITIONS, NAME)
+    assert condition(kept, "StatusUpdate") == ("True", "E2E", "Set from a test")
+    assert is_true(kept, "Established")
+
+
+async def test_labelled_definitions_are_deleted_together(client):
+    for number in range(3):
+        made = definition(plural=f"things{number}", names=unique(number))
+        made["metadata"]["labels"] = {"test": "yes"} if number else {}
+        await established(client, made)
+    await client.delete_collection(DEFINITIONS, label_selector="test=yes")
+    for number in (1, 2):
+        await until(client, f"things{number}.{GROUP}", lambda obj: obj is None)
+    left = await client.list(DEFINITIONS)
+    assert [obj["metadata"]["name"] for obj in left.items] == [f"things0.{GROUP}"]
+
+
+def unique(number):
+    return {"plural": f"things{number}", "kind": f"Thing{number}"}
+
+
+async def test_a_version_that_becomes_stored_is_noted_and_must_stay(client):
+    await established(client, definition(version("v1"), version("v2", storage=False)))
+    made = await client.get(DEFINITIONS, NAME)
+    flipped = [version("v1", storage=False), version("v2")]
+    made = await client.update(DEFINITIONS, {**made, "spec": {**made["spec"], "versions": flipped}})
+    assert made["status"]["storedVersions"] == ["v1", "v2"]
+    error = await refusal(
+        client.update(DEFINITIONS, {**made, "spec": {**made["spec"], "versions": [version("v2")]}})
+    )
+    assert (
+        'status.storedVersions[0]: Invalid value: "v1": missing from spec.versions; v1 was previously'
+        in str(error)
+    )
+
+
+async def test_objects_of_a_custom_list_kind_are_listed_under_it(web):
+    names = {"plural": "crontabs", "kind": "CronTab", "listKind": "Timetable"}
+    await web.send("POST", DEFINITIONS_PATH, definition(names=names))
+    await eventually(web, f"{DEFINITIONS_PATH}/{NAME}", lambda body: is_true(body, "Established"))
+    assert (await web.send("GET", PATH)).body["kind"] == "Timetable"
+
+
+async def test_a_deprecated_version_warns(web):
+    await web.send("POST", DEFINITIONS_PATH, definition(version(deprecated=True)))
+    await eventually(web, f"{DEFINITIONS_PATH}/{NAME}", lambda body: is_true(body, "Established"))
+    assert f"{GROUP}/v1 CronTab is deprecated" in (await web.send("GET", PATH)).headers["Warning"]
+
+
+async def test_a_group_of_kubernetes_needs_approval(client):
+    made = definition()
+    made["metadata"]["name"] = "crontabs.test.k8s.io"
+    made["spec"]["group"] = "test.k8s.io"
+    error = await refusal(client.create(DEFINITIONS, made))
+    assert "metadata.annotations[api-approved.kubernetes.io]: Required value" in str(error)
+    made["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved, a test"}
+    found = await established(client, made)
+    assert condition(found, "KubernetesAPIApprovalPolicyConformant") == (
+        "False",
+        "UnapprovedAnnotation",
+        'not approved: "unapproved, a test"',
+    )
+
+
+async def test_a_built_in_kind_is_never_replaced(client, server):
+    leases = Resource(group="coordination.k8s.io", version="v1", plural="leases", kind="Lease")
+    before = server.registry.find("coordination.k8s.io", "v1", "leases")
+    made = definition(names={"plural": "leases", "kind": "Lease"})
+    made["metadata"] = {
+        "name": "leases.coordination.k8s.io",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+    }
+    made["spec"]["group"] = "coordination.k8s.io"
+    await established(client, made)
+    assert server.registry.find("coordination.k8s.io", "v1", "leases") is before
+    await client.delete(DEFINITIONS, "leases.coordination.k8s.io")
+    await until(client, "leases.coordination.k8s.io", lambda obj: obj is None)
+    assert (await client.list(leases)).items is not None
+
+
+async def test_a_schema_that_keeps_everything_keeps_everything(client):
+    await established(client, definition(version(schema=OPEN)))
+    made = await client.create(CRONTABS, crontab(spec={"a": {"b": [1, "x", None]}}, other=1))
+    assert (made["spec"], made["other"]) == ({"a": {"b": [1, "x", None]}}, 1)
+
+
+async def test_an_unknown_kind_stays_unknown(client):
+    with pytest.raises(StatusError):
+        await client.list(CRONTABS)
