@@ -222,7 +222,7 @@ class Front:
             self._metrics.watchers[key] -= 1
         return stream
 
-    def _lines(self, request: Request, kind: Kind, form: Form) -> Callable[[watching.WatchEvent], bytes]:
+    def _lines(self, request: Request, kind: Kind, form: Form) -> Callable[[watching.Told], bytes]:
         """How one event is written in this form."""
         if not form.as_kind:
             return _wire
@@ -231,7 +231,7 @@ class Front:
         )
         first = True
 
-        def line(event: watching.WatchEvent) -> bytes:
+        def line(event: watching.Told) -> bytes:
             nonlocal first
             shown: Object
             obj = event.document.object
@@ -340,7 +340,7 @@ def _has_table(answer: Answer | Collection) -> bool:
     return answer.document.object.get("kind") == "Status"
 
 
-def _wire(event: watching.WatchEvent) -> bytes:
+def _wire(event: watching.Told) -> bytes:
     return event.wire
 
 

@@ -95,7 +95,8 @@ class Stream:
     async def write(self, data: bytes) -> None:
         """Send a chunk, and wait while the client is slow to take what was sent before."""
         self._transport().write(b"%x\r\n%b\r\n" % (len(data), data))
-        await self._raw.writer.drain()
+        if self._raw.protocol.writing_paused:
+            await self._raw.writer.drain()
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """The head is long gone."""

@@ -14,6 +14,7 @@ import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from mamekube.apiserver.documents import Document, Made, encode
 from mamekube.apiserver.listing import too_large_revision
@@ -26,6 +27,7 @@ from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError, expired
 from mamekube.store.backend import Compacted, WatchLost
 from mamekube.store.store import Store, StoreEvent
+from mamekube.store.watchers import Watcher
 
 ADDED = "ADDED"
 MODIFIED = "MODIFIED"
@@ -40,9 +42,24 @@ BOOKMARK_BEFORE_END_S = 2.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
+class Told(Protocol):
+    """What one watcher is told: a change as it is in the store, or an event of its own."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def document(self) -> Document: ...
+
+    @property
+    def wire(self) -> bytes:
+        """The line of the response."""
+        ...
+
+
 @dataclass(slots=True)
 class WatchEvent:
-    """What one watcher is told."""
+    """What one watcher is told that others may not be."""
 
     type: str
     document: Document
@@ -57,7 +74,7 @@ class WatchEvent:
         return b'{"type":"%b","object":%b}\n' % (self.type.encode(), self.document.value)
 
 
-Batches = AsyncIterator[Sequence[WatchEvent]]
+Batches = AsyncIterator[Sequence[Told]]
 
 
 @asynccontextmanager
@@ -103,7 +120,7 @@ class _Watch:
         selected: Predicate | None,
         options: ListOptions,
         first: list[WatchEvent],
-        changes: AsyncIterator[Sequence[StoreEvent]],
+        changes: Watcher[StoreEvent],
     ) -> None:
         self._store = store
         self._kind = kind
@@ -117,56 +134,66 @@ class _Watch:
         self._ends_s = loop.time() + timeout_s
         self._bookmarks = options.bookmarks
         self._bookmark_s = self._next_bookmark_s()
-        self._waiting: asyncio.Timeout | None = None
+        self._timer = self._set_timer()
 
     @contextmanager
     def while_served(self) -> Iterator[None]:
         """Where the kind may come to an end, the watch ends with it."""
         lifetime = self._kind.lifetime
-        if lifetime is None:
-            yield
-            return
-        if lifetime.ended:
-            self._end()
-        lifetime.tell(self._end)
         try:
-            yield
+            if lifetime is None:
+                yield
+                return
+            if lifetime.ended:
+                self._end()
+            lifetime.tell(self._end)
+            try:
+                yield
+            finally:
+                lifetime.forget(self._end)
         finally:
-            lifetime.forget(self._end)
+            self._timer.cancel()
 
     def _end(self) -> None:
         self._ends_s = self._loop.time()
-        if self._waiting is not None:
-            self._waiting.reschedule(self._ends_s)
+        self._changes.nudge()
+
+    def _set_timer(self) -> asyncio.TimerHandle:
+        """One timer from bookmark to bookmark: a timeout around every wait costs more than a whole event."""
+        return self._loop.call_at(min(self._ends_s, self._bookmark_s), self._changes.nudge)
 
     def __aiter__(self) -> _Watch:
         return self
 
-    async def __anext__(self) -> Sequence[WatchEvent]:
+    async def __anext__(self) -> Sequence[Told]:
         if self._first:
             first, self._first = self._first, []
             return first
         while True:
-            due_s = min(self._ends_s, self._bookmark_s)
             try:
-                async with asyncio.timeout_at(due_s) as self._waiting:
-                    batch = await anext(self._changes)
-                self._waiting = None
-            except TimeoutError:
-                self._waiting = None
-                if self._loop.time() >= self._ends_s:
-                    raise StopAsyncIteration from None
-                self._bookmark_s = self._next_bookmark_s()
-                return [bookmark(self._kind, self._store.revision)]
+                batch = await anext(self._changes)
             except WatchLost as error:
                 raise expired(f"the watch was lost: {error}") from None
-            events = await self._told(batch)
+            events: Sequence[Told]
+            if not batch:
+                events = self._due()
+            else:
+                events = batch if self._plain else await self._told(batch)
             if events:
                 return events
 
+    def _due(self) -> Sequence[WatchEvent]:
+        """What it is time for, now that no change has woken the watch. Raises StopAsyncIteration at its end."""
+        now_s = self._loop.time()
+        if now_s >= self._ends_s:
+            raise StopAsyncIteration
+        if now_s < self._bookmark_s:
+            return ()
+        self._bookmark_s = self._next_bookmark_s()
+        self._timer = self._set_timer()
+        return [bookmark(self._kind, self._store.revision)]
+
     async def _told(self, batch: Sequence[StoreEvent]) -> Sequence[WatchEvent]:
-        if self._plain:
-            return [WatchEvent(event.type, event.item, event) for event in batch]
         selected = self._selected
         now = await shown_all(self._kind, [event.item for event in batch])
         previous = [event.previous for event in batch if event.previous is not None and selected]

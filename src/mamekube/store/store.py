@@ -39,7 +39,7 @@ from mamekube.store.backend import (
     Record,
     StoreFailed,
 )
-from mamekube.store.watchers import Watchers
+from mamekube.store.watchers import Watcher, Watchers
 
 METADATA = b'"metadata":{'
 STAMP = b'"metadata":{"resourceVersion":"'
@@ -96,6 +96,10 @@ class StoreEvent:
         self.item = item
         self.previous = previous
         self._wire: bytes | None = None
+
+    @property
+    def document(self) -> Item:
+        return self.item
 
     @property
     def key(self) -> str:
@@ -247,7 +251,7 @@ class Store(Component):
         return collection.changed if collection is not None else 0
 
     @asynccontextmanager
-    async def watch(self, *, prefix: str, after: int) -> AsyncIterator[AsyncIterator[Sequence[StoreEvent]]]:
+    async def watch(self, *, prefix: str, after: int) -> AsyncIterator[Watcher[StoreEvent]]:
         """Batches of every event under `prefix` with a revision above `after`, in order.
 
         Entering it raises Compacted, iterating it WatchLost. It never ends by itself.
