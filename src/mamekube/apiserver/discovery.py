@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mamekube.apiserver import remote_discovery
+from mamekube.apiserver.apiservices import ApiServices, Remote
 from mamekube.apiserver.documents import Text, encode
 from mamekube.apiserver.negotiation import PLAIN, Form, forms
 from mamekube.kinds import subresources
@@ -26,17 +28,20 @@ AGGREGATED_VERSIONS = ("v2", "v2beta1")
 class Discovery:
     """Answers the discovery paths."""
 
-    def __init__(self, registry: Registry, *, address: str) -> None:
+    def __init__(self, registry: Registry, *, address: str, services: ApiServices | None = None) -> None:
         self._registry = registry
         self._address = address
+        self._services = services
+        self._generation = 0
         self._kinds: tuple[Kind, ...] = ()
         self._texts: dict[tuple[str, str], Text] = {}
 
     def serve(self, path: str, headers: Mapping[str, str]) -> Text | None:
         """The answer to GET of `path`, None where it is no discovery path. Raises 406."""
         kinds = tuple(self._registry.all())
-        if kinds != self._kinds:
-            self._kinds, self._texts = kinds, {}
+        generation = self._services.generation if self._services is not None else 0
+        if kinds != self._kinds or generation != self._generation:
+            self._kinds, self._generation, self._texts = kinds, generation, {}
         path = path.rstrip("/")
         form = _form(headers.get("Accept", ""), aggregates=path in ("/api", "/apis"))
         key = (path, form.content_type)
@@ -74,11 +79,25 @@ class Discovery:
         }
 
     def _group_list(self) -> Object:
-        groups = [_group(group, versions) for group, versions in self._registry.group_versions() if group]
+        groups = [_group(group, versions) for group, versions in self._group_versions() if group]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
+    def _group_versions(self) -> list[tuple[str, list[str]]]:
+        """The groups served here, then those of other servers; a group may be both."""
+        found = {group: list(versions) for group, versions in self._registry.group_versions()}
+        for remote in self._remotes():
+            versions = found.setdefault(remote.group, [])
+            if remote.version not in versions:
+                versions.append(remote.version)
+        return list(found.items())
+
+    def _remotes(self) -> list[Remote]:
+        """The best first."""
+        remotes = self._services.remotes.values() if self._services is not None else ()
+        return sorted(remotes, key=lambda remote: remote.priority, reverse=True)
+
     def _group(self, group: str) -> Object | None:
-        for found, versions in self._registry.group_versions():
+        for found, versions in self._group_versions():
             if found == group:
                 return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, versions)}
         return None
@@ -99,15 +118,20 @@ class Discovery:
     def _aggregated(self, prefix: str, form: Form) -> Object:
         """Of the core group alone (`""`), or of all others."""
         items = []
-        for group, versions in self._registry.group_versions():
+        remotes = {(remote.group, remote.version): remote for remote in self._remotes()}
+        for group, versions in self._group_versions():
             if bool(group) != bool(prefix):
                 continue
-            listed: list[Object] = [
-                {"version": version, "resources": self._aggregated_version(group, version)}
-                for version in versions
-            ]
-            for entry in listed:
-                entry["freshness"] = "Current"
+            listed: list[Object] = []
+            for version in versions:
+                remote = remotes.get((group, version))
+                resources = (
+                    remote_discovery.resources_of(remote)
+                    if remote is not None
+                    else self._aggregated_version(group, version)
+                )
+                freshness = "Current" if remote is None or remote.available else "Stale"
+                listed.append({"version": version, "resources": resources, "freshness": freshness})
             meta: Object = {"name": group} if group else {}
             meta["creationTimestamp"] = None
             items.append({"metadata": meta, "versions": listed})

@@ -17,6 +17,7 @@ import orjson
 from aiohttp import web
 
 from mamekube.apiserver import codec, negotiation, tables, watching
+from mamekube.apiserver.aggregation_proxy import AggregationProxy, Unavailable
 from mamekube.apiserver.api import Api, NotServed, Payload
 from mamekube.apiserver.authentication import Authenticator, impersonate
 from mamekube.apiserver.authorization import Authorizer
@@ -75,6 +76,7 @@ class Front:
         streams: Streams,
         metrics: Metrics,
         fairness: Fairness,
+        aggregation: AggregationProxy,
         clock: Clock,
     ) -> None:
         self._api = api
@@ -84,6 +86,7 @@ class Front:
         self._streams = streams
         self._metrics = metrics
         self._fairness = fairness
+        self._aggregation = aggregation
         self._clock = clock
 
     async def handle(self, raw: web.BaseRequest) -> Response:
@@ -132,6 +135,9 @@ class Front:
 
     async def _serve(self, request: Request, raw: web.BaseRequest) -> Response:
         self._authorizer.authorize_request(request)
+        remote = self._aggregation.find(request)
+        if remote is not None:
+            return await self._aggregation.serve(remote, request, raw)
         if not request.is_resource:
             return await self._page(request, raw)
         if request.verb == "watch":
@@ -264,9 +270,11 @@ class Front:
             headers["Content-Type"] = "text/plain; charset=utf-8"
             headers["X-Content-Type-Options"] = "nosniff"
             return Reply(raw, 404, headers, b"404 page not found\n")
-        if isinstance(error, Rejected):
+        if isinstance(error, Rejected | Unavailable):
             headers["Content-Type"] = "text/plain; charset=utf-8"
             headers["X-Content-Type-Options"] = "nosniff"
+            if isinstance(error, Unavailable):
+                return Reply(raw, 503, headers, f"{error}\n".encode())
             headers["Retry-After"] = str(RETRY_AFTER_S)
             return Reply(raw, 429, headers, b"Too many requests, please try again later.\n")
         refused = refusal(error)

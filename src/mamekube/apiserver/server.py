@@ -19,6 +19,7 @@ from mamekube.apiserver.admission.plugins import admission
 from mamekube.apiserver.admission.policy_records import AdmissionPolicies
 from mamekube.apiserver.admission.webhooks import AdmissionWebhooks
 from mamekube.apiserver.api import Api
+from mamekube.apiserver.apiservices import ApiServices
 from mamekube.apiserver.authentication import Authenticator
 from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.bootstrap import bootstrap, keep
@@ -30,6 +31,7 @@ from mamekube.apiserver.health import Health
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.pages import Pages
+from mamekube.apiserver.policy_status import PolicyStatus
 from mamekube.apiserver.request import User
 from mamekube.apiserver.reviews import Reviews
 from mamekube.apiserver.tokens import Tokens
@@ -115,6 +117,7 @@ class ApiServer(Component):
         self._metrics = Metrics(store, self.registry)
         self._webhooks = AdmissionWebhooks(store)
         self._policies = AdmissionPolicies(store)
+        self._policy_status = PolicyStatus(store, self.registry)
         self._fairness = Fairness(store)
         self._metrics.add(lambda: fairness_metrics.families(self._fairness))
         self._custom_resources = CustomResources(store, self.registry, self._webhooks.client, clock)
@@ -150,6 +153,7 @@ class ApiServer(Component):
         await enter(self._addresses)
         await enter(self._webhooks)
         await enter(self._policies)
+        await enter(self._policy_status)
         await enter(self._custom_resources)
         await enter(EventExpiry(self.api.store, self.clock))
         if self._serve_http:
@@ -169,14 +173,23 @@ class ApiServer(Component):
     async def _listen(self) -> None:
         from aiohttp import web
 
+        from mamekube.apiserver.aggregation_proxy import AggregationProxy
         from mamekube.apiserver.http import Front
         from mamekube.apiserver.streams import Streams
 
         config = self.config
         address = config.advertise_address or config.address
+        services = ApiServices(
+            self.api.store,
+            self.client(LOOPBACK_USER, (MASTERS,)),
+            self.clock,
+            certificate_file=config.proxy_client_certificate_file,
+            key_file=config.proxy_client_key_file,
+        )
+        await self._stack.enter_async_context(services)
         pages = Pages(
             registry=self.registry,
-            discovery=Discovery(self.registry, address=f"{address}:{config.port}"),
+            discovery=Discovery(self.registry, address=f"{address}:{config.port}", services=services),
             health=self._health(),
             metrics=self._metrics,
             tokens=self._tokens,
@@ -194,6 +207,7 @@ class ApiServer(Component):
             ),
             metrics=self._metrics,
             fairness=self._fairness,
+            aggregation=AggregationProxy(services, self.api.store),
             clock=self.clock,
         )
         handler = cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", front.handle)

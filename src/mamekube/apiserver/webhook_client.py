@@ -94,7 +94,7 @@ class WebhookClient(Component):
             from mamekube.client.aiohttp_import import aiohttp
 
             connector = aiohttp.TCPConnector(
-                resolver=_resolver(self._store),
+                resolver=service_resolver(self._store),
                 use_dns_cache=False,
                 limit=0,
                 limit_per_host=CONNECTIONS_PER_HOST_MAX,
@@ -147,7 +147,7 @@ def trusting(bundle: str) -> ssl.SSLContext:
     return context
 
 
-def _resolver(store: Store) -> aiohttp.abc.AbstractResolver:
+def service_resolver(store: Store) -> aiohttp.abc.AbstractResolver:
     """Finds the pods of `NAME.NAMESPACE.svc`; other hosts are the machine's to find."""
     from aiohttp.abc import AbstractResolver
     from aiohttp.resolver import ThreadedResolver

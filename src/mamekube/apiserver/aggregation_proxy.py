@@ -1,0 +1,149 @@
+"""Requests for the APIs of other servers, handed on to them.
+
+The other server believes this one: it knows its client certificate, and takes the user from the `X-Remote-*` headers.
+So none of these headers, and no credential, ever comes through from a client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from aiohttp import ClientError, web
+from multidict import CIMultiDict
+
+from mamekube.apiserver import tunnel
+from mamekube.apiserver.apiservices import CONNECT_TIMEOUT_S, ApiServices, Remote
+from mamekube.apiserver.backends import choose
+from mamekube.apiserver.request import Request, User
+from mamekube.apiserver.webhook_client import CallError, reason_of, service_host
+from mamekube.foundation.limits import REQUEST_TIMEOUT_S
+from mamekube.objects.status import StatusError
+from mamekube.store.store import Store
+
+CREDENTIALS = frozenset({"authorization", "cookie", "x-remote-user", "x-remote-group", "x-remote-uid"})
+PREFIXES = ("x-remote-extra-", "impersonate-")
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+KEPT_HERE = CREDENTIALS | HOP_BY_HOP | {"host"}
+SAFE_IN_KEYS = "!#$&'*+-.^_`|~"
+"""Besides letters and digits; all else of an extra's key is escaped, as upstream does."""
+
+
+class Unavailable(Exception):
+    """The other server cannot be reached: 503 with this text."""
+
+
+class AggregationProxy:
+    """Hands requests on."""
+
+    def __init__(self, services: ApiServices, store: Store) -> None:
+        self._services = services
+        self._store = store
+
+    def find(self, request: Request) -> Remote | None:
+        """The server that is responsible, None where it is this one."""
+        remotes = self._services.remotes
+        if not remotes or not request.path.startswith("/apis/"):
+            return None
+        if request.is_resource:
+            return remotes.get((request.group, request.version))
+        parts = request.path.strip("/").split("/")
+        return remotes.get((parts[1], parts[2])) if len(parts) > 2 else None
+
+    async def serve(self, remote: Remote, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+        """Raises Unavailable as long as nothing was answered."""
+        if not remote.available or remote.context is None:
+            raise Unavailable("service unavailable")
+        headers = headers_for(request.user, raw.headers)
+        headers["X-Forwarded-For"] = ", ".join(filter(None, (raw.headers.get("X-Forwarded-For"), raw.remote)))
+        headers["X-Forwarded-Proto"] = "https"
+        headers["X-Forwarded-Host"] = raw.headers.get("Host", "")
+        headers["X-Forwarded-Uri"] = raw.raw_path.partition("?")[0]
+        try:
+            if "upgrade" in raw.headers.get("Connection", "").lower():
+                return await self._upgrade(remote, raw, headers)
+            return await self._exchange(remote, request, raw, headers)
+        except (ClientError, CallError, StatusError, OSError, TimeoutError) as error:
+            remote.doubt.set()
+            why = error.message if isinstance(error, StatusError) else reason_of(error)
+            raise Unavailable(f"error trying to reach service: {why}") from error
+
+    async def _exchange(
+        self, remote: Remote, request: Request, raw: web.BaseRequest, headers: CIMultiDict[str]
+    ) -> web.StreamResponse:
+        from yarl import URL
+
+        url = URL(remote.url + raw.raw_path, encoded=True)
+        body = raw.content.iter_any() if raw.body_exists else None
+        calling = self._services.session().request(
+            raw.method,
+            url,
+            headers=headers,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            data=body,
+            ssl=remote.context or True,
+            allow_redirects=False,
+        )
+        async with asyncio.timeout(None if request.verb == "watch" else REQUEST_TIMEOUT_S):
+            answer = await calling
+        async with answer:
+            kept = CIMultiDict(
+                (key, value) for key, value in answer.headers.items() if key.lower() not in HOP_BY_HOP
+            )
+            if 300 <= answer.status < 400 and "Location" in kept and not kept["Location"].startswith("/"):
+                # A client would follow it with its own credentials.
+                raise CallError("the backend attempted to redirect this request, which is not permitted")
+            response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=kept)
+            await response.prepare(raw)
+            try:
+                async for chunk in answer.content.iter_any():
+                    await response.write(chunk)
+            except (ClientError, TimeoutError) as error:
+                raise ConnectionResetError("the other server broke off its answer") from error
+            await response.write_eof()
+            return response
+
+    async def _upgrade(
+        self, remote: Remote, raw: web.BaseRequest, headers: CIMultiDict[str]
+    ) -> web.StreamResponse:
+        place = await choose(self._store, namespace=remote.namespace, name=remote.service, port=remote.port)
+        host = service_host(remote.namespace, remote.service)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(
+                place.host, place.port, ssl=remote.context, server_hostname=host
+            )
+        headers["Connection"], headers["Upgrade"] = "Upgrade", raw.headers.get("Upgrade", "")
+        lines = [f"{raw.method} {raw.raw_path} HTTP/1.1", f"Host: {host}:{remote.port}"]
+        lines += [f"{key}: {value}" for key, value in headers.items()]
+        return await tunnel.join(raw, "\r\n".join([*lines, "", ""]).encode("latin-1"), reader, writer)
+
+
+def headers_for(user: User, given: Mapping[str, str]) -> CIMultiDict[str]:
+    """The client's headers without its credentials, with who it is."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    for key, value in given.items():
+        name = key.lower()
+        if name not in KEPT_HERE and not name.startswith(PREFIXES):
+            headers.add(key, value)
+    headers["X-Remote-User"] = user.name
+    if user.uid:
+        headers["X-Remote-Uid"] = user.uid
+    for group in user.groups:
+        headers.add("X-Remote-Group", group)
+    for key, values in user.extra.items():
+        for value in values:
+            headers.add(f"X-Remote-Extra-{quote(key, safe=SAFE_IN_KEYS)}", value)
+    return headers
