@@ -3,9 +3,11 @@ of its administrator, and a namespace for each test. Nothing here is known to a 
 """
 
 import itertools
+import json
 import ssl
 
 import pytest
+from tests.clients.manifests import GARDENS, GARDENS_PATH, gardens_definition
 from tests.conformance.api import Api
 from tests.conformance.control_plane import ControlPlane
 
@@ -51,3 +53,41 @@ def namespace(api, unique):
     yield unique
     answer = api.send("DELETE", f"/api/v1/namespaces/{unique}")
     assert answer.code in (200, 202, 404, 409), answer.body
+
+
+@pytest.fixture(scope="session")
+def gardens(api):
+    """The custom kind that `manifests` defines, served; answers the path of its objects in a namespace."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    api.create(path, gardens_definition())
+    api.wait_object(f"{path}/{GARDENS}", is_established)
+    return GARDENS_PATH.format
+
+
+def is_established(definition):
+    conditions = definition.get("status", {}).get("conditions", [])
+    return {"Established": "True"}.items() <= {one["type"]: one["status"] for one in conditions}.items()
+
+
+@pytest.fixture
+def kubeconfig_with(control_plane, namespace, tmp_path):
+    """Write a kubeconfig file of whoever holds a token, and answer its path."""
+
+    def write(token):
+        cluster = {
+            "server": control_plane.url,
+            "certificate-authority": str(control_plane.certificates / "ca.crt"),
+        }
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": namespace}}],
+            "current-context": "c",
+        }
+        path = tmp_path / "kubeconfig"
+        path.write_text(json.dumps(config))
+        return str(path)
+
+    return write

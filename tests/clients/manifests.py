@@ -23,42 +23,56 @@ def deployment(name, *, replicas=1, image="app:v1"):
     }
 
 
-def custom_resource_definition(*, group, kind):
-    """Namespaced, one version, with the subresources status and scale; `size` is defaulted and bounded."""
-    plural = f"{kind.lower()}s"
-    schema = {
+GARDENS = "gardens.clients.example.com"
+GARDENS_PATH = "/apis/clients.example.com/v1/namespaces/{}/gardens"
+
+
+def garden(name, **spec):
+    return {
+        "apiVersion": "clients.example.com/v1",
+        "kind": "Garden",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def gardens_definition():
+    """A custom kind with the subresources status and scale; `size` is defaulted and bounded."""
+    spec = {
         "type": "object",
-        "required": ["spec"],
         "properties": {
-            "spec": {
-                "type": "object",
-                "properties": {
-                    "size": {"type": "integer", "minimum": 0, "maximum": 9, "default": 1},
-                    "word": {"type": "string"},
-                },
-            },
-            "status": {
-                "type": "object",
-                "properties": {"phase": {"type": "string"}, "size": {"type": "integer"}},
-                "x-kubernetes-preserve-unknown-fields": True,
-            },
+            "size": {"type": "integer", "minimum": 0, "maximum": 9, "default": 1},
+            "word": {"type": "string"},
         },
+    }
+    status = {
+        "type": "object",
+        "properties": {"phase": {"type": "string"}, "size": {"type": "integer"}},
+        "x-kubernetes-preserve-unknown-fields": True,
     }
     version = {
         "name": "v1",
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": schema},
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec, "status": status}}},
         "subresources": {
             "status": {},
             "scale": {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size"},
         },
-        "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+        "additionalPrinterColumns": [
+            {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
+            {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+        ],
     }
-    names = {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"}
+    names = {"plural": "gardens", "singular": "garden", "kind": "Garden", "shortNames": ["gdn"]}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+        "metadata": {"name": GARDENS},
+        "spec": {
+            "group": "clients.example.com",
+            "scope": "Namespaced",
+            "names": names,
+            "versions": [version],
+        },
     }
