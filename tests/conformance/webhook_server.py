@@ -4,81 +4,45 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from mamekube.apiserver import development_certificates
+from tests.conformance.https_server import ADDRESS, Handler, HttpsServer
+from tests.unit.apiserver_webhooks.authority import Authority
 
 Object = dict[str, Any]
 Answerer = Callable[[Object], Object]
 """From a review's request to its response; the uid is added."""
 
 
-class WebhookServer:
+class WebhookServer(HttpsServer):
     """Answers reviews at the paths of `answers`, to which a test may add. `seen` has the requests in order."""
 
     def __init__(self, folder: Path) -> None:
-        development_certificates.create(folder, "127.0.0.1")
         self.answers: dict[str, Answerer] = {}
         self.seen: list[Object] = []
-        self._authority = (folder / "ca.crt").read_bytes()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "server.crt", folder / "server.key")
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> WebhookServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._authority = Authority(folder)
+        super().__init__(self._handler(), self._authority.server_context(ADDRESS))
 
     def client_config(self, path: str, *, trusted: bool = True) -> Object:
         """How a webhook's registration says that it is reached here."""
-        config = {"url": f"https://127.0.0.1:{self._server.server_port}{path}"}
-        if trusted:
-            config["caBundle"] = base64.b64encode(self._authority).decode()
-        return config
+        config = {"url": f"https://{ADDRESS}:{self.port}{path}"}
+        return {**config, "caBundle": self._authority.bundle} if trusted else config
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[Handler]:
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                request = review["request"]
+        class Reviews(Handler):
+            def do_POST(self) -> None:  # noqa: N802  as the base class calls it
+                review = json.loads(self.read())
+                request = review.pop("request")
                 owner.seen.append(request)
                 answer = owner.answers[self.path.partition("?")[0]](request)
-                review = {**review, "response": {"uid": request["uid"], **answer}}
-                del review["request"]
-                body = json.dumps(review).encode()
-                try:
-                    self.send_response(200)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-                except OSError:
-                    self.close_connection = True  # The API server did not want to wait.
+                review["response"] = {"uid": request["uid"], **answer}
+                self.answer(200, json.dumps(review).encode())
 
-            def log_message(self, *_: Any) -> None:
-                """Nothing: tests say what they expect."""
-
-        return Handler
+        return Reviews
 
 
 def allow(request: Object) -> Object:
