@@ -29,6 +29,8 @@ PATCHES = (
     "application/strategic-merge-patch+json",
     "application/apply-patch+yaml",
 )
+DESCRIBED_BY = "io.k8s.api.core.v1.ConfigMap"
+"""A kind whose words for `apiVersion`, `kind` and `metadata` custom ones take over."""
 CUSTOM_PATCHES = tuple(name for name in PATCHES if "strategic" not in name)
 
 PARAMETERS: Mapping[str, tuple[str, str]] = {
@@ -117,26 +119,57 @@ def definition_name(kind: Kind) -> str:
 
 def custom_definitions(kind: Kind) -> dict[str, dict[str, Any]]:
     """The definitions of a custom kind and of its list, in the package's form."""
-    name = definition_name(kind)
-    own = dict(kind.schema) if isinstance(kind.schema, Mapping) else {}
-    text = {"type": "string"}
-    top = {"apiVersion": text, "kind": text, "metadata": {"$ref": "#/$defs/" + OBJECT_META}}
+    name, top = definition_name(kind), _described_metadata()
+    own = _with_embedded(kind.schema, top) if isinstance(kind.schema, Mapping) else {}
     own["type"] = "object"
     own["properties"] = {**(own.get("properties") or {}), **top}
     own["x-kubernetes-group-version-kind"] = [gvk_of(kind)]
+    conventions = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
     listed = {
         "description": f"{kind.kind}List is a list of {kind.kind}",
         "type": "object",
         "required": ["items"],
         "properties": {
-            "apiVersion": text,
-            "kind": text,
-            "metadata": {"$ref": f"#/$defs/{META}ListMeta"},
-            "items": {"type": "array", "items": {"$ref": "#/$defs/" + name}},
+            **top,
+            "metadata": {
+                "description": f"Standard list metadata. More info: {conventions}#types-kinds",
+                "$ref": f"#/$defs/{META}ListMeta",
+            },
+            "items": {
+                "description": f"List of {kind.plural}. More info: {conventions}",
+                "type": "array",
+                "items": {"$ref": "#/$defs/" + name},
+            },
         },
-        "x-kubernetes-group-version-kind": [{**gvk_of(kind), "kind": kind.kind + "List"}],
+        "x-kubernetes-group-version-kind": [{**gvk_of(kind), "kind": kind.list_kind or kind.kind + "List"}],
     }
     return {name: own, name + "List": listed}
+
+
+def _described_metadata() -> dict[str, Any]:
+    """`apiVersion`, `kind` and `metadata` as every object has them."""
+    properties = definitions()[DESCRIBED_BY]["properties"]
+    return {
+        "apiVersion": {"description": properties["apiVersion"]["description"], "type": "string"},
+        "kind": {"description": properties["kind"]["description"], "type": "string"},
+        "metadata": {
+            "description": properties["metadata"]["description"],
+            "$ref": "#/$defs/" + OBJECT_META,
+        },
+    }
+
+
+def _with_embedded(schema: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with what every resource inside of it has."""
+    made = dict(schema)
+    if made.get("properties"):
+        made["properties"] = {name: _with_embedded(below, top) for name, below in made["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(made.get(key), Mapping):
+            made[key] = _with_embedded(made[key], top)
+    if made.get("x-kubernetes-embedded-resource"):
+        made["properties"] = {**(made.get("properties") or {}), **top}
+    return made
 
 
 def closure(kinds: Iterable[Kind]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -173,6 +206,9 @@ def references(value: Any) -> Iterator[str]:
 
 def dialect(name: str, definition: Mapping[str, Any], version: int) -> dict[str, Any]:
     """A definition of the package in the words of one version of OpenAPI."""
+    if version == V2 and _keeps_unknown(definition) and "x-kubernetes-group-version-kind" in definition:
+        # kubectl would refuse every field that is not listed.
+        return {key: definition[key] for key in ("type", "x-kubernetes-group-version-kind")}
     result = _translated(definition, version)
     if name == INT_OR_STRING:
         return {
@@ -195,8 +231,32 @@ def _described(definition: Mapping[str, Any]) -> dict[str, Any]:
 _V2_LACKS = frozenset({"nullable", "oneOf", "anyOf", "allOf", "not", "default", "x-kubernetes-validations"})
 
 
+def _keeps_unknown(schema: Mapping[str, Any]) -> bool:
+    return bool(schema.get("x-kubernetes-preserve-unknown-fields"))
+
+
+def _for_v2(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without what clients of v2 stumble over: null and unknown fields beside known ones, lists of anything."""
+    properties = schema.get("properties") or {}
+    nullable = [name for name, below in properties.items() if below.get("nullable")]
+    untyped = bool(schema.get("nullable")) or (_keeps_unknown(schema) and schema.get("type") == "object")
+    dropped = {"properties", "items"} if schema.get("nullable") or _keeps_unknown(schema) else set()
+    if untyped or (schema.get("type") == "array" and ("items" in dropped or "items" not in schema)):
+        dropped.add("type")
+    if not dropped and not nullable:
+        return schema
+    plain = {key: value for key, value in schema.items() if key not in dropped}
+    if nullable and "required" in plain:
+        plain["required"] = [name for name in plain["required"] if name not in nullable]
+        if not plain["required"]:
+            del plain["required"]
+    return plain
+
+
 def _translated(schema: Mapping[str, Any], version: int) -> dict[str, Any]:
     result: dict[str, Any] = {}
+    if version == V2:
+        schema = _for_v2(schema)
     for key, value in schema.items():
         if key == "type" and isinstance(value, list):
             result[key] = next(item for item in value if item != "null")
