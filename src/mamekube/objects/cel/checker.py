@@ -88,6 +88,14 @@ OPERATORS: Mapping[str, list[Signature]] = {
     "_[?_]": _signatures("list(V) int optional_type(V)", "map(K,V) K optional_type(V)", *_LOOKUP),
 }
 _LITERALS = {type_name(value): parse_type(type_name(value)) for value in (True, 1, 1.5, "", b"", None)}
+_CONTAINERS = {
+    name: parse_type(text)
+    for name, text in {
+        "list": "list(dyn)",
+        "map": "map(dyn, dyn)",
+        "optional_type": "optional_type(dyn)",
+    }.items()
+}
 _CHECKED_LITERALS: Mapping[str, Callable[[str], Any]] = {
     "duration": parse_duration,
     "timestamp": parse_timestamp,
@@ -202,7 +210,7 @@ class _Checker:
         if node.name in scope:
             return scope[node.name]
         if node.name in TYPE_CONSTANTS:
-            return type_of(parse_type(node.name))
+            return type_of(_CONTAINERS.get(node.name) or parse_type(node.name))
         return self.fail(node, f"undeclared reference to '{node.name}' (in container '')")
 
     def select(self, node: Select, scope: Mapping[str, Type]) -> Type:

@@ -5,6 +5,8 @@ What upstream's parser refuses is refused here with the same place and, for the 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from mamekube.objects.cel.ast import (
     Call,
     Comprehension,
@@ -27,9 +29,16 @@ CODE_POINTS_MAX = 100_000
 """Upstream's limit on the size of an expression."""
 
 RESERVED = RESERVED_FIELDS | {"var", "void", "while"}
-RELATIONS = {"<": "_<_", "<=": "_<=_", ">": "_>_", ">=": "_>=_", "==": "_==_", "!=": "_!=_", "in": "@in"}
-SUMS = {"+": "_+_", "-": "_-_"}
-PRODUCTS = {"*": "_*_", "/": "_/_", "%": "_%_"}
+BINARY: dict[str, tuple[int, str]] = {
+    "||": (1, "_||_"),
+    "&&": (2, "_&&_"),
+    **{sign: (3, f"_{sign}_") for sign in ("<", "<=", ">", ">=", "==", "!=")},
+    "in": (3, "@in"),
+    **{sign: (4, f"_{sign}_") for sign in "+-"},
+    **{sign: (5, f"_{sign}_") for sign in "*/%"},
+}
+"""Precedence and function of the operators between two operands."""
+LOGICAL = frozenset({"&&", "||"})
 STARTS = (
     "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', "
     "NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
@@ -111,54 +120,30 @@ class _Parser:
     def expression(self) -> Node:
         self._depth += 1
         if self._depth > DEPTH_MAX:
-            text = f"expression recursion limit exceeded: {DEPTH_MAX}"
-            raise self.error(self.peek, text)
-        condition = self._or()
+            raise self.error(self.peek, f"expression recursion limit exceeded: {DEPTH_MAX}")
+        node = self._operation()
         if question := self._take("?"):
-            first = self._or()
+            first = self._operation()
             self._expect(":")
-            second = self.expression()
-            condition = Call(pos=question.pos, function="_?_:_", args=[condition, first, second])
+            node = Call(pos=question.pos, function="_?_:_", args=[node, first, self.expression()])
         self._depth -= 1
-        return condition
+        return node
 
-    def _or(self) -> Node:
-        terms, signs = [self._and()], []
-        while sign := self._take("||"):
-            signs.append(sign)
-            terms.append(self._and())
-        return _balanced("_||_", terms, signs)
-
-    def _and(self) -> Node:
-        terms, signs = [self._relation()], []
-        while sign := self._take("&&"):
-            signs.append(sign)
-            terms.append(self._relation())
-        return _balanced("_&&_", terms, signs)
-
-    def _relation(self) -> Node:
-        left = self._sum()
-        while self.peek.kind in RELATIONS:
-            sign = self._tokens[self._position]
-            self._position += 1
-            left = Call(pos=sign.pos, function=RELATIONS[sign.kind], args=[left, self._sum()])
-        return left
-
-    def _sum(self) -> Node:
-        left = self._product()
-        while self.peek.kind in SUMS:
+    def _operation(self) -> Node:
+        """Operands and the operators between them, by precedence. One loop for all of it: a function for each
+        level of precedence would need nine of Python's frames for every pair of parentheses."""
+        operands: list[Node | _Chain] = [self._unary()]
+        signs: list[Token] = []
+        while self.peek.kind in BINARY:
             sign = self.peek
             self._position += 1
-            left = Call(pos=sign.pos, function=SUMS[sign.kind], args=[left, self._product()])
-        return left
-
-    def _product(self) -> Node:
-        left = self._unary()
-        while self.peek.kind in PRODUCTS:
-            sign = self.peek
-            self._position += 1
-            left = Call(pos=sign.pos, function=PRODUCTS[sign.kind], args=[left, self._unary()])
-        return left
+            while signs and BINARY[signs[-1].kind][0] >= BINARY[sign.kind][0]:
+                _reduce(operands, signs)
+            signs.append(sign)
+            operands.append(self._unary())
+        while signs:
+            _reduce(operands, signs)
+        return _closed(operands[0])
 
     def _unary(self) -> Node:
         for sign, function in (("!", "!_"), ("-", "-_")):
@@ -320,6 +305,30 @@ class _Parser:
         return Comprehension(
             pos=opening.pos, macro=kind, range=target, variables=tuple(variables), parts=arguments[count:]
         )
+
+
+class _Chain(NamedTuple):
+    """`a && b && c`, which may go on."""
+
+    function: str
+    terms: list[Node]
+    signs: list[Token]
+
+
+def _reduce(operands: list[Node | _Chain], signs: list[Token]) -> None:
+    """Put the last operator and its two operands together."""
+    sign, right, left = signs.pop(), operands.pop(), operands.pop()
+    function = BINARY[sign.kind][1]
+    if sign.kind not in LOGICAL:
+        operands.append(Call(pos=sign.pos, function=function, args=[_closed(left), _closed(right)]))
+    elif isinstance(left, _Chain) and left.function == function:
+        operands.append(_Chain(function, [*left.terms, _closed(right)], [*left.signs, sign]))
+    else:
+        operands.append(_Chain(function, [_closed(left), _closed(right)], [sign]))
+
+
+def _closed(operand: Node | _Chain) -> Node:
+    return _balanced(*operand) if isinstance(operand, _Chain) else operand
 
 
 def _balanced(function: str, terms: list[Node], signs: list[Token]) -> Node:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mamekube.objects.cel.budget import Budget
-from mamekube.objects.cel.errors import CelBudgetExceeded, EvaluationError
+from mamekube.objects.cel.errors import CelBudgetExceeded, CelCompileError, EvaluationError
 from mamekube.objects.cel.types import DYN, Type
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ class Program:
         call may. What it cost is taken from a budget, also when it fails. `bindings` is not changed."""
         whole = Budget(budget) if isinstance(budget, int) else budget
         if self._run is None:
-            from mamekube.objects.cel.evaluator import build
-
-            self._run = build(self._node)
+            self._run = self._built()
         limit = min(whole.left, PER_CALL_LIMIT)
         own = Budget(limit)
         try:
@@ -52,6 +50,14 @@ class Program:
         finally:
             whole.left -= limit - max(own.left, 0) if whole.left >= 0 else 0
         return value
+
+    def _built(self) -> Run:
+        from mamekube.objects.cel.evaluator import build
+
+        try:
+            return build(self._node)
+        except RecursionError:
+            raise EvaluationError("expression nests too deeply") from None
 
 
 def compile(
@@ -77,5 +83,9 @@ def _checked(expression: str, declared: Mapping[str, Type], containers: Containe
     from mamekube.objects.cel.checker import check
     from mamekube.objects.cel.parser import parse
 
-    node = parse(expression)
-    return Program(expression, node, check(expression, node, declared, containers))
+    try:
+        node = parse(expression)
+        found = check(expression, node, declared, containers)
+    except RecursionError:
+        raise CelCompileError(expression, [(0, "expression nests too deeply")]) from None
+    return Program(expression, node, found)

@@ -62,7 +62,7 @@ def contains(text: str, part: str) -> bool:
     return part in text
 
 
-def matching_cost(text: str, pattern: str) -> int:
+def matching_cost(text: str, pattern: str, *limit: int) -> int:
     return tenth(len(text) + 1) * max(1, -(-len(pattern) // 4))
 
 
