@@ -16,17 +16,18 @@ from typing import Any, Protocol
 import orjson
 from aiohttp import web
 
-from mamekube.apiserver import codec, negotiation, tables, watching
+from mamekube.apiserver import audit, codec, negotiation, tables, watching
 from mamekube.apiserver.aggregation_proxy import AggregationProxy, Unavailable
 from mamekube.apiserver.api import Api, NotServed, Payload
+from mamekube.apiserver.audit import AuditLog
 from mamekube.apiserver.authentication import Authenticator, impersonate
-from mamekube.apiserver.authorization import Authorizer
+from mamekube.apiserver.authorization import Attributes, Authorizer
 from mamekube.apiserver.documents import Answer, Collection, Pieces, Text, encode
 from mamekube.apiserver.fairness import RETRY_AFTER_S, Fairness, Rejected
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.negotiation import PLAIN, Form
 from mamekube.apiserver.reply import Reply, Stream
-from mamekube.apiserver.request import Request, parse_request
+from mamekube.apiserver.request import Request, User, parse_request
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
 from mamekube.kinds.kind import Kind
@@ -35,6 +36,8 @@ from mamekube.objects.status import StatusError, internal_error, timeout
 from mamekube.store.backend import StoreError
 
 log = logging.getLogger(__name__)
+requests_log = logging.getLogger("mamekube.apiserver.requests")
+"""Every request, at DEBUG."""
 
 GZIP_MIN_BYTES = 128 * 1024
 PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
@@ -77,6 +80,7 @@ class Front:
         metrics: Metrics,
         fairness: Fairness,
         aggregation: AggregationProxy,
+        audit_log: AuditLog | None,
         clock: Clock,
     ) -> None:
         self._api = api
@@ -87,6 +91,7 @@ class Front:
         self._metrics = metrics
         self._fairness = fairness
         self._aggregation = aggregation
+        self._audit = audit_log
         self._clock = clock
 
     async def handle(self, raw: web.BaseRequest) -> Response:
@@ -102,22 +107,39 @@ class Front:
         )
         try:
             response = await self._respond(request, raw)
-        except asyncio.CancelledError:
-            raise
-        except ConnectionResetError:
+        except (asyncio.CancelledError, ConnectionResetError):
+            if self._audit is not None:
+                audit.finish(200)
             raise
         except Exception as error:
             response = self._failure(request, raw, error)
-        self._metrics.note(request, response.status, time.perf_counter() - started_s)
+        duration_s = time.perf_counter() - started_s
+        self._metrics.note(request, response.status, duration_s)
+        if self._audit is not None:
+            if isinstance(response, Reply):
+                response.finish_audit()
+            else:
+                audit.finish(response.status)
+        if requests_log.isEnabledFor(logging.DEBUG):
+            _log_request(request, raw, response.status, duration_s)
         return response
 
     async def _respond(self, request: Request, raw: web.BaseRequest) -> Response:
         transport = raw.transport
         certificate = transport.get_extra_info("peercert") if transport is not None else None
-        user = await self._authenticator.authenticate(
-            certificate=certificate, headers=raw.headers, query=request.query
-        )
+        try:
+            user = await self._authenticator.authenticate(
+                certificate=certificate, headers=raw.headers, query=request.query
+            )
+        except StatusError:
+            if self._audit is not None:
+                self._audit.begin(request, User(""), raw.raw_path)
+            raise
+        if self._audit is not None:
+            self._audit.begin(request, user, raw.raw_path)
         request.user = impersonate(user, raw.headers, self._authorizer)
+        if request.user is not user:
+            audit.note_user(request.user)
         fairness = self._fairness
         flow = fairness.flow_of(request)
         request.flow_headers = flow.headers
@@ -134,7 +156,10 @@ class Front:
             fairness.leave(flow, seats)
 
     async def _serve(self, request: Request, raw: web.BaseRequest) -> Response:
-        self._authorizer.authorize_request(request)
+        if self._audit is None:
+            self._authorizer.authorize_request(request)
+        else:
+            self._authorize_noted(request)
         remote = self._aggregation.find(request)
         if remote is not None:
             return await self._aggregation.serve(remote, request, raw)
@@ -151,10 +176,19 @@ class Front:
         else:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 body = await read_body(raw) if request.method in BODY_METHODS else b""
+                if self._audit is not None:
+                    audit.note_body(body, content_type)
                 answer = await self._api.serve(request, Payload(content_type, body))
             if isinstance(answer, Collection) and request.verb == "list":
                 self._fairness.note_size(request, len(answer.items))
         return await self._write(request, raw, answer)
+
+    def _authorize_noted(self, request: Request) -> None:
+        """The same, with the decision in the audit log. Raises 403."""
+        decision = self._authorizer.explain(Attributes.of(request))
+        audit.annotate("authorization.k8s.io/decision", "allow" if decision.allowed else "forbid")
+        audit.annotate("authorization.k8s.io/reason", decision.reason)
+        self._authorizer.authorize_request(request)
 
     # Answers ------------------------------------------------------------------------------------
 
@@ -216,6 +250,7 @@ class Front:
             line = self._lines(request, kind, form)
             async with events as batches:
                 stream.begin()
+                audit.note_started(stream.status)
                 async for batch in batches:
                     await stream.write(b"".join([line(event) for event in batch]))
         except StatusError as error:
@@ -325,6 +360,20 @@ async def read_body(raw: web.BaseRequest) -> bytes:
 def _too_large() -> StatusError:
     return StatusError(
         413, "RequestEntityTooLarge", f"Request entity too large: limit is {BODY_BYTES_MAX}", details={}
+    )
+
+
+def _log_request(request: Request, raw: web.BaseRequest, status: int, duration_s: float) -> None:
+    requests_log.debug(
+        '"HTTP" verb="%s" URI="%s" latency="%.3fms" userAgent="%s" audit-ID="%s" srcIP="%s" user="%s" resp=%d',
+        raw.method,
+        raw.raw_path,
+        duration_s * 1e3,
+        request.headers.get("User-Agent", ""),
+        request.audit_id,
+        request.source,
+        request.user.name,
+        status,
     )
 
 

@@ -14,6 +14,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from mamekube.apiserver import audit
 from mamekube.apiserver.documents import Pieces
 
 ONE_WRITE_BYTES_MAX = 64 * 1024
@@ -39,6 +40,10 @@ class Reply:
     @property
     def keep_alive(self) -> bool:
         return self._raw.keep_alive
+
+    def finish_audit(self) -> None:
+        """Show the answer to the audit log."""
+        audit.finish(self.status, self._body, self._headers)
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Nothing is sent before all is."""

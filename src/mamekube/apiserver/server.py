@@ -45,6 +45,8 @@ from mamekube.store.store import Store
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from mamekube.apiserver.audit import AuditLog
+
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 LOOPBACK_USER = "system:apiserver"
@@ -75,6 +77,10 @@ class ApiServerConfig:
     requestheader_ca_file: str = ""
     token_file: str = ""
     anonymous: bool = True
+    audit_policy_file: str = ""
+    """Without one nothing is audited."""
+    audit_log_file: str = ""
+    """`-` is standard output."""
 
 
 class ApiServer(Component):
@@ -208,6 +214,7 @@ class ApiServer(Component):
             metrics=self._metrics,
             fairness=self._fairness,
             aggregation=AggregationProxy(services, self.api.store),
+            audit_log=await self._open_audit_log(),
             clock=self.clock,
         )
         handler = cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", front.handle)
@@ -219,6 +226,17 @@ class ApiServer(Component):
         site = web.TCPSite(runner, config.address, config.port, ssl_context=context, backlog=1024)
         await site.start()
         self.port = runner.addresses[0][1]
+
+    async def _open_audit_log(self) -> AuditLog | None:
+        config = self.config
+        if not (config.audit_policy_file and config.audit_log_file):
+            return None
+        from mamekube.apiserver.audit import AuditLog
+        from mamekube.apiserver.audit_policy import read_policy
+
+        audit_log = AuditLog(read_policy(config.audit_policy_file), config.audit_log_file, self.clock)
+        self._metrics.add(audit_log.families)
+        return await self._stack.enter_async_context(audit_log)
 
     def _health(self) -> Health:
         health = Health()

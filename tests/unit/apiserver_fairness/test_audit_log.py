@@ -1,0 +1,133 @@
+"""The lines of the audit log, as a server over HTTP writes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from mamekube.apiserver.server import ApiServer, ApiServerConfig
+from mamekube.foundation.clock import Clock
+from mamekube.store.memory import MemoryBackend
+from mamekube.store.store import Store
+
+POLICY = """
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitManagedFields: true
+rules:
+- {level: None, nonResourceURLs: ["/readyz*"]}
+- {level: RequestResponse, omitStages: [RequestReceived], resources: [{resources: [configmaps]}]}
+- {level: Metadata, resources: [{resources: [secrets]}]}
+- {level: Metadata, users: [alice], omitStages: [RequestReceived]}
+"""
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+SECRETS = "/api/v1/namespaces/default/secrets"
+
+
+@dataclass
+class Audited:
+    url: str
+    session: aiohttp.ClientSession
+    file: Path
+    api: ApiServer
+
+    async def send(
+        self, method: str, path: str, body: Any = None, *, token: str = "admin", **headers: str
+    ) -> int:
+        sent = {"Authorization": f"Bearer {token}", **headers}
+        async with self.session.request(method, self.url + path, json=body, headers=sent) as answer:
+            await answer.read()
+            return answer.status
+
+
+@pytest.fixture
+async def audited(tmp_path: Path) -> AsyncIterator[Audited]:
+    tokens, policy, file = (tmp_path / name for name in ("tokens.csv", "policy.yaml", "audit.log"))
+    tokens.write_text('admin,admin,1,"system:masters"\nuser,alice,2\n')
+    policy.write_text(POLICY)
+    config = ApiServerConfig(
+        port=0, token_file=str(tokens), audit_policy_file=str(policy), audit_log_file=str(file)
+    )
+    api = ApiServer(config, Store(MemoryBackend()), Clock())
+    async with api.api.store, api, aiohttp.ClientSession() as session:
+        await api.ready()
+        yield Audited(f"http://127.0.0.1:{api.port}", session, file, api)
+
+
+async def lines(audited: Audited, count: int) -> list[dict[str, Any]]:
+    """The lines, as soon as there are so many."""
+    async with asyncio.timeout(5):
+        while len(found := audited.file.read_bytes().splitlines()) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)  # a thread writes the file
+    assert len(found) == count
+    return [orjson.loads(line) for line in found]
+
+
+async def test_a_write_is_noted_with_what_was_sent_and_answered(audited: Audited) -> None:
+    body = {"metadata": {"name": "a"}, "data": {"k": "v"}}
+    await audited.send("POST", CONFIG_MAPS, body, **{"User-Agent": "tester", "Audit-ID": "my-id"})
+    (event,) = await lines(audited, 1)
+    assert (event["kind"], event["apiVersion"]) == ("Event", "audit.k8s.io/v1")
+    assert (event["level"], event["stage"], event["auditID"]) == (
+        "RequestResponse",
+        "ResponseComplete",
+        "my-id",
+    )
+    assert (event["verb"], event["requestURI"], event["userAgent"]) == ("create", CONFIG_MAPS, "tester")
+    assert event["user"]["username"] == "admin" and event["sourceIPs"] == ["127.0.0.1"]
+    assert event["objectRef"] == {
+        "resource": "configmaps",
+        "namespace": "default",
+        "name": "a",
+        "apiVersion": "v1",
+    }
+    assert event["requestObject"] == body
+    assert event["responseStatus"]["code"] == 201
+    assert event["responseObject"]["metadata"]["uid"]
+    assert "managedFields" not in event["responseObject"]["metadata"]
+    assert event["annotations"]["authorization.k8s.io/decision"] == "allow"
+    assert event["requestReceivedTimestamp"] <= event["stageTimestamp"]
+
+
+async def test_metadata_holds_no_secrets_and_both_stages_have_one_identity(audited: Audited) -> None:
+    await audited.send("POST", SECRETS, {"metadata": {"name": "s"}, "stringData": {"k": "hidden"}})
+    received, complete = await lines(audited, 2)
+    assert (received["stage"], complete["stage"]) == ("RequestReceived", "ResponseComplete")
+    assert received["auditID"] == complete["auditID"]
+    assert complete["objectRef"]["name"] == "s"
+    assert b"hidden" not in audited.file.read_bytes()
+
+
+async def test_a_refusal_is_noted_with_its_status(audited: Audited) -> None:
+    assert await audited.send("GET", "/api/v1/nodes", token="user") == 403
+    (event,) = await lines(audited, 1)
+    assert event["annotations"]["authorization.k8s.io/decision"] == "forbid"
+    assert (event["responseStatus"]["code"], event["responseStatus"]["reason"]) == (403, "Forbidden")
+
+
+async def test_whom_a_request_acts_as_is_noted_beside_who_sent_it(audited: Audited) -> None:
+    await audited.send("GET", f"{CONFIG_MAPS}/none", **{"Impersonate-User": "bob"})
+    (event,) = await lines(audited, 1)
+    assert (event["user"]["username"], event["impersonatedUser"]["username"]) == ("admin", "bob")
+
+
+async def test_what_no_rule_wants_is_not_noted(audited: Audited) -> None:
+    await audited.send("GET", "/readyz")
+    await audited.send("GET", "/api/v1/nodes")
+    await audited.send("GET", f"{CONFIG_MAPS}/none")
+    (event,) = await lines(audited, 1)
+    assert event["responseStatus"]["code"] == 404
+
+
+async def test_a_watch_is_noted_when_it_begins_and_when_it_ends(audited: Audited) -> None:
+    await audited.send("GET", f"{CONFIG_MAPS}?watch=true&timeoutSeconds=1")
+    started, complete = await lines(audited, 2)
+    assert (started["stage"], complete["stage"]) == ("ResponseStarted", "ResponseComplete")
+    assert started["verb"] == "watch" and complete["responseStatus"]["code"] == 200

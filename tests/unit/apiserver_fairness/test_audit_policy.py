@@ -1,0 +1,76 @@
+"""Which audit rule decides about a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mamekube.apiserver.audit_policy import LEVELS, InvalidPolicy, parse_policy
+from mamekube.apiserver.request import User, parse_request
+
+ALICE = User("alice", ("devs", "system:authenticated"))
+
+
+def level_of(rule: dict[str, Any], target: str, *, method: str = "GET") -> str:
+    document = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Request", **rule}]}
+    request = parse_request(method, target, headers={})
+    return LEVELS[parse_policy(document).rule_for(request, ALICE).level]
+
+
+POD = "/api/v1/namespaces/default/pods/a"
+
+
+@pytest.mark.parametrize(
+    ("rule", "target", "matches"),
+    [
+        ({}, POD, True),
+        ({}, "/version", True),
+        ({"users": ["bob"]}, POD, False),
+        ({"users": ["alice"]}, POD, True),
+        ({"userGroups": ["devs"]}, POD, True),
+        ({"userGroups": ["ops"]}, POD, False),
+        ({"verbs": ["list"]}, POD, False),
+        ({"verbs": ["get"]}, POD, True),
+        ({"resources": [{"group": ""}]}, POD, True),
+        ({"resources": [{"group": "apps"}]}, POD, False),
+        ({"resources": [{"resources": ["pods"]}]}, POD, True),
+        ({"resources": [{"resources": ["pods"]}]}, f"{POD}/log", False),
+        ({"resources": [{"resources": ["pods/log"]}]}, f"{POD}/log", True),
+        ({"resources": [{"resources": ["pods/*"]}]}, f"{POD}/log", True),
+        ({"resources": [{"resources": ["*/log"]}]}, f"{POD}/log", True),
+        ({"resources": [{"resources": ["*"]}]}, f"{POD}/log", True),
+        ({"resources": [{"resources": ["pods"], "resourceNames": ["b"]}]}, POD, False),
+        ({"namespaces": ["default"]}, POD, True),
+        ({"namespaces": ["kube-system"]}, POD, False),
+        ({"namespaces": ["default"]}, "/version", False),
+        ({"nonResourceURLs": ["/version"]}, "/version", True),
+        ({"nonResourceURLs": ["/health*"]}, "/healthz", True),
+        ({"nonResourceURLs": ["/version"]}, POD, False),
+    ],
+)
+def test_a_rule_matches_what_it_names(rule: dict[str, Any], target: str, matches: bool) -> None:
+    assert level_of(rule, target) == ("Request" if matches else "None")
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ([], "no Policy"),
+        ({"kind": "Policy", "apiVersion": "v1"}, "unknown group version"),
+        ({"kind": "Policy", "apiVersion": "audit.k8s.io/v1"}, "0 rules"),
+        ({"kind": "Policy", "apiVersion": "audit.k8s.io/v1", "rules": [{"level": "All"}]}, "Unsupported"),
+        (
+            {
+                "kind": "Policy",
+                "apiVersion": "audit.k8s.io/v1",
+                "rules": [{"level": "None"}],
+                "omitStages": ["x"],
+            },
+            "omitStages",
+        ),
+    ],
+)
+def test_what_is_no_policy_is_refused(document: Any, why: str) -> None:
+    with pytest.raises(InvalidPolicy, match=why):
+        parse_policy(document)
