@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.conformance import results
 
 ROOT = Path(__file__).parents[2]
 MAMEKUBE = str(ROOT / "mamekube")
@@ -51,6 +52,7 @@ OWN = "mamekube kubectl"
 
 
 def pytest_configure(config):
+    results.register(config)
     config.addinivalue_line(
         "markers", "upstream_only: a command that the product's own kubectl does not have"
     )
