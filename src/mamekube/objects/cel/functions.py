@@ -6,15 +6,12 @@ itself, and what a call costs. Libraries are imported by `find_overloads` when f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.types import Type, parse_type, split_types
 from mamekube.objects.cel.values import TYPE_NAMES, type_name
-
-LIBRARIES = ("standard", "strings", "collections", "kubernetes", "networks", "formats")
 
 _CLASSES: dict[str, tuple[type, ...]] = {}
 for _class, _name in TYPE_NAMES.items():
@@ -95,16 +92,6 @@ def find_overloads(name: str, count: int, *, member: bool) -> list[Overload]:
     return _DECLARED.get((name, count, member), [])
 
 
-def all_overloads(name: str, *, member: bool) -> Iterable[Overload]:
-    _load()
-    return [
-        overload
-        for (declared, _, how), overloads in _DECLARED.items()
-        if declared == name and how == member
-        for overload in overloads
-    ]
-
-
 def is_declared(name: str) -> bool:
     _load()
     return name in _NAMES
@@ -114,8 +101,15 @@ def _load() -> None:
     global _loaded
     if not _loaded:
         _loaded = True
-        for library in LIBRARIES:
-            import_module(f"mamekube.objects.cel.library.{library}")
+        # Each declares its functions when it is imported.
+        from mamekube.objects.cel.library import (  # noqa: F401
+            collections,
+            formats,
+            kubernetes,
+            networks,
+            standard,
+            strings,
+        )
 
 
 def mismatch(name: str, values: Sequence[Any]) -> EvaluationError:
