@@ -38,7 +38,7 @@ from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects.meta import Object
-from mamekube.objects.status import StatusError
+from mamekube.objects.status import StatusError, method_not_supported
 from mamekube.store.store import Store
 
 REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
@@ -130,6 +130,8 @@ class Api:
             raise NotServed
         if request.subresource:
             return self._with_subresource(kind, request)
+        if custom and request.verb == "create" and "create" not in kind.verbs:
+            raise _terminating(kind)
         named = bool(request.name)
         if request.verb not in kind.verbs or (
             named if request.verb == "create" else not named and request.verb in NAMED
@@ -250,6 +252,12 @@ class _Replacement:
 
     def __call__(self, old: Object | None) -> Object:
         return fresh(self._obj)
+
+
+def _terminating(kind: Kind) -> StatusError:
+    error = method_not_supported(kind, "create")
+    error.message = "create not allowed while custom resource definition is terminating"
+    return error
 
 
 def not_allowed() -> StatusError:

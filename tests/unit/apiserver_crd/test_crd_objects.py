@@ -373,6 +373,12 @@ async def test_scale_shows_and_changes_replicas(client):
         {"replicas": 3},
         {"replicas": 2, "selector": "app=x"},
     )
+    await client.create(CRONTABS, crontab("none", spec={}))
+    error = await refusal(client.get(CRONTABS, "none", namespace="default", subresource="scale"))
+    assert (error.code, 'the spec replicas field ".spec.replicas" does not exist' in error.message) == (
+        500,
+        True,
+    )
     await client.update(CRONTABS, {**scale, "spec": {"replicas": 5}}, subresource="scale")
     assert (await client.get(CRONTABS, "one", namespace="default"))["spec"] == {"replicas": 5}
 

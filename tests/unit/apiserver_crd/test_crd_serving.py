@@ -121,7 +121,11 @@ async def test_deletion_takes_the_objects_first(client):
             == ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
         ),
     )
-    assert (await refusal(client.create(CRONTABS, crontab("three")))).code == 405
+    error = await refusal(client.create(CRONTABS, crontab("three")))
+    assert (error.code, error.message) == (
+        405,
+        "create not allowed while custom resource definition is terminating",
+    )
     async with asyncio.timeout(5), client.watch(CRONTABS) as events:
         while (await anext(events)).type != "DELETED":
             pass

@@ -42,6 +42,14 @@ def scale_of(kind: Kind, obj: Object) -> Object:
     }
 
 
+def _check_replicas(kind: Kind, obj: Object) -> None:
+    """A custom resource says itself where its replicas are, and may not have them there. Raises 500."""
+    assert kind.scale is not None
+    if kind.conversion is not None and _at(obj, kind.scale.spec_replicas) is None:
+        path = "." + ".".join(kind.scale.spec_replicas)
+        raise status.internal_error(f'the spec replicas field "{path}" does not exist')
+
+
 def _selector_text(selector: Any) -> str:
     if isinstance(selector, str):
         return selector
@@ -62,6 +70,7 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
     """GET, PUT and PATCH."""
     if request.verb == "get":
         found = await api.resources.get(kind, request.namespace, request.name)
+        _check_replicas(kind, found.object)
         return Answer(Made(scale_of(kind, found.object)), 200, SCALE)
     if request.verb == "update":
         options = parse_write(request, "UpdateOptions")

@@ -1,4 +1,4 @@
-"""The formats that a schema may ask of a string, and its patterns: what kube-openapi's strfmt knows.
+"""The formats that a schema may ask of a string: what kube-openapi's strfmt knows.
 
 A format that is not known asks for nothing, as upstream.
 """
@@ -10,7 +10,6 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from mamekube.objects import names
@@ -145,54 +144,3 @@ def known(name: str) -> str:
 def fits(name: str, value: str) -> bool:
     check = _FORMATS.get(name) or _FORMATS[name.replace("-", "")]
     return check(value)
-
-
-# Patterns -----------------------------------------------------------------------------------------------
-
-_POSIX = {
-    "alpha": "a-zA-Z",
-    "digit": "0-9",
-    "alnum": "a-zA-Z0-9",
-    "upper": "A-Z",
-    "lower": "a-z",
-    "space": r"\s",
-    "xdigit": "0-9A-Fa-f",
-    "word": r"\w",
-    "punct": r"!-/:-@\[-`{-~",
-    "blank": r" \t",
-}
-_sources: dict[str, str] = {}
-
-
-@lru_cache(maxsize=4096)
-def compile_pattern(source: str) -> re.Pattern[str]:
-    """A pattern in RE2's syntax. Raises re.error."""
-    text = re.sub(r"\[:(\w+):\]", lambda match: _POSIX.get(match[1], match[0]), source)
-    text = re.sub(r"\(\?P?<(\w+)>", r"(?P<\1>", text).replace(r"\z", r"\Z").replace(r"\pL", r"[^\W\d_]")
-    compiled = re.compile(_ends(text), re.ASCII)
-    _sources[compiled.pattern] = source
-    return compiled
-
-
-def source_of(pattern: re.Pattern[str]) -> str:
-    """The pattern as it was written."""
-    return _sources.get(pattern.pattern, pattern.pattern)
-
-
-def _ends(text: str) -> str:
-    r"""With `\Z` for every `$` that stands for the end: RE2's does not stop before a last line end."""
-    pieces: list[str] = []
-    inside = escaped = False
-    for character in text:
-        if escaped:
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif character == "[":
-            inside = True
-        elif character == "]":
-            inside = False
-        elif character == "$" and not inside:
-            character = r"\Z"
-        pieces.append(character)
-    return "".join(pieces)

@@ -13,8 +13,10 @@ from typing import Any
 
 import orjson
 
-from mamekube.kinds.apiextensions import formats, rules, values
+from mamekube.kinds.apiextensions import rules, values
 from mamekube.kinds.fields import Found
+from mamekube.objects.cel.errors import EvaluationError
+from mamekube.objects.cel.regex import compile_pattern
 from mamekube.objects.fielderrors import FieldError, Struct, forbidden, invalid, not_supported, required
 
 Schema = Mapping[str, Any]
@@ -160,8 +162,8 @@ def _check_junctors(schema: Schema, path: str, found: Found, *, allowed: str = "
         _check_nested(schema["not"], f"{path}.not", found)
     if schema.get("pattern"):
         try:
-            formats.compile_pattern(schema["pattern"])
-        except re.error as error:
+            compile_pattern(schema["pattern"])
+        except EvaluationError as error:
             detail = f"must be a valid regular expression, but isn't: {error}"
             found.append(invalid(f"{path}.pattern", schema["pattern"], detail))
 

@@ -8,7 +8,6 @@ update may stay as it was, however wrong it is by now: an error at a value that 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,6 +17,7 @@ import orjson
 
 from mamekube.kinds.apiextensions import formats
 from mamekube.objects import fielderrors
+from mamekube.objects.cel.regex import compile_pattern
 from mamekube.objects.fielderrors import FieldError
 
 NOWHERE = "<nil>"
@@ -79,9 +79,7 @@ class Rules:
         self.format = formats.known(schema.get("format") or "")
         self.enum: Sequence[Any] | None = schema.get("enum")
         self.lengths = (schema.get("minLength"), schema.get("maxLength"))
-        self.pattern: re.Pattern[str] | None = None
-        if schema.get("pattern"):
-            self.pattern = formats.compile_pattern(schema["pattern"])
+        self.pattern: str = schema.get("pattern") or ""
         self.bounds = _Bounds.of(schema)
         self.sizes = (
             tuple(schema.get(key) for key in _SIZES) if any(key in schema for key in _SIZES) else None
@@ -149,8 +147,8 @@ class Rules:
         elif low is not None and len(value) < low:
             detail = f"{path} in body should be at least {low} chars long"
             result.add(fielderrors.invalid(_field(path), value, detail))
-        elif self.pattern is not None and not self.pattern.search(value):
-            detail = f"{path} in body should match '{formats.source_of(self.pattern)}'"
+        elif self.pattern and not compile_pattern(self.pattern).search(value):
+            detail = f"{path} in body should match '{self.pattern}'"
             result.add(fielderrors.invalid(_field(path), value, detail))
         if self.format and not formats.fits(self.format, value):
             detail = f"{path} in body must be of type {self.format}: {fielderrors.render(value)}"
