@@ -15,13 +15,16 @@ from mamekube.foundation.lifecycle import Component
 from mamekube.objects.meta import Object
 from mamekube.objects.resource import Resource
 from mamekube.store.backend import Compacted, WatchLost
-from mamekube.store.store import Store
+from mamekube.store.store import Item, Store
 
 D = TypeVar("D")
 
 
 class Mirror(Component, Generic[D]):
-    """`digest(object, old digest)` answers None for what does not matter; `handler(old, new)` must not block."""
+    """`digest(object, old digest)` answers None for what does not matter; `handler(old, new)` must not block.
+
+    `marker`: bytes that the JSON of everything that matters has in it, so that the rest need not be decoded.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Mirror(Component, Generic[D]):
         *,
         digest: Callable[[Object, D | None], D | None],
         handler: Callable[[D | None, D | None], None],
+        marker: bytes = b"",
     ) -> None:
         super().__init__()
         self._digests: dict[str, D] = {}
@@ -37,6 +41,7 @@ class Mirror(Component, Generic[D]):
         self._prefix = prefix_for(resource)
         self._digest = digest
         self._handler = handler
+        self._marker = marker
 
     async def start(self) -> None:
         revision = await self._fill()
@@ -49,7 +54,7 @@ class Mirror(Component, Generic[D]):
                     async for batch in batches:
                         for event in batch:
                             revision = event.item.revision
-                            self._note(event.item.key, None if event.type == "DELETED" else event.item.object)
+                            self._note(event.item, deleted=event.type == "DELETED")
             except (WatchLost, Compacted):
                 revision = await self._fill()
 
@@ -57,14 +62,19 @@ class Mirror(Component, Generic[D]):
         snapshot = await self._store.list(prefix=self._prefix)
         present = {item.key for item in snapshot.items}
         for key in [key for key in self._digests if key not in present]:
-            self._note(key, None)
+            self._keep(key, None)
         for item in snapshot.items:
-            self._note(item.key, item.object)
+            self._note(item)
         return snapshot.revision
 
-    def _note(self, key: str, obj: Object | None) -> None:
+    def _note(self, item: Item, *, deleted: bool = False) -> None:
+        if deleted or self._marker not in item.value:
+            self._keep(item.key, None)
+        else:
+            self._keep(item.key, self._digest(item.object, self._digests.get(item.key)))
+
+    def _keep(self, key: str, new: D | None) -> None:
         old = self._digests.get(key)
-        new = self._digest(obj, old) if obj is not None else None
         if new is old:
             return
         if new is None:

@@ -82,7 +82,13 @@ class NodeAuthorizer:
     def mirrors(self, store: Store) -> list[Mirror[Any]]:
         """The copies of the store's content that keep the graph."""
         return [
-            Mirror(store, builtin.PODS, digest=digest_pod, handler=self.references_changed),
+            Mirror(
+                store,
+                builtin.PODS,
+                digest=digest_pod,
+                handler=self.references_changed,
+                marker=b'"nodeName":"',
+            ),
             Mirror(
                 store, builtin.VOLUME_ATTACHMENTS, digest=digest_attachment, handler=self.references_changed
             ),

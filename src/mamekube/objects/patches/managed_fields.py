@@ -38,6 +38,10 @@ ANNOTATIONS_BYTES_MAX = 256 * 1024
 MANAGER_BYTES_MAX = 128
 """Of a manager's name. Upstream: FieldManagerMaxLength."""
 
+TEMPLATES_MAX = 200
+TEMPLATE_BYTES_MAX = 8 * 1024
+"""Together: less than 2 MB for the new objects whose fields are remembered."""
+
 UNOWNED_METADATA = frozenset(
     {
         "name",
@@ -230,7 +234,10 @@ def _differences(
     schema: Schema, old: Object, new: Object, ignored: tuple[tuple[str, ...], ...]
 ) -> tuple[FieldSet, FieldSet]:
     """What changed and was removed, without what nobody may own."""
-    changed, removed = typed.compare(schema, _owned_parts(old), _owned_parts(new))
+    if old:
+        changed, removed = typed.compare(schema, _owned_parts(old), _owned_parts(new))
+    else:
+        changed, removed = dict(_all_new(schema, _owned_parts(new))), {}
     below_changed, below_removed = _metadata_differences(schema, metadata(old), metadata(new))
     if below_changed:
         changed["f:metadata"] = below_changed
@@ -241,6 +248,25 @@ def _differences(
         changed = field_sets.difference_below(changed, mask)
         removed = field_sets.difference_below(removed, mask)
     return changed, removed
+
+
+def _all_new(schema: Schema, parts: Object) -> FieldSet:
+    """The fields of a new object. Objects made from one template have the same: pods come by the hundred."""
+    try:
+        key = schema, orjson.dumps(parts)
+    except orjson.JSONEncodeError:  # nested too deep; whoever encodes it for the store says so
+        return typed.compare(schema, {}, parts)[0]
+    found = _fields_of_new.get(key)
+    if found is None:
+        found = typed.compare(schema, {}, parts)[0]
+        if len(key[1]) <= TEMPLATE_BYTES_MAX:
+            if len(_fields_of_new) >= TEMPLATES_MAX:
+                _fields_of_new.clear()
+            _fields_of_new[key] = found
+    return found
+
+
+_fields_of_new: dict[tuple[Schema, bytes], FieldSet] = {}
 
 
 def _owned_parts(obj: Object) -> Object:
