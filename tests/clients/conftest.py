@@ -7,7 +7,7 @@ import json
 import ssl
 
 import pytest
-from tests.clients.manifests import GARDENS, GARDENS_PATH, gardens_definition
+from tests.clients.manifests import GARDENS, GARDENS_PATH, gardens_definition, is_established
 from tests.conformance.api import Api
 from tests.conformance.control_plane import ControlPlane
 
@@ -62,11 +62,6 @@ def gardens(api):
     api.create(path, gardens_definition())
     api.wait_object(f"{path}/{GARDENS}", is_established)
     return GARDENS_PATH.format
-
-
-def is_established(definition):
-    conditions = definition.get("status", {}).get("conditions", [])
-    return {"Established": "True"}.items() <= {one["type"]: one["status"] for one in conditions}.items()
 
 
 @pytest.fixture

@@ -4,6 +4,9 @@ the Deployment is told in the Garden's status; and a garden is harvested before 
 Not a test: `kopf run` runs it, as it would beside a cluster.
 """
 
+import os
+from pathlib import Path
+
 import kopf
 from kubernetes import client, config
 from tests.clients.manifests import config_map, deployment
@@ -15,10 +18,25 @@ OF_A_GARDEN = {"of": "garden"}
 def connect(settings, **_):
     config.load_kube_config()
     settings.persistence.finalizer = "clients.example.com/harvest"
+    certificates = Path(os.environ["CERTIFICATES"])
+    settings.admission.managed = "clients.example.com"
+    settings.admission.server = kopf.WebhookServer(
+        addr="127.0.0.1",
+        host="127.0.0.1",
+        certfile=str(certificates / "apiserver.crt"),
+        pkeyfile=str(certificates / "apiserver.key"),
+        cafile=str(certificates / "ca.crt"),
+    )
+
+
+@kopf.on.validate("gardens")
+def inspect(spec, **_):
+    if spec.get("word") == "weed":
+        raise kopf.AdmissionError("no weeds here", code=403)
 
 
 @kopf.on.create("gardens")
-def plant(name, namespace, spec, patch, **_):
+def plant(body, name, namespace, spec, patch, **_):
     plants = deployment(name, replicas=spec["size"])
     words = config_map(name, word=spec["word"])
     for child in (plants, words):
@@ -26,6 +44,7 @@ def plant(name, namespace, spec, patch, **_):
         kopf.adopt(child)
     client.AppsV1Api().create_namespaced_deployment(namespace, plants)
     client.CoreV1Api().create_namespaced_config_map(namespace, words)
+    kopf.info(body, reason="Planted", message=f"{spec['size']} in the ground")
     patch.status["phase"] = "Growing"
     return {"planted": spec["size"]}
 

@@ -76,3 +76,8 @@ def gardens_definition():
             "versions": [version],
         },
     }
+
+
+def is_established(definition):
+    conditions = definition.get("status", {}).get("conditions") or []
+    return any((one["type"], one["status"]) == ("Established", "True") for one in conditions)

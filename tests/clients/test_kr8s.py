@@ -8,7 +8,7 @@ import pytest
 from kr8s._async_utils import as_sync_func
 from kr8s.asyncio.objects import ConfigMap as AsyncConfigMap
 from kr8s.objects import ConfigMap, Deployment, Namespace, Pod, new_class
-from tests.clients.manifests import config_map, deployment
+from tests.clients.manifests import config_map, deployment, garden
 
 WAIT_S = 30
 pytestmark = pytest.mark.filterwarnings(
@@ -143,6 +143,20 @@ def test_an_adopted_object_goes_with_its_owner(connection):
     child.set_owner(owner)
     owner.delete()
     child.wait("delete", timeout=WAIT_S)
+
+
+def test_custom_objects_are_as_good_as_any(connection, gardens):
+    garden_class = new_class("Garden", version="clients.example.com/v1", namespaced=True, scalable=True)
+    garden_class.scalable_spec = "size"
+    roses = garden_class(garden("roses", word="thorn"), api=connection)
+    roses.create()
+    assert dict(roses.spec) == {"size": 1, "word": "thorn"}
+    roses.patch({"status": {"phase": "Growing"}}, subresource="status")
+    roses.wait("jsonpath='{.status.phase}'=Growing", timeout=WAIT_S)
+    for name in ("gdn", "garden", "gardens.clients.example.com"):
+        assert [one.name for one in connection.get(name)] == ["roses"]
+    roses.delete()
+    roses.wait("delete", timeout=WAIT_S)
 
 
 def test_the_server_says_who_and_what_it_is(connection, api, namespace, kubeconfig_with):

@@ -4,6 +4,11 @@ import pytest
 import yaml
 from lightkube import ApiError, AsyncClient, Client, KubeConfig, codecs, sort_objects
 from lightkube import operators as op
+from lightkube.generic_resource import (
+    create_namespaced_resource,
+    get_generic_resource,
+    load_in_cluster_generic_resources,
+)
 from lightkube.models.apps_v1 import DeploymentSpec
 from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.authorization_v1 import ResourceAttributes, SelfSubjectAccessReviewSpec
@@ -13,7 +18,7 @@ from lightkube.resources.apps_v1 import Deployment, DeploymentScale, DeploymentS
 from lightkube.resources.authorization_v1 import SelfSubjectAccessReview
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, ServiceAccountToken
 from lightkube.types import CascadeType, PatchType
-from tests.clients.manifests import config_map, deployment
+from tests.clients.manifests import config_map, deployment, garden
 
 
 @pytest.fixture
@@ -113,10 +118,13 @@ def test_a_deployment_is_scaled_and_awaited(client):
     for _, found in client.watch(Deployment, fields={"metadata.name": "web"}):
         if found.status.availableReplicas == 2:
             break
-    assert len(list(client.list(Pod, labels={"app": "web"}))) == 2
+    pods = client.list(Pod, labels={"app": "web"})
+    assert len(list(pods)) == 2
     assert client.get(DeploymentStatus, "web").spec.replicas == 2
     client.delete(Deployment, "web", cascade=CascadeType.FOREGROUND)
-    for kind, _ in client.watch(Deployment, fields={"metadata.name": "web"}):
+    for kind, _ in client.watch(
+        Deployment, fields={"metadata.name": "web"}, resource_version=pods.resourceVersion
+    ):
         if kind == "DELETED":
             break
     assert list(client.list(Pod, labels={"app": "web"})) == []
@@ -150,6 +158,24 @@ def test_objects_of_a_file_are_created_in_order(client, namespace, tmp_path):
         client.create(obj)
     assert client.get(ConfigMap, "words").data == {"a": "1"}
     assert client.get(Deployment, "web").spec.replicas == 0
+
+
+def test_custom_objects_are_as_good_as_any(client, gardens):
+    garden_class = create_namespaced_resource("clients.example.com", "v1", "Garden", "gardens")
+    made = client.create(garden_class.from_dict(garden("roses", word="thorn")))
+    assert made.spec == {"size": 1, "word": "thorn"}
+    client.patch(garden_class.Status, "roses", {"status": {"phase": "Growing"}}, patch_type=PatchType.MERGE)
+    client.patch(garden_class.Scale, "roses", {"spec": {"replicas": 3}}, patch_type=PatchType.MERGE)
+    applied = client.apply(
+        garden_class.from_dict(garden("roses", word="bud")), field_manager="tests", force=True
+    )
+    assert (applied.spec, applied.status) == ({"size": 3, "word": "bud"}, {"phase": "Growing"})
+    assert client.get(garden_class.Scale, "roses").spec.replicas == 3
+    [found] = client.list(garden_class, fields={"metadata.name": "roses"})
+    assert found.metadata.generation == 3
+    client.delete(garden_class, "roses")
+    load_in_cluster_generic_resources(client)
+    assert get_generic_resource("clients.example.com/v1", "Garden") is not None
 
 
 async def test_the_asynchronous_client_works_alike(settings, namespace):

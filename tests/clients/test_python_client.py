@@ -10,11 +10,11 @@ from kubernetes import client, config, dynamic, utils, watch
 from kubernetes.aio import client as aio_client
 from kubernetes.aio import config as aio_config
 from kubernetes.aio import watch as aio_watch
-from kubernetes.dynamic.exceptions import BadRequestError, ConflictError, NotFoundError
+from kubernetes.dynamic.exceptions import BadRequestError, ConflictError, NotFoundError, ResourceNotFoundError
 from kubernetes.informer import SharedInformer
 from kubernetes.leaderelection import electionconfig, leaderelection
 from kubernetes.leaderelection.resourcelock.leaselock import LeaseLock
-from tests.clients.manifests import config_map, deployment
+from tests.clients.manifests import config_map, deployment, garden, gardens_definition, is_established
 
 WATCH_S = 30
 JSON_PATCH = "application/json-patch+json"
@@ -221,6 +221,7 @@ def test_deleting_an_owner_in_the_background_takes_what_it_owns(apps, core, name
         return len(running) == 2
 
     events_of(pods, until=both_run)
+    pods["resource_version"] = core.list_namespaced_pod(namespace).metadata.resource_version
     apps.delete_namespaced_deployment("web", namespace, propagation_policy="Background")
     gone = set()
 
@@ -391,6 +392,51 @@ def test_yaml_is_created_and_applied_by_kind(connection, core, namespace, tmp_pa
     assert core.read_namespaced_config_map("words", namespace).data == {"a": "1"}
     with pytest.raises(utils.FailToCreateError, match="AlreadyExists"):
         utils.create_from_yaml(connection, str(file), namespace=namespace)
+
+
+def test_custom_objects_are_as_good_as_any(connection, namespace, gardens):
+    objects = client.CustomObjectsApi(connection)
+    place = ("clients.example.com", "v1", namespace, "gardens")
+    made = objects.create_namespaced_custom_object(*place, garden("roses", word="thorn"))
+    assert made["spec"] == {"size": 1, "word": "thorn"}
+    status = {"spec": {"size": 5}, "status": {"phase": "Growing"}}
+    told = objects.patch_namespaced_custom_object_status(*place, "roses", status)
+    assert (told["spec"]["size"], told["status"]) == (1, {"phase": "Growing"})
+    scale = objects.get_namespaced_custom_object_scale(*place, "roses")
+    assert (scale["kind"], scale["spec"]) == ("Scale", {"replicas": 1})
+    objects.patch_namespaced_custom_object_scale(*place, "roses", {"spec": {"replicas": 4}})
+    changed = objects.patch_namespaced_custom_object(*place, "roses", {"spec": {"word": None}})
+    assert (changed["spec"], changed["metadata"]["generation"]) == ({"size": 4}, 3)
+    with pytest.raises(client.ApiException) as refused:
+        objects.patch_namespaced_custom_object(*place, "roses", {"spec": {"size": "many"}})
+    [cause] = json.loads(refused.value.body)["details"]["causes"]
+    assert (cause["reason"], cause["field"]) == ("FieldValueTypeInvalid", "spec.size")
+    objects.delete_namespaced_custom_object(*place, "roses")
+    assert objects.list_namespaced_custom_object(*place)["items"] == []
+
+
+def test_definitions_come_and_go(connection, dynamic_client, unique):
+    """A kind is found by discovery while its definition stands, and no longer."""
+    definitions = client.ApiextensionsV1Api(connection)
+    body = gardens_definition()
+    body["spec"]["group"] = group = f"{unique}.example.com"
+    body["metadata"]["name"] = f"gardens.{group}"
+    definitions.create_custom_resource_definition(body)
+    stream = {
+        "func": definitions.list_custom_resource_definition,
+        "field_selector": f"metadata.name=gardens.{group}",
+    }
+    events_of(
+        stream, until=lambda event: is_established(connection.sanitize_for_serialization(event["object"]))
+    )
+    found = dynamic_client.resources.get(api_version=f"{group}/v1", kind="Garden")
+    assert (found.name, found.namespaced) == ("gardens", True)
+    stream["resource_version"] = definitions.list_custom_resource_definition().metadata.resource_version
+    definitions.delete_custom_resource_definition(f"gardens.{group}")
+    events_of(stream, until=lambda event: event["type"] == "DELETED")
+    dynamic_client.resources.invalidate_cache()
+    with pytest.raises(ResourceNotFoundError):
+        dynamic_client.resources.get(api_version=f"{group}/v1", kind="Garden")
 
 
 def test_the_dynamic_client_finds_its_way_by_discovery(dynamic_client, namespace):
