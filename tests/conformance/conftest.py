@@ -6,6 +6,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import sys
 
 import pytest
 from tests.conformance import results
@@ -101,13 +102,29 @@ def kubectl_command(kubeconfig, control_plane):
     return [found, "--kubeconfig", str(kubeconfig), "--cache-dir", str(control_plane.folder / "cache")]
 
 
+@pytest.fixture(scope="session")
+def own_kubectl_command(kubeconfig):
+    """The product's own kubectl."""
+    main = "import sys; from mamekube.kubectl.main import main; sys.exit(main(sys.argv[1:]))"
+    return [sys.executable, "-c", main, "--kubeconfig", str(kubeconfig)]
+
+
 @pytest.fixture
 def kubectl(kubectl_command, namespace):
-    """The real kubectl in the test's namespace; answers its output."""
+    """The real kubectl in the test's namespace."""
+    return Kubectl(kubectl_command, namespace)
 
-    def run(*words, text=None, check=True):
+
+class Kubectl:
+    """A kubectl in a namespace; called, it answers its output, or without `check` the finished process."""
+
+    def __init__(self, command, namespace):
+        self.command = command
+        self._namespace = namespace
+
+    def __call__(self, *words, text=None, check=True):
         done = subprocess.run(
-            [*kubectl_command, "-n", namespace, *words],
+            [*self.command, "-n", self._namespace, *words],
             capture_output=True,
             text=True,
             input=text,
@@ -118,5 +135,3 @@ def kubectl(kubectl_command, namespace):
             assert done.returncode == 0, f"kubectl {' '.join(words)}\n{done.stdout}{done.stderr}"
             return done.stdout
         return done
-
-    return run
