@@ -104,7 +104,7 @@ async def bootstrap(
             builtin.FLOW_SCHEMAS,
             flow_control.flow_schemas(),
             mend=mended_spec,
-            conditions=lambda schema: [flow_control.found_condition(schema, clock.timestamp())],
+            conditions=lambda schema: [flow_control.dangling_condition(schema, clock.timestamp())],
         ),
         _ensure_service(client, config),
         _ensure(

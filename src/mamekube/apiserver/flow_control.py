@@ -91,15 +91,16 @@ def flow_schemas() -> list[Object]:
     ]
 
 
-def found_condition(schema: Object, now: str) -> dict[str, Any]:
-    """The status condition of a schema whose level exists."""
+def dangling_condition(schema: Object, now: str, *, found: bool = True) -> dict[str, Any]:
+    """The status condition of a schema: whether its level exists."""
     level = schema["spec"]["priorityLevelConfiguration"]["name"]
+    text = f'This FlowSchema references the PriorityLevelConfiguration object named "{level}" '
     return {
         "type": "Dangling",
-        "status": "False",
+        "status": "False" if found else "True",
         "lastTransitionTime": now,
-        "reason": "Found",
-        "message": f'This FlowSchema references the PriorityLevelConfiguration object named "{level}" and it exists',
+        "reason": "Found" if found else "NotFound",
+        "message": text + ("and it exists" if found else "but there is no such object"),
     }
 
 

@@ -27,6 +27,7 @@ from mamekube.apiserver.customresources.served import CustomResources
 from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.expiry import EventExpiry
 from mamekube.apiserver.fairness import Fairness
+from mamekube.apiserver.flow_status import FlowStatus
 from mamekube.apiserver.health import Health
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.metrics import Metrics
@@ -164,6 +165,7 @@ class ApiServer(Component):
         await enter(EventExpiry(self.api.store, self.clock))
         if self._serve_http:
             await enter(self._fairness)
+            await enter(FlowStatus(self.api.store, self.client(LOOPBACK_USER, (MASTERS,)), self.clock))
             await self._listen()
         self.spawn(self._finish_start(), name="apiserver-bootstrap")
 
