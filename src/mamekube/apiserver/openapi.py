@@ -230,8 +230,24 @@ def fingerprint(kinds: Sequence[Kind], form: str) -> str:
         parts.append(f"{kind.api_version} {kind.kind} {kind.plural} {kind.namespaced} {kind.verbs}".encode())
         parts.append(f"{kind.subresources} {kind.has_status} {kind.scale is not None}".encode())
         own = kind.schema
-        parts.append(own.encode() if isinstance(own, str) else orjson.dumps(own))
+        parts.append(own.encode() if isinstance(own, str) else _schema_digest(own))
     return _digest(parts)
+
+
+SCHEMA_DIGESTS_MAX = 1_000
+_schema_digests: dict[int, tuple[Mapping[str, Any], bytes]] = {}
+
+
+def _schema_digest(schema: Mapping[str, Any]) -> bytes:
+    """Of a custom kind's schema, which may be a megabyte and never changes: worked out once."""
+    known = _schema_digests.get(id(schema))
+    if known is not None and known[0] is schema:
+        return known[1]
+    if len(_schema_digests) >= SCHEMA_DIGESTS_MAX:
+        _schema_digests.clear()
+    digest = hashlib.sha256(orjson.dumps(schema)).digest()
+    _schema_digests[id(schema)] = (schema, digest)
+    return digest
 
 
 # HTTP ---------------------------------------------------------------------------------------------------

@@ -232,6 +232,13 @@ async def test_what_did_not_change_may_stay_wrong(client):
     assert "spec.a: Too long: may not be more than 2 bytes" in str(error)
 
 
+async def test_true_is_not_the_one_that_was_there(client):
+    await serve(client, spec_of(a=NUMBER, b=TEXT))
+    await client.create(CRONTABS, crontab(spec={"a": 1}))
+    error = await refusal(client.patch(CRONTABS, "one", {"spec": {"a": True}}, namespace="default"))
+    assert "spec.a in body must be of type integer" in str(error)
+
+
 # Rules --------------------------------------------------------------------------------------------------
 
 

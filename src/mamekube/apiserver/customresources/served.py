@@ -137,8 +137,13 @@ class CustomResources(Component):
         served = self._served.get(name)
         if served is not None and served[0] == identity:
             return
-        made = Definition(spec, names, creates=creates, webhook=self._webhook)
         self._withdraw(name)
+        try:
+            made = Definition(spec, names, creates=creates, webhook=self._webhook)
+        except (AttributeError, KeyError, StopIteration, TypeError, ValueError) as error:
+            # It was stored by a server with other rules; nothing else is to suffer from it.
+            log.error("customresourcedefinition %s cannot be served: %r", name, error)
+            return
         self._served[name] = (identity, made)
         for kind in made.kinds:
             if self._is_free(kind):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mamekube.kinds.apiextensions import schemas
+from mamekube.kinds.apiextensions import schemas, values
 from mamekube.kinds.fields import Found, check_choice
 from mamekube.objects import jsonpath, names
 from mamekube.objects.conditions import is_true
@@ -120,7 +120,7 @@ def _validate_parts(versions: list[dict[str, Any]], found: Found) -> None:
         ("additionalPrinterColumns", "spec.additionalPrinterColumns", _validate_columns),
         ("selectableFields", "spec.selectableFields", _validate_selectable),
     ):
-        if versions and all(schemas.same(version.get(key), versions[0].get(key)) for version in versions):
+        if versions and all(values.same(version.get(key), versions[0].get(key)) for version in versions):
             rule(versions[0], whole, found)
             continue
         for index, version in enumerate(versions):

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from mamekube.kinds.apiextensions import rules, values
 from mamekube.kinds.fields import Found
 from mamekube.objects.cel.errors import EvaluationError
@@ -512,9 +510,3 @@ def _shown(rule: Mapping[str, Any]) -> Struct:
             "OptionalOldSelf": rule.get("optionalOldSelf"),
         }
     )
-
-
-def same(first: Any, second: Any) -> bool:
-    """Whether two parts of a definition are the same JSON."""
-    order = orjson.OPT_SORT_KEYS
-    return orjson.dumps(first, option=order) == orjson.dumps(second, option=order)

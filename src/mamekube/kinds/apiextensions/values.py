@@ -98,7 +98,7 @@ class Rules:
     def check(self, value: Any, path: str = "", old: Any = UNKNOWN) -> Result:
         """`old`: what stood there before an update."""
         result = self._check(value, path, old)
-        if result.errors and old is not UNKNOWN and old == value and type(old) is type(value):
+        if result.errors and old is not UNKNOWN and same(old, value):
             unchanged = Result()
             unchanged.matches = result.matches
             return unchanged
@@ -314,6 +314,12 @@ def _keys_of(item: Any, keys: Sequence[str]) -> str:
     if not isinstance(item, dict):
         return ""
     return orjson.dumps([item.get(key) for key in keys]).decode()
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two values are the same JSON; in Python true would be 1."""
+    order = orjson.OPT_SORT_KEYS
+    return orjson.dumps(first, option=order) == orjson.dumps(second, option=order)
 
 
 def type_of(value: Any) -> str:
