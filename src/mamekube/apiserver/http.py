@@ -107,9 +107,13 @@ class Front:
         )
         try:
             response = await self._respond(request, raw)
-        except (asyncio.CancelledError, ConnectionResetError):
+        except (asyncio.CancelledError, ConnectionResetError) as error:
             if self._audit is not None:
                 audit.finish(200)
+            left = raw.transport is None or raw.transport.is_closing()
+            if left and isinstance(error, ConnectionResetError):
+                # No error: aiohttp finds the client gone when it ends this answer, and says nothing of it.
+                return Stream(raw, {})
             raise
         except Exception as error:
             response = self._failure(request, raw, error)

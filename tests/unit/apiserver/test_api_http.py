@@ -1,11 +1,14 @@
 """The API over HTTP: forms of answers, errors, limits, streams of events."""
 
+import asyncio
 import gzip
 import io
 import json
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
+from tests.unit.apiserver.conftest import ADMIN_TOKEN
 from tests.unit.apiserver.samples import config_map, deployment
 
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
@@ -22,6 +25,20 @@ async def test_an_object_comes_back_as_it_was_stored(web):
     assert (found.code, found.body) == (200, created.body)
     assert found.headers["Cache-Control"] == "no-cache, private"
     assert found.headers["Audit-Id"]
+
+
+async def test_clients_that_leave_before_their_answer_begins_are_no_errors(web, caplog):
+    place = urlsplit(web.url)
+    head = f"Host: {place.netloc}\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n\r\n"
+    for path in (f"{CONFIGMAPS}?watch=1", CONFIGMAPS) * 10:
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        writer.write(f"GET {path} HTTP/1.1\r\n{head}".encode())
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert (await web.send("GET", CONFIGMAPS)).code == 200
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_an_error_is_a_status(web):
