@@ -81,7 +81,11 @@ def api_server_config(config: dict[str, Any], certificates: Path) -> ApiServerCo
 
 
 def controllers_config(certificates: Path) -> ControllersConfig:
-    return ControllersConfig(root_ca=(certificates / "ca.crt").read_text())
+    return ControllersConfig(
+        root_ca=(certificates / "ca.crt").read_text(),
+        cluster_signing_certificate_file=str(certificates / "ca.crt"),
+        cluster_signing_key_file=str(certificates / "ca.key"),
+    )
 
 
 def controller_client(api: ApiServer, account: str) -> Client:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from mamekube.client.client import Client
 from mamekube.client.events import Recorder
 from mamekube.client.informer import InformerFactory
+from mamekube.controllers.bootstraptokens import BootstrapSigner, TokenCleaner
+from mamekube.controllers.certificates.approving import CertificateApprovingController
+from mamekube.controllers.certificates.authority import YEAR_S, Authority
+from mamekube.controllers.certificates.cleaning import CertificateCleanerController
+from mamekube.controllers.certificates.signing import CertificateSigningController
 from mamekube.controllers.clusterroleaggregation import ClusterRoleAggregationController
 from mamekube.controllers.cronjob import CronJobController
 from mamekube.controllers.daemonset import DaemonSetController
@@ -44,6 +50,11 @@ class ControllersConfig:
     node_cidr_mask_size: int = 24
     root_ca: str = ""
     """PEM; published in every namespace as `kube-root-ca.crt`. Empty: not published."""
+    cluster_signing_certificate_file: str = ""
+    """The CA that signs approved CertificateSigningRequests. Empty: nobody signs."""
+    cluster_signing_key_file: str = ""
+    cluster_signing_duration_s: float = YEAR_S
+    """Certificates live no longer. Upstream: --cluster-signing-duration."""
     terminated_pods_max: int = 12500
     """Finished pods kept before the oldest are removed. Upstream: --terminated-pod-gc-threshold."""
 
@@ -113,6 +124,10 @@ def _controllers(
         ClusterRoleAggregationController,
         DisruptionController,
         ResourceQuotaController,
+        CertificateApprovingController,
+        CertificateCleanerController,
+        TokenCleaner,
+        BootstrapSigner,
     )
     controllers = [kind(context(kind)) for kind in plain]
     controllers += [
@@ -123,6 +138,14 @@ def _controllers(
         ),
         PodGarbageCollector(context(PodGarbageCollector), terminated_max=config.terminated_pods_max),
     ]
+    if config.cluster_signing_certificate_file:
+        authority = Authority(
+            certificate_file=Path(config.cluster_signing_certificate_file),
+            key_file=Path(config.cluster_signing_key_file),
+            lifetime_s_max=config.cluster_signing_duration_s,
+        )
+        signing = context(CertificateSigningController)
+        controllers.append(CertificateSigningController(signing, authority=authority))
     if config.root_ca:
         controllers.append(RootCaPublisher(context(RootCaPublisher), root_ca=config.root_ca))
     return controllers

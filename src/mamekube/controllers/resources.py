@@ -21,6 +21,7 @@ PERSISTENT_VOLUME_CLAIMS = _resource("", "v1", "persistentvolumeclaims", "Persis
 PODS = _resource("", "v1", "pods", "Pod")
 REPLICATION_CONTROLLERS = _resource("", "v1", "replicationcontrollers", "ReplicationController")
 RESOURCE_QUOTAS = _resource("", "v1", "resourcequotas", "ResourceQuota")
+SECRETS = _resource("", "v1", "secrets", "Secret")
 SERVICE_ACCOUNTS = _resource("", "v1", "serviceaccounts", "ServiceAccount")
 SERVICES = _resource("", "v1", "services", "Service")
 
@@ -30,9 +31,16 @@ DEPLOYMENTS = _resource("apps", "v1", "deployments", "Deployment")
 REPLICA_SETS = _resource("apps", "v1", "replicasets", "ReplicaSet")
 STATEFUL_SETS = _resource("apps", "v1", "statefulsets", "StatefulSet")
 
+SUBJECT_ACCESS_REVIEWS = _resource(
+    "authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
+)
+
 CRON_JOBS = _resource("batch", "v1", "cronjobs", "CronJob")
 JOBS = _resource("batch", "v1", "jobs", "Job")
 
+CERTIFICATE_SIGNING_REQUESTS = _resource(
+    "certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest", namespaced=False
+)
 LEASES = _resource("coordination.k8s.io", "v1", "leases", "Lease")
 ENDPOINT_SLICES = _resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 POD_DISRUPTION_BUDGETS = _resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")

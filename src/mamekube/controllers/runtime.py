@@ -85,6 +85,8 @@ class Watch:
 
     resource: Resource
     keys: Keys
+    field_selector: str = ""
+    """Only these objects are cached and wake it: for kinds of which most do not matter."""
     matters: Callable[[Object, Object], bool] = lambda old, new: True
     """`(old, new)`: whether a modification can change anything for the controller."""
     indexes: Mapping[str, Callable[[Object], Iterable[str]]] = field(default_factory=dict)
@@ -145,7 +147,9 @@ class Controller:
     def attach(self) -> None:
         """Subscribe to everything that is watched."""
         for watch in self.watches:
-            informer = self.context.informers.informer(watch.resource, indexes=watch.indexes)
+            informer = self.context.informers.informer(
+                watch.resource, field_selector=watch.field_selector, indexes=watch.indexes
+            )
             self._caches[watch.resource] = informer.cache
             informer.subscribe(self._handler(watch))
         for key in self.initial:

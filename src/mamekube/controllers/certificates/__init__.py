@@ -1,0 +1,1 @@
+"""CertificateSigningRequests: who approves, who signs, and when they are forgotten."""
