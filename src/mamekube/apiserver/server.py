@@ -30,6 +30,7 @@ from mamekube.apiserver.fairness import Fairness
 from mamekube.apiserver.flow_status import FlowStatus
 from mamekube.apiserver.health import Health
 from mamekube.apiserver.local import LocalClient
+from mamekube.apiserver.local_apiservices import LocalApiServices
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.pages import Pages
 from mamekube.apiserver.policy_status import PolicyStatus
@@ -165,7 +166,9 @@ class ApiServer(Component):
         await enter(EventExpiry(self.api.store, self.clock))
         if self._serve_http:
             await enter(self._fairness)
-            await enter(FlowStatus(self.api.store, self.client(LOOPBACK_USER, (MASTERS,)), self.clock))
+            loopback = self.client(LOOPBACK_USER, (MASTERS,))
+            await enter(FlowStatus(self.api.store, loopback, self.clock))
+            await enter(LocalApiServices(self.api.store, loopback))
             await self._listen()
         self.spawn(self._finish_start(), name="apiserver-bootstrap")
 
