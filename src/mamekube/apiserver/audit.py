@@ -11,7 +11,7 @@ import asyncio
 import logging
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -58,7 +58,7 @@ class Answer:
 
     __slots__ = ("body", "headers")
 
-    def __init__(self, body: bytes | Sequence[bytes], headers: Mapping[str, str]) -> None:
+    def __init__(self, body: bytes | Iterable[bytes], headers: Mapping[str, str]) -> None:
         self.body = body
         self.headers = headers
 
@@ -111,7 +111,7 @@ def note_user(user: User) -> None:
 
 
 def finish(
-    code: int, body: bytes | Sequence[bytes] | None = None, headers: Mapping[str, str] = NO_HEADERS
+    code: int, body: bytes | Iterable[bytes] | None = None, headers: Mapping[str, str] = NO_HEADERS
 ) -> None:
     """Note that the request is answered. `body` and `headers`: as they were sent, where that is known."""
     record = _current.get()

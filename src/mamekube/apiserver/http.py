@@ -207,12 +207,13 @@ class Front:
         accept = request.headers.get("Accept", "")
         collection = isinstance(answer, Collection)
         form = PLAIN
+        body: bytes | Pieces
         if accept:
             form = negotiation.object_form(accept, collection=collection, tabular=_has_table(answer))
         code = 200 if isinstance(answer, Collection) else answer.code
         if form.as_kind:
             value = self._converted(request, answer, form)
-            body: bytes | Pieces = encode(value)
+            body = value if isinstance(value, Pieces) else encode(value)
         elif isinstance(answer, Collection):
             body = answer.pieces
         else:
