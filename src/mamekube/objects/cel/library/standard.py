@@ -284,7 +284,11 @@ def _zone(name: str) -> tzinfo:
 
 def _in_zone(value: Timestamp, zone: str = "") -> datetime:
     seconds = value.ns // NANOS
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).astimezone(_zone(zone))
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).astimezone(_zone(zone))
+    except (OverflowError, ValueError):
+        # The first and the last day of all times, in a zone where it is another one.
+        raise EvaluationError("timestamp overflow") from None
 
 
 _PARTS = {
