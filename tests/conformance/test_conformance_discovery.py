@@ -41,11 +41,16 @@ def test_the_version_is_made_of_integers(api):
     assert version["gitVersion"].startswith(f"v{version['major']}.{version['minor']}.")
 
 
+def lasting_groups(api):
+    """Without those of other tests, which may be on their way out."""
+    groups = [one for one in api.get("/apis")["groups"] if not one["name"].endswith("example.com")]
+    assert len(groups) > 15
+    return groups
+
+
 @pytest.mark.conformance("Discovery, confirm the PreferredVersion for each api group")
 def test_every_group_prefers_one_of_its_versions(api):
-    groups = api.get("/apis")["groups"]
-    assert groups
-    for group in groups:
+    for group in lasting_groups(api):
         assert group["preferredVersion"] in group["versions"]
         alone = api.get(f"/apis/{group['name']}")
         assert alone["preferredVersion"] == group["preferredVersion"]
@@ -54,7 +59,7 @@ def test_every_group_prefers_one_of_its_versions(api):
 
 @pytest.mark.conformance("Discovery, confirm the groupVerion and a resourcefrom each apiGroup")
 def test_every_version_of_every_group_has_resources(api):
-    for group in api.get("/apis")["groups"]:
+    for group in lasting_groups(api):
         for version in group["versions"]:
             listing = api.get(f"/apis/{version['groupVersion']}")
             assert listing["kind"] == "APIResourceList"
