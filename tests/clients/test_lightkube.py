@@ -173,6 +173,12 @@ def test_custom_objects_are_as_good_as_any(client, gardens):
     assert client.get(garden_class.Scale, "roses").spec.replicas == 3
     [found] = client.list(garden_class, fields={"metadata.name": "roses"})
     assert found.metadata.generation == 3
+    found.spec["word"] = "leaf"
+    replaced = client.replace(found)
+    assert (replaced.metadata.generation, replaced.metadata.creationTimestamp) == (
+        4,
+        made.metadata.creationTimestamp,
+    )
     client.delete(garden_class, "roses")
     load_in_cluster_generic_resources(client)
     assert get_generic_resource("clients.example.com/v1", "Garden") is not None

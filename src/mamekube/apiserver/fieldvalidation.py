@@ -323,7 +323,13 @@ def _clean_bytes(of: Schema, value: Any) -> bool:
 
 
 def _clean_time(of: Schema, value: Any) -> bool:
-    return STORED_TIMES[of.type].fullmatch(value) is not None and _moment(value) is not None
+    if STORED_TIMES[of.type].fullmatch(value) is None:
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _moment(value: str) -> datetime | None:
