@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mamekube.apiserver import builtin
 from mamekube.apiserver.admission.rules import Rule, compile_rule
@@ -41,8 +40,7 @@ OUT_OF_BUDGET = (
 # Constraints --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class NamedRule:
+class NamedRule(NamedTuple):
     """A rule that may be about some objects only."""
 
     rule: Rule
@@ -56,8 +54,7 @@ class NamedRule:
         return self.rule.covers(write.operation, write.kind.plural, write.subresource, cluster=cluster)
 
 
-@dataclass(frozen=True, slots=True)
-class Constraints:
+class Constraints(NamedTuple):
     """Compiled MatchResources."""
 
     rules: tuple[NamedRule, ...]

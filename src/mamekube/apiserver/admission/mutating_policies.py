@@ -26,7 +26,6 @@ from mamekube.apiserver.resources import fresh
 from mamekube.apiserver.writes import Write
 from mamekube.kinds.kind import Kind
 from mamekube.objects import cel
-from mamekube.objects.cel.json_values import NotJson, to_json
 from mamekube.objects.cel.values import Message
 from mamekube.objects.meta import Object, name_of, namespace_of
 from mamekube.objects.patches import json_patch, typed
@@ -159,6 +158,8 @@ def _operation(element: Any) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Any:
+    from mamekube.objects.cel.json_values import NotJson, to_json
+
     try:
         return to_json(value)
     except NotJson as error:

@@ -7,8 +7,7 @@ for each object that the binding's `paramRef` finds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mamekube.apiserver import builtin
 from mamekube.apiserver.admission.matching import (
@@ -47,8 +46,7 @@ class Misconfigured(Exception):
     """A policy cannot be asked about a write. The text is upstream's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One policy with one binding and one parameter, for one write."""
 
     policy: Policy
@@ -58,8 +56,7 @@ class Invocation:
     param: Object | None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """A policy, or one of its bindings, that cannot be asked."""
 
     policy: Policy

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mamekube.apiserver import builtin
 from mamekube.apiserver.admission.matching import Conditions, Constraints, Expression, compile_constraints
@@ -22,23 +21,20 @@ from mamekube.objects.resource import Resource
 from mamekube.store.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validation:
+class Validation(NamedTuple):
     expression: Expression
     message: str
     message_expression: Expression | None
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutation:
+class Mutation(NamedTuple):
     expression: Expression
     applies: bool
     """Whether it is an apply configuration; else a JSON patch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(NamedTuple):
     """A ValidatingAdmissionPolicy or a MutatingAdmissionPolicy."""
 
     name: str
@@ -55,8 +51,7 @@ class Policy:
     reinvoked: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class Binding(NamedTuple):
     name: str
     policy: str
     constraints: Constraints
@@ -182,8 +177,7 @@ class AdmissionPolicies(Component):
         await self._stack.aclose()
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
+class _Compiled(NamedTuple):
     """A policy or binding with the spec that it was made of: a new status makes no new policy."""
 
     spec: Any
