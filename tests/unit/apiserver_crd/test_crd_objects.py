@@ -125,6 +125,11 @@ async def change_schema(client, schema):
 
 RANGE = {**NUMBER, "minimum": 2, "maximum": 1000000, "exclusiveMinimum": True}
 CHECKS = [
+    (
+        {**NUMBER, "format": "int32"},
+        2**31,
+        '<nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec.a',
+    ),
     (NUMBER, "x", 'spec.a: Invalid value: "string": spec.a in body must be of type integer: "string"'),
     (TEXT, 1, 'spec.a: Invalid value: "integer": spec.a in body must be of type string: "integer"'),
     ({**TEXT, "enum": ["p", "q"]}, "r", 'spec.a: Unsupported value: "r": supported values: "p", "q"'),

@@ -249,11 +249,20 @@ def test_bounds_are_printed_as_go_prints_them(number, text):
         ("isbn10", "0306406152", "0306406153"),
         ("isbn13", "9780306406157", "9780306406158"),
         ("k8s-short-name", "a-b", "a.b"),
+        ("quantity", "10Gi", "10Gigs"),
         ("k8s-long-name", "a.b", "A"),
     ],
 )
 def test_formats_are_what_they_say(name, good, bad):
     assert (formats.fits(name, good), formats.fits(name, bad)) == (True, False)
+
+
+def test_formats_that_nobody_knows_are_warned_of_once_they_are_new():
+    made = definition(
+        version(schema=spec_of(a={**TEXT, "format": "odd"}, b={"type": "integer", "format": "int64"}))
+    )
+    assert KIND.warnings(made, None) == ['unrecognized format "odd"']
+    assert KIND.warnings(made, made) == []
 
 
 def test_a_format_that_nobody_knows_asks_for_nothing():

@@ -92,5 +92,6 @@ KIND = Kind(
     prepare_update=prepare_update,
     prepare_delete=prepare_delete,
     validate=definitions.validate,
+    warnings=definitions.warnings,
     validate_update=definitions.validate_update,
 )

@@ -59,6 +59,22 @@ def validate(definition: Object) -> Found:
     return found
 
 
+def warnings(new: Object, old: Object | None) -> list[str]:
+    """Formats that the schemas ask for and nobody knows, where they are new."""
+    before = set(_unknown_formats(old)) if old is not None else set()
+    return [
+        f'unrecognized format "{name}"' for name in dict.fromkeys(_unknown_formats(new)) if name not in before
+    ]
+
+
+def _unknown_formats(definition: Object) -> list[str]:
+    return [
+        name
+        for version in (definition.get("spec") or {}).get("versions") or ()
+        for name in schemas.unknown_formats((version.get("schema") or {}).get("openAPIV3Schema") or {})
+    ]
+
+
 def _validate_approval(definition: Object, group: str, found: Found) -> None:
     """Groups of Kubernetes itself are for what its API reviewers approved."""
     if not (group in ("k8s.io", "kubernetes.io") or group.endswith((".k8s.io", ".kubernetes.io"))):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from urllib.parse import urlsplit
 
-from mamekube.objects import names
+from mamekube.objects import names, quantity
 
 _HEX = "[0-9a-fA-F]"
 _UUID = f"{_HEX}{{8}}-?{_HEX}{{4}}-?%s{_HEX}{{3}}-?%s{_HEX}{{3}}-?{_HEX}{{12}}"
@@ -77,6 +77,14 @@ def _is_uri(value: str) -> bool:
     return bool(parts.scheme) or value.startswith("/")
 
 
+def _is_quantity(value: str) -> bool:
+    try:
+        quantity.parse(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_isbn(*lengths: int) -> Callable[[str], bool]:
     def fits(value: str) -> bool:
         digits = re.sub(r"[\s-]", "", value)
@@ -131,13 +139,19 @@ _FORMATS: Mapping[str, Callable[[str], bool]] = {
         rf"-?(?:\d+(?:\.\d*)?|\.\d+)\s*(?:{_UNITS})(?:\s*(?:\d+(?:\.\d*)?|\.\d+)\s*(?:{_UNITS}))*|0"
     ),
     "datetime": _is_time,
+    "quantity": _is_quantity,
     "k8s-short-name": lambda value: not names.dns1123_label(value),
     "k8s-long-name": lambda value: not names.dns1123_subdomain(value),
 }
 
 
-def known(name: str) -> str:
-    """The format, `""` where nobody knows it and so nothing is asked."""
+_OF_NUMBERS = {"integer": ("int32", "int64"), "number": ("double", "float")}
+
+
+def known(name: str, kind: str = "string") -> str:
+    """The format of values of this type, `""` where nobody knows it and so nothing is asked."""
+    if kind not in ("", "string"):
+        return name if name in _OF_NUMBERS.get(kind, ()) else ""
     return name if name in _FORMATS or name.replace("-", "") in _FORMATS else ""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mamekube.kinds.apiextensions import rules, values
+from mamekube.kinds.apiextensions import formats, rules, values
 from mamekube.kinds.fields import Found
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.regex import compile_pattern
@@ -59,6 +59,20 @@ def validate(schema: Schema, path: str, *, has_status: bool, found: Found) -> No
     _check_node(schema, path, _Context(root=True), found)
     if compiles and len(found) == before:
         _check_rules(schema, path, found, resource=True, uncorrelated="")
+
+
+def unknown_formats(schema: Schema) -> Iterator[str]:
+    """The formats that nobody looks at."""
+    name = schema.get("format")
+    if name and not formats.known(name, schema.get("type") or ""):
+        yield name
+    below: list[Any] = [*(schema.get("properties") or {}).values(), schema.get("items"), schema.get("not")]
+    below.append(schema.get("additionalProperties"))
+    for key in JUNCTORS:
+        below += schema.get(key) or ()
+    for item in below:
+        if isinstance(item, Mapping):
+            yield from unknown_formats(item)
 
 
 # Structure ----------------------------------------------------------------------------------------------

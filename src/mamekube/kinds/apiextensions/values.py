@@ -23,6 +23,8 @@ from mamekube.objects.fielderrors import FieldError
 NOWHERE = "<nil>"
 """How upstream prints the path of an error that has none."""
 
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
 UNKNOWN = object()
 """There is no old value to compare with."""
 
@@ -76,7 +78,7 @@ class Rules:
         if schema.get("x-kubernetes-int-or-string"):
             self.types = ("integer", "string")
         self.nullable = bool(schema.get("nullable"))
-        self.format = formats.known(schema.get("format") or "")
+        self.format = formats.known(schema.get("format") or "", schema.get("type") or "")
         self.enum: Sequence[Any] | None = schema.get("enum")
         self.lengths = (schema.get("minLength"), schema.get("maxLength"))
         self.pattern: str = schema.get("pattern") or ""
@@ -120,6 +122,8 @@ class Rules:
         if found == "string":
             self._check_string(value, path, result)
         elif found in ("integer", "number"):
+            if self.format == "int32" and not INT32_MIN <= value <= INT32_MAX:
+                result.add(_unplaced(f"Checked value must be of type integer with format int32 in {path}"))
             if self.bounds is not None:
                 self.bounds.check(value, path, result)
         elif found == "array":
