@@ -8,12 +8,16 @@ queueing): a queue's tag is where its next request starts in virtual time, which
 from __future__ import annotations
 
 import hashlib
+import sys
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 HASH_BYTES = 8
+
+TURN_REQUESTS_MAX = 16
+"""What one level with queues starts in one turn of the event loop: some milliseconds of work."""
 
 WAIT_BOUNDS_S = (0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)
 """Upstream's buckets of apiserver_flowcontrol_request_wait_duration_seconds."""
@@ -86,6 +90,9 @@ class Level:
         """Seats that are taken."""
         self.waiting = 0
         """Requests in the queues."""
+        self.turn = 0
+        """Requests that started in this turn of the event loop."""
+        self.turn_max = turn_max(shape)
         self._virtual = 0.0
         self._queues: list[Queue] = [Queue() for _ in range(shape.queues)]
 
@@ -93,6 +100,7 @@ class Level:
         """Take another configuration; what waits keeps its order as far as the new queues allow."""
         waiters = [waiter for queue in self._queues for waiter in queue.waiting]
         self.shape = shape
+        self.turn_max = turn_max(shape)
         self._queues = [Queue() for _ in range(max(shape.queues, 1 if waiters else 0))]
         self.waiting = 0
         for waiter in waiters:
@@ -159,6 +167,11 @@ class Level:
     def _shortest(self, flow: str) -> Queue:
         hand = deal(flow, len(self._queues), max(1, min(self.shape.hand_size, len(self._queues))))
         return min((self._queues[card] for card in hand), key=lambda queue: queue.seats)
+
+
+def turn_max(shape: Shape) -> int:
+    """Requests in one turn. A level without queues has nowhere to put what is too much."""
+    return TURN_REQUESTS_MAX if shape.queues else sys.maxsize
 
 
 def deal(flow: str, deck: int, hand: int) -> list[int]:

@@ -1,8 +1,9 @@
 """API priority and fairness: a request takes a seat of its priority level, or waits for one in a queue.
 
-Flow schemas choose the level and the flow; see `flow_schemas` and `fair_queues`. Seats are given back in the next turn
-of the event loop: what runs without waiting for anything still holds its seat for the rest of the turn, so one client
-with many connections has no more than its level's seats in one turn, and the others go on between its requests.
+Flow schemas choose the level and the flow; see `flow_schemas` and `fair_queues`. The server is one thread, and most
+reads never wait for anything: they would give their seat back before the next request is looked at. So a level also
+starts no more than a few requests in one turn of the event loop, and the others wait in its queues, in fair order: one
+client with many connections leaves room between its requests.
 
 While nothing waits, a request costs two look-ups and two additions.
 """
@@ -71,7 +72,10 @@ class Fairness(Component):
         self._order: list[Schema] = []
         self._counts: dict[tuple[str, str], Counts] = {}
         self._sizes: dict[tuple[str, str, str], int] = {}
-        self._freed: list[tuple[Flow, int]] = []
+        self._waiting = 0
+        """Requests in all queues."""
+        self._turning = False
+        """Whether the next turn of the loop is waited for."""
         self._stack = AsyncExitStack()
         self._mirrors: list[Mirror[Any]] = [
             Mirror(store, builtin.PRIORITY_LEVELS, digest=_whole, handler=self._level_changed),
@@ -107,26 +111,39 @@ class Fairness(Component):
     def try_enter(self, flow: Flow, seats: int = 1) -> bool:
         """Take seats if there are any and nobody waits for them."""
         level = flow.level
-        if level.waiting or not level.has_seats(seats):
-            return False
+        if not level.shape.exempt:
+            if level.waiting or level.turn >= level.turn_max or not level.has_seats(seats):
+                return False
+            level.turn += 1
+            if not self._turning:
+                self._await_turn()
         level.executing += seats
         flow.counts.executing += 1
         flow.counts.dispatched += 1
         return True
 
     async def enter(self, flow: Flow, seats: int = 1) -> None:
-        """Take seats, or wait for them. Raises Rejected."""
-        if self.try_enter(flow, seats):
-            return
+        """Take seats, of others too if they lend some, or wait for them. Raises Rejected."""
         level, counts = flow.level, flow.counts
-        if not level.waiting and level.has_seats(seats, spare=self._spare(level)):
+        if level.waiting or level.turn >= level.turn_max:
+            await self._wait(flow, seats)
+        elif level.has_seats(seats, spare=self._spare(level)):
             level.executing += seats
-            counts.executing += 1
-            counts.dispatched += 1
-            return
+            level.turn += 1
+        else:
+            await self._wait(flow, seats)
+        counts.executing += 1
+        counts.dispatched += 1
+
+    async def _wait(self, flow: Flow, seats: int) -> None:
+        """Wait in a queue until seats were taken for it."""
+        level, counts = flow.level, flow.counts
         waiter = Waiter(flow.key, seats, asyncio.get_running_loop().create_future())
         if not level.enqueue(waiter):
             self._reject(counts, "queue-full" if level.shape.queues else "concurrency-limit")
+        self._waiting += 1
+        if not self._turning:
+            self._await_turn()
         counts.waiting += 1
         began_s = time.monotonic()
         try:
@@ -142,18 +159,14 @@ class Fairness(Component):
                 self._reject(counts, "time-out")
             raise
         finally:
+            self._waiting -= 1
             counts.waiting -= 1
             counts.note_wait(time.monotonic() - began_s)
-        counts.executing += 1
-        counts.dispatched += 1
 
     def leave(self, flow: Flow, seats: int = 1) -> None:
-        """Give the seats back, in the next turn of the loop."""
+        """Give the seats back. Who waits for them gets them in the next turn of the loop."""
         flow.counts.executing -= 1
-        if flow.level.shape.exempt:
-            flow.level.executing -= seats
-        else:
-            self._give_back(flow, seats)
+        self._give_back(flow, seats)
 
     def seats_of(self, request: Request) -> int:
         """How wide a request is: lists are, by what they answered the last time."""
@@ -173,24 +186,28 @@ class Fairness(Component):
             self._sizes[request.group, request.resource, request.namespace] = items
 
     def _give_back(self, flow: Flow, seats: int) -> None:
-        if not self._freed:
-            asyncio.get_running_loop().call_soon(self._free)
-        self._freed.append((flow, seats))
+        flow.level.executing -= seats
+        if self._waiting and not self._turning:
+            self._await_turn()
 
-    def _free(self) -> None:
-        freed, self._freed = self._freed, []
-        for flow, seats in freed:
-            flow.level.executing -= seats
-        self._dispatch()
+    def _await_turn(self) -> None:
+        self._turning = True
+        asyncio.get_running_loop().call_soon(self._begin_turn)
 
-    def _dispatch(self) -> None:
+    def _begin_turn(self) -> None:
+        """Let in those whose turn it is, up to what one turn may hold."""
+        self._turning = False
         for level in self._levels.values():
-            while level.waiting:
+            level.turn = 0
+            while level.waiting and level.turn < level.turn_max:
                 waiter = level.next(spare=self._spare(level))
                 if waiter is None:
                     break
+                level.turn += 1
                 if not waiter.wake.done():
                     waiter.wake.set_result(None)
+            if level.turn and not self._turning:
+                self._await_turn()
 
     def _spare(self, borrower: Level) -> int:
         """Seats that other levels lend at the moment, less what is borrowed already."""

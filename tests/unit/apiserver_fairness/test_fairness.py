@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from mamekube.apiserver import builtin, fairness, flow_control
+from mamekube.apiserver.fair_queues import TURN_REQUESTS_MAX
 from mamekube.apiserver.fairness import Fairness, Flow, Rejected
 from mamekube.apiserver.request import Request, User
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
@@ -246,3 +247,26 @@ async def test_a_rejected_request_is_429_and_says_when_to_come_back(web: Any) ->
         metrics = await answer.text()
     labels = '{flow_schema="none",priority_level="none",reason="concurrency-limit"}'
     assert f"apiserver_flowcontrol_rejected_requests_total{labels} 3.0" in metrics
+
+
+async def test_a_level_starts_only_so_much_in_one_turn_of_the_loop(store: Store) -> None:
+    async with Fairness(store) as fair:
+        flow = fair.flow_of(request())
+        started: list[str] = []
+
+        async def one(user: str) -> None:
+            mine = fair.flow_of(request(user))
+            if not fair.try_enter(mine):
+                await fair.enter(mine)
+            started.append(user)
+            fair.leave(mine)
+
+        flood = [asyncio.ensure_future(one("flood")) for _ in range(100)]
+        other = asyncio.ensure_future(one("alice"))
+        await asyncio.sleep(0)
+        assert started == ["flood"] * TURN_REQUESTS_MAX
+        await other
+        assert len(started) <= 3 * TURN_REQUESTS_MAX
+        await asyncio.gather(*flood)
+        await turn()
+        assert (flow.level.executing, flow.level.turn) == (0, 0)
