@@ -210,6 +210,8 @@ class CustomResources(Component):
             self._queue.forget(name)
         except KeyMissing:
             pass
+        except RevisionMismatch:
+            self._queue.retry(name)
         except (StoreError, StatusError) as error:
             log.warning("customresourcedefinition %s: its objects cannot be deleted: %s", name, error)
             self._queue.retry(name)
