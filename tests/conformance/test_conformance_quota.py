@@ -123,6 +123,7 @@ def test_pods_are_counted_with_what_they_request(api, core, quotas, counted):
     assert "requests.example.com/dongle=2" in refused.message
     pod = api.get(f"{pods}/fits")
     pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "100m"
+    del pod["metadata"]["resourceVersion"]  # The scheduler writes to it, too.
     assert api.refusal("PUT", f"{pods}/fits", pod).code == 422
     wait_used(api, quotas, **used)
     api.delete(f"{pods}/fits", {"gracePeriodSeconds": 0})

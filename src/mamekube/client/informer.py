@@ -244,6 +244,10 @@ class Informer(Component):
             return State.WAIT
         return State.WATCH
 
+    def clear(self) -> None:
+        """Let go of everything, and tell that it is gone."""
+        self._replace(())
+
     def _apply(self, event: Event) -> None:
         if event.type == "DELETED":
             old = self._writer.remove(key_of(event.object))
@@ -294,6 +298,7 @@ class InformerFactory(Component):
         super().__init__()
         self._client = client
         self._informers: dict[tuple[str, str, str, str], Informer] = {}
+        self._running: dict[tuple[str, str, str, str], asyncio.Task[None]] = {}
         self._entered = False
 
     def informer(
@@ -309,14 +314,24 @@ class InformerFactory(Component):
             informer = Informer(self._client, resource, field_selector=field_selector)
             self._informers[key] = informer
             if self._entered:
-                self.spawn(self._run(informer))
+                self._running[key] = self.spawn(self._run(informer))
         informer.add_indexes(indexes)
         return informer
 
+    def forget(self, resource: Resource) -> None:
+        """End the informers of a resource that is not served any more; their subscribers hear that all is gone."""
+        names = (resource.group, resource.version, resource.plural)
+        for key in [key for key in self._informers if key[:3] == names]:
+            informer = self._informers.pop(key)
+            running = self._running.pop(key, None)
+            if running is not None:
+                running.cancel()
+            informer.clear()
+
     async def start(self) -> None:
         self._entered = True
-        for informer in self._informers.values():
-            self.spawn(self._run(informer))
+        for key, informer in self._informers.items():
+            self._running[key] = self.spawn(self._run(informer))
 
     async def synced(self) -> None:
         """Wait until every informer asked for so far has its first list."""

@@ -270,3 +270,21 @@ async def test_a_factory_shares_informers_and_starts_late_ones() -> None:
         assert other is not first
         await factory.synced()
         assert other.has_synced
+
+
+async def test_a_factory_forgets_a_resource_that_is_gone() -> None:
+    """Its subscribers hear that all is gone; whoever asks again gets a new informer."""
+    lists = [Listing([pod("a", 1)], "1"), Listing([], "2")]
+    client = Script(lists=lists, watches=[[], []])
+    factory = InformerFactory(client)  # type: ignore[arg-type]
+    told: list[tuple[str, str]] = []
+    async with factory:
+        first = factory.informer(PODS)
+        first.subscribe(lambda event, old, new: told.append((event, key_of(new or old or {}))))
+        await factory.synced()
+        factory.forget(PODS)
+        assert told == [("ADDED", "default/a"), ("DELETED", "default/a")]
+        again = factory.informer(PODS)
+        assert again is not first
+        await factory.synced()
+        assert again.cache.list() == []

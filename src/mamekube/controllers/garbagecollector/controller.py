@@ -99,12 +99,16 @@ class GarbageCollector(Controller):
     def _on_definition(self, event: str, old: Object | None, new: Object | None) -> None:
         definition = new or old
         assert definition is not None, "an event without any state"
-        resource = custom_resource(definition)
-        if event == "DELETED" or resource is None:
-            self.deletables.remove(definition["spec"]["group"], definition["spec"]["names"]["kind"])
-            return
-        self.deletables.add(resource)
-        self._watch(resource)
+        resource = custom_resource(definition) if event != "DELETED" else None
+        group, kind = definition["spec"]["group"], definition["spec"]["names"]["kind"]
+        known = self.deletables.find(f"{group}/", kind)
+        if known is not None and known != resource:
+            self.deletables.remove(group, kind)
+            self._watched.discard(known)
+            self.context.informers.forget(known)
+        if resource is not None:
+            self.deletables.add(resource)
+            self._watch(resource)
 
     def _observer(self, resource: Resource) -> Callable[[str, Object | None, Object | None], None]:
         def observe(event: str, old: Object | None, new: Object | None) -> None:
