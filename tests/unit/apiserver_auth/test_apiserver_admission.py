@@ -14,6 +14,7 @@ from mamekube.apiserver.admission.limit_ranger import pod_total, range_errors
 from mamekube.apiserver.admission.node_restriction import may_set_label
 from mamekube.apiserver.admission.plugin import Plugin
 from mamekube.apiserver.admission.plugins import admission
+from mamekube.apiserver.admission.policy_records import AdmissionPolicies
 from mamekube.apiserver.admission.service_account import MOUNT_PATH
 from mamekube.apiserver.admission.webhooks import AdmissionWebhooks
 from mamekube.apiserver.request import User
@@ -30,8 +31,9 @@ async def chain(world, authorizer):
     async with (
         ServiceAddresses(world.store, world.reader, world.clock, service_cidr="10.96.0.0/12") as addresses,
         AdmissionWebhooks(world.store) as webhooks,
+        AdmissionPolicies(world.store) as policies,
     ):
-        yield admission(world.reader, authorizer, addresses, world.store, webhooks)
+        yield admission(world.reader, authorizer, addresses, world.store, webhooks, policies)
 
 
 async def admit(chain, write):
