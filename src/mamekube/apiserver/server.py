@@ -128,6 +128,7 @@ class ApiServer(Component):
         self._policy_status = PolicyStatus(store, self.registry)
         self._fairness = Fairness(store)
         self._metrics.add(lambda: fairness_metrics.families(self._fairness))
+        self._metrics.add(self._webhooks.client.counts.families)
         self._custom_resources = CustomResources(store, self.registry, self._webhooks.client, clock)
         self.api = Api(
             store=store,

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mamekube.apiserver import backends, codec
+from mamekube.apiserver.admission.webhook_counts import WebhookCounts
 from mamekube.apiserver.documents import encode
 from mamekube.foundation.lifecycle import Component
 from mamekube.foundation.limits import BODY_BYTES_MAX
@@ -46,6 +47,7 @@ class WebhookClient(Component):
 
     def __init__(self, store: Store) -> None:
         super().__init__()
+        self.counts = WebhookCounts()
         self._store = store
         self._session: aiohttp.ClientSession | None = None
         self._contexts: dict[str, ssl.SSLContext] = {}

@@ -171,3 +171,20 @@ async def test_audit_annotations_of_webhooks_are_noted(served: Served, start_hoo
     await served.api.__aexit__(None, None, None)
     (event,) = [orjson.loads(line) for line in served.audit_file.read_bytes().splitlines()]
     assert event["annotations"]["hooks.example.com/why"] == "because"
+
+
+async def test_refusals_and_failed_calls_are_counted(served: Served, start_hook: StartHook) -> None:
+    def refuse(request: Object) -> Object:
+        return deny(request, code=403)
+
+    hook = await start_hook(refuse)
+    await register(served.client, VALIDATING, hook, name="no")
+    gone = {**hook.client_config, "url": "https://127.0.0.1:1/"}
+    await register(served.client, MUTATING, hook, name="gone", failurePolicy="Ignore", clientConfig=gone)
+    await served.send("POST", CONFIG_MAPS, config_map("a"))
+    headers = {"Authorization": "Bearer admin"}
+    async with served.session.get(f"http://127.0.0.1:{served.api.port}/metrics", headers=headers) as answer:
+        metrics = await answer.text()
+    labels = 'error_type="no_error",name="no.example.com",operation="CREATE",rejection_code="403",type="validating"'
+    assert f"apiserver_admission_webhook_rejection_count{{{labels}}} 1.0" in metrics
+    assert 'apiserver_admission_webhook_fail_open_count{name="gone.example.com",type="admit"} 1.0' in metrics

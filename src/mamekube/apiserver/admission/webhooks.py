@@ -20,6 +20,7 @@ from mamekube.apiserver import audit, builtin, fieldvalidation
 from mamekube.apiserver.admission import webhook_review
 from mamekube.apiserver.admission.matching import ExpressionFailed, bindings_of
 from mamekube.apiserver.admission.plugin import Plugin, forbidden
+from mamekube.apiserver.admission.webhook_counts import CALL_FAILED, NO_ERROR
 from mamekube.apiserver.admission.webhook_records import Webhook, Webhooks
 from mamekube.apiserver.admission.webhook_review import InvalidResponse, Verdict, View
 from mamekube.apiserver.authorization import Authorizer
@@ -88,12 +89,15 @@ class AdmissionWebhooks(Component):
 
 class _WebhookPlugin(Plugin):
     operations = ALL_OPERATIONS
+    counted_as = ""
+    """What metrics call it."""
 
     def __init__(
         self, webhooks: Webhooks, client: WebhookClient, reader: Reader, authorizer: Authorizer
     ) -> None:
         self._webhooks = webhooks
         self._client = client
+        self._counts = client.counts
         self._reader = reader
         self._authorizer = authorizer
 
@@ -138,17 +142,30 @@ class _WebhookPlugin(Plugin):
             audit.annotate(f"{webhook.name}/{key}", value)
         return verdict
 
-    def _failed(self, webhook: Webhook, error: FailedCall) -> StatusError | None:
+    def _refused(self, webhook: Webhook, write: Write, verdict: Verdict) -> StatusError:
+        """The refusal of a write to which the webhook said no."""
+        refusal = webhook_review.refusal(webhook.name, verdict.result)
+        self._counts.note_rejection(
+            webhook.name, self.counted_as, write.operation, error=NO_ERROR, code=refusal.code
+        )
+        return refusal
+
+    def _failed(self, webhook: Webhook, write: Write, error: FailedCall) -> StatusError | None:
         """The refusal of a write whose webhook could not be asked; None where that does not matter."""
         if webhook.fails:
             log.warning("Failed calling webhook, failing closed %s: %s", webhook.name, error)
+            self._counts.note_rejection(
+                webhook.name, self.counted_as, write.operation, error=CALL_FAILED, code=0
+            )
             return status.internal_error(str(error))
         log.warning("Failed calling webhook, failing open %s: %s", webhook.name, error)
+        self._counts.note_failed_open(webhook.name, self.counted_as)
         return None
 
 
 class MutatingAdmissionWebhook(_WebhookPlugin):
     name = "MutatingAdmissionWebhook"
+    counted_as = "admit"
 
     async def mutate(self, write: Write) -> None:
         webhooks = self._webhooks.all
@@ -171,13 +188,13 @@ class MutatingAdmissionWebhook(_WebhookPlugin):
         try:
             verdict = await self._ask(webhook, write, seen, mutating=True)
         except FailedCall as error:
-            refused = self._failed(webhook, error)
+            refused = self._failed(webhook, write, error)
             if refused is not None:
                 raise refused from error
             verdict = None
         if verdict is not None:
             if not verdict.allowed:
-                raise webhook_review.refusal(webhook.name, verdict.result)
+                raise self._refused(webhook, write, verdict)
             if verdict.patch and await _apply(webhook, write, seen, verdict.patch):
                 passes.object_changed()
                 write.reinvoke = True
@@ -187,6 +204,7 @@ class MutatingAdmissionWebhook(_WebhookPlugin):
 
 class ValidatingAdmissionWebhook(_WebhookPlugin):
     name = "ValidatingAdmissionWebhook"
+    counted_as = "validating"
 
     async def validate(self, write: Write) -> None:
         webhooks = self._webhooks.all
@@ -204,12 +222,12 @@ class ValidatingAdmissionWebhook(_WebhookPlugin):
         try:
             verdict = await self._ask(webhook, write, seen, mutating=False)
         except FailedCall as error:
-            refused = self._failed(webhook, error)
+            refused = self._failed(webhook, write, error)
             if refused is not None:
                 raise refused from error
             return
         if not verdict.allowed:
-            raise webhook_review.refusal(webhook.name, verdict.result)
+            raise self._refused(webhook, write, verdict)
 
 
 # Versions ---------------------------------------------------------------------------------------------
