@@ -240,3 +240,19 @@ def test_a_manager_is_named_by_the_parameter_or_by_the_user_agent() -> None:
     assert manager_name("", "kubectl/v1.32 (linux/amd64)") == "kubectl"
     assert manager_name("", "x" * 300) == "x" * 128
     assert manager_name("", "") == "unknown"
+
+
+def test_objects_of_one_template_own_the_same_and_keep_it_apart() -> None:
+    first, second = (
+        track_update(None, deployment(), DEPLOYMENT, manager=name, time=THEN) for name in ("one", "two")
+    )
+    before = copy.deepcopy(second)
+    changed = copy.deepcopy(first)
+    changed["spec"]["paused"] = True
+    after = track_update(first, changed, DEPLOYMENT, manager="one", time=NOW)
+    assert "f:paused" in metadata(after)["managedFields"][0]["fieldsV1"]["f:spec"]
+    assert second == before
+    third = deployment()
+    del third["spec"]["strategy"]
+    fields = metadata(track_update(None, third, DEPLOYMENT, manager="one", time=THEN))["managedFields"]
+    assert "f:strategy" not in fields[0]["fieldsV1"]["f:spec"]

@@ -56,3 +56,16 @@ async def test_only_more_than_the_limit_loses_a_watcher() -> None:
     watchers.publish([Event("/a", 3), Event("/a", 4), Event("/a", 5)])
     with pytest.raises(WatchLost, match="more than 2 events behind"):
         await anext(watcher)
+
+
+async def test_a_nudge_wakes_the_reader_with_nothing_and_loses_nothing() -> None:
+    watchers: Watchers[Event] = Watchers(pending_max=2)
+    watcher = watchers.add("/", after=0)
+    reading = asyncio.ensure_future(anext(watcher))
+    await asyncio.sleep(0)
+    watcher.nudge()
+    assert await reading == ()
+    watcher.nudge()
+    watchers.publish([Event("/a", 1)])
+    assert await anext(watcher) == [Event("/a", 1)]
+    assert await anext(watcher) == ()

@@ -1,0 +1,33 @@
+"""Long answers that are put together while they are sent."""
+
+import orjson
+import pytest
+from tests.unit.apiserver.samples import config_map
+
+from mamekube.apiserver.documents import PIECE_ITEMS, Pieces
+
+PATH = "/api/v1/namespaces/default/configmaps"
+COUNT = 2 * PIECE_ITEMS + 1
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+@pytest.mark.parametrize("count", [0, 1, PIECE_ITEMS, PIECE_ITEMS + 1, COUNT])
+def test_the_pieces_are_the_list_and_as_long_as_they_say(count):
+    pieces = Pieces(b'{"items":[', [str(number).encode() for number in range(count)], b"]}\n")
+    body = b"".join(pieces)
+    assert orjson.loads(body) == {"items": list(range(count))}
+    assert len(body) == len(pieces)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+@pytest.mark.parametrize(("accept", "field"), [("application/json", "items"), (TABLE, "rows")])
+async def test_a_list_longer_than_a_piece_arrives_whole(web, accept, field, encoding):
+    for number in range(COUNT):
+        sent = config_map(f"c{number:03}")
+        sent["data"] = {"long": "x" * 2_000}
+        sent["metadata"]["annotations"] = {"long": "y" * 2_000}
+        assert (await web.send("POST", PATH, sent)).code == 201
+    answer = await web.send("GET", PATH, headers={"Accept": accept, "Accept-Encoding": encoding})
+    objects = [entry.get("object", entry) for entry in answer.body[field]]
+    assert [obj["metadata"]["name"] for obj in objects] == [f"c{number:03}" for number in range(COUNT)]
+    assert answer.headers.get("Content-Encoding", "identity") == encoding
