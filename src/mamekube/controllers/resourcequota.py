@@ -21,6 +21,10 @@ from mamekube.objects.resource import Resource
 RESYNC_S = 300.0
 """Upstream: --resource-quota-sync-period. Mends what admission charged for objects that were never stored."""
 
+RECOUNT_S = 1.0
+"""After a count that changed something. Admission charges before an object is stored, so a count that comes in
+between misses the object, and nothing else would tell of it."""
+
 
 def plan(quota: Object, objects: Iterable[tuple[Resource, Object]]) -> dict[str, Any]:
     """The status of a quota in whose namespace these objects are."""
@@ -105,6 +109,7 @@ class ResourceQuotaController(Controller):
         if status != (quota.get("status") or {}):
             # Admission may have charged it since the cache heard of it: then this is refused, and tried again.
             await self.client.update(RESOURCE_QUOTAS, {**quota, "status": status}, subresource="status")
+            return RECOUNT_S
         return RESYNC_S
 
     def _objects(self, quota: Object) -> Sequence[tuple[Resource, Object]]:
