@@ -32,7 +32,7 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 def media_type(header: str) -> str:
     """The type of a Content-Type header, without its parameters."""
-    return header.partition(";")[0].strip().lower() or JSON
+    return header.partition(";")[0].strip().lower() if header else JSON
 
 
 def decode(body: bytes, content_type: str) -> Any:

@@ -21,7 +21,7 @@ from mamekube.apiserver import builtin, flow_control
 from mamekube.apiserver.fair_queues import Counts, Level, Shape, Waiter, share_out
 from mamekube.apiserver.flow_schemas import Schema, compile_schema, ordered
 from mamekube.apiserver.mirror import Mirror
-from mamekube.apiserver.request import Request
+from mamekube.apiserver.request import INT64_DIGITS, Request
 from mamekube.foundation.lifecycle import Component
 from mamekube.foundation.limits import REQUEST_TIMEOUT_S
 from mamekube.objects.meta import Object, metadata, name_of
@@ -174,7 +174,7 @@ class Fairness(Component):
             return 1
         items = self._sizes.get((request.group, request.resource, request.namespace), 0)
         limit = request.first("limit")
-        if limit.isdecimal() and int(limit):
+        if limit.isdecimal() and len(limit) <= INT64_DIGITS and int(limit):
             items = min(items, int(limit))
         return max(1, min(LIST_SEATS_MAX, -(-items // ITEMS_PER_SEAT)))
 

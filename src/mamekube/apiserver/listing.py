@@ -132,8 +132,10 @@ def decode_token(text: str) -> Position:
     """Raises 400."""
     try:
         token = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        position = Position(int(token["rv"]), str(token["start"]))
+        position = Position(token["rv"], token["start"])
         version = token["v"]
+        if type(position.revision) is not int or not isinstance(position.start, str):
+            raise TypeError
     except (binascii.Error, ValueError, KeyError, TypeError):
         raise bad_request("continue key is not valid: encoded continue token is not valid") from None
     if version != TOKEN_VERSION:

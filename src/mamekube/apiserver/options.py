@@ -231,11 +231,17 @@ def _raise(kind: str, errors: list[fielderrors.FieldError]) -> None:
         raise invalid(Resource(group="meta.k8s.io", version="v1", plural="", kind=kind), "", errors)
 
 
+UINT64_DIGITS = 20
+
+
 def parse_revision(text: str) -> int:
     """A resourceVersion as a number, 0 for none. Raises 400."""
     if not text:
         return 0
-    if not text.isdecimal():
+    digits = text.isascii() and text.isdecimal()
+    if digits and (len(text.lstrip("0")) > UINT64_DIGITS or int(text) >= 2**64):
+        raise bad_request(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": value out of range')
+    if not digits:
         raise StatusError(
             400, "BadRequest", f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
         )

@@ -6,6 +6,7 @@ by splitting the path, knowing no kind. Authentication fills in the user; everyt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,6 +21,10 @@ VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH"
 
 NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 """What may follow `namespaces/NAME` without being a resource in that namespace."""
+
+
+INT64_DIGITS = 19
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,11 @@ def parse_request(
     raw_path, _, raw_query = target.partition("?")
     query: Mapping[str, list[str]] = parse_qs(raw_query, keep_blank_values=True) if raw_query else {}
     path = unquote(raw_path) if "%" in raw_path else raw_path
-    route = parse_path(method, path, query) if query else _parse_plain_path(method, path)
+    if path[-1:] == "/" != raw_path[-1:] and "/proxy/" not in path:
+        # An escaped slash is no end of a collection's path: what stands there cannot be a name, either.
+        route = Route(method.lower(), False)
+    else:
+        route = parse_path(method, path, query) if query else _parse_plain_path(method, path)
     return Request(
         method=method,
         path=path,
@@ -196,7 +205,8 @@ def parse_int(request: Request, key: str) -> int | None:
     text = request.first(key)
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if not _INTEGER.fullmatch(text):
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(text.lstrip("+-0")) > INT64_DIGITS or not -(2**63) <= (number := int(text)) < 2**63:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return number

@@ -230,6 +230,8 @@ class Tokens:
             reference = private.get(field)
             if not reference:
                 continue
+            if not isinstance(reference, dict):
+                raise InvalidToken(f"{field} claim is invalid")
             if field != "node" or "pod" not in private:  # a pod's node is told, not required
                 home = namespace if resource.namespaced else ""
                 await self._exists(resource, field, home, reference)

@@ -120,9 +120,9 @@ def _parts(text: str) -> tuple[Decimal, str]:
         context.prec = _DIGITS
         amount = Decimal(f"{sign}{whole or 0}.{fraction or 0}") * scale
         # Anything smaller than a billionth is rounded away from zero, and nothing exceeds an int64.
+        amount = max(-_AMOUNT_MAX, min(_AMOUNT_MAX, amount))
         rounding = ROUND_FLOOR if amount < 0 else ROUND_CEILING
         amount = amount.quantize(_SCALE_MIN, rounding=rounding)
-        amount = max(-_AMOUNT_MAX, min(_AMOUNT_MAX, amount))
         return amount.normalize(), style
 
 
