@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from mamekube.apiserver import codec, yamls
+from mamekube.apiserver import codec
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, schema
 from mamekube.objects.meta import Object
@@ -81,7 +81,7 @@ def decode(
         if mode != IGNORE and media_type == codec.JSON and may_repeat_keys(body, value):
             value, warnings = check(json.loads(body, object_pairs_hook=_Repeating), kind, mode)
             return orjson.loads(orjson.dumps(value)), warnings
-        repeated = yamls.repeated_keys(body) if mode != IGNORE and media_type == codec.YAML else ""
+        repeated = _repeated_in_yaml(body) if mode != IGNORE and media_type == codec.YAML else ""
         return check(value, kind, mode, repeated=repeated)
     except (RecursionError, orjson.JSONEncodeError):  # what cannot be encoded again cannot be stored either
         raise bad_request("json parse error: exceeded max depth") from None
@@ -105,13 +105,20 @@ def check_applied(body: bytes, value: Any, mode: str) -> list[str]:
     """Warnings about the text of an apply patch, which decodes to `value`. Raises 400."""
     if mode == IGNORE or (body[:1] == b"{" and not may_repeat_keys(body, value)):
         return []
-    repeated = yamls.repeated_keys(body)
+    repeated = _repeated_in_yaml(body)
     if not repeated:
         return []
     problem = f"error converting YAML to JSON: {repeated}"
     if mode == STRICT:
         raise bad_request(f"error strict decoding YAML: {problem}")
     return [problem]
+
+
+def _repeated_in_yaml(body: bytes) -> str:
+    # Loaded with the first YAML: most servers see none before they are ready.
+    from mamekube.apiserver import yamls
+
+    return yamls.repeated_keys(body)
 
 
 def check_patched(
