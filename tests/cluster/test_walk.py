@@ -461,8 +461,7 @@ def test_10_explain_and_top(walker):
 
 
 def test_10_run_once(walker):
-    ran = walker.kubectl(
-        "run", "once", f"--image={IMAGE}:v1", "--restart=Never", "--rm", "-i", "--command", "--", "echo", "once-only",
-        timeout_s=90,
-    )  # fmt: skip
+    # The command waits for what is typed: one that only prints may be done before anybody listens.
+    words = ("run", "once", f"--image={IMAGE}:v1", "--restart=Never", "--rm", "-i", "--command", "--", "cat")
+    ran = walker.kubectl(*words, text_in="once-only\n", timeout_s=90)
     assert "once-only" in ran
