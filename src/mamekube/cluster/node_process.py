@@ -19,6 +19,7 @@ from mamekube.client.client import Client
 from mamekube.client.http import HttpClient
 from mamekube.client.kubeconfig import load_kubeconfig
 from mamekube.cluster import program
+from mamekube.dns.resolver import upstream_servers
 from mamekube.dns.server import DnsServer
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import settle
@@ -52,15 +53,13 @@ async def serve(config: dict[str, Any]) -> None:
 
 
 async def _enter_network(stack: AsyncExitStack, client: Client, config: dict[str, Any]) -> list[Any]:
-    proxy = ServiceProxy(
-        client, node_name=config["nodeName"], node_ip=config["nodeAddress"], pod_cidr=config["podCidr"]
-    )
+    proxy = ServiceProxy(client, node_name=config["nodeName"], pod_cidr=config["podCidr"])
     await stack.enter_async_context(proxy)
     dns = DnsServer(
         client,
         addresses=[config["clusterDns"]],
         domain=config["clusterDomain"],
-        upstreams=upstream_resolvers(RESOLVER_FILE),
+        upstreams=upstream_resolvers(),
     )
     await stack.enter_async_context(dns)
     log.info("service proxy and DNS run")
@@ -86,10 +85,9 @@ def kubelet_config(config: dict[str, Any], folder: Path) -> KubeletConfig:
     )
 
 
-def upstream_resolvers(file: Path) -> list[str]:
-    """The name servers in a resolv.conf."""
-    lines = (line.split() for line in file.read_text().splitlines())
-    return [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"]
+def upstream_resolvers() -> list[str]:
+    """The name servers that the host uses."""
+    return upstream_servers(RESOLVER_FILE.read_text())
 
 
 def main() -> None:

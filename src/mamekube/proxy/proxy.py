@@ -36,10 +36,9 @@ def service_key(endpoint_slice: Object) -> str:
 class ServiceProxy(Component):
     """Serves ClusterIPs, node ports and external addresses in this process's network namespace."""
 
-    def __init__(self, client: Client, *, node_name: str, node_ip: str, pod_cidr: str) -> None:
+    def __init__(self, client: Client, *, node_name: str, pod_cidr: str) -> None:
         super().__init__()
         self._node_name = node_name
-        self._node_ip = node_ip
         self._pod_cidr = pod_cidr
         self._services = Informer(client, service_kind.KIND)
         self._slices = Informer(client, slice_kind.KIND, indexes={"service": lambda obj: [service_key(obj)]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -84,8 +85,6 @@ def _delete(session: Session, target: Target, options: dict[str, Any]) -> str | 
     query = {"dryRun": "All"} if dry_run(session) == "server" else {}
     answer = session.api.request("GET", target.path)
     if dry_run(session) != "client" and answer.code < 400:
-        import json
-
         answer = session.api.request("DELETE", target.path, query=query, body=json.dumps(options).encode())
     if answer.code == 404 and session.flag("ignore-not-found"):
         return None

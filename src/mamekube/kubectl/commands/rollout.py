@@ -226,7 +226,7 @@ def _undo(session: Session, target: Target) -> None:
         return
     kept = {key: value for key, value in annotations_of(live).items() if key in KEPT_ANNOTATIONS}
     annotations = {
-        key: value for key, value in annotations_of(chosen).items() if key not in SKIPPED_ANNOTATIONS
+        key: value for key, value in annotations_of(chosen).items() if key not in KEPT_ANNOTATIONS
     } | kept
     operations = [
         {"op": "replace", "path": "/spec/template", "value": template},
@@ -246,7 +246,6 @@ KEPT_ANNOTATIONS = {
     "deprecated.deployment.rollback.to",
 }
 """Annotations that stay as the deployment has them when its template goes back."""
-SKIPPED_ANNOTATIONS = KEPT_ANNOTATIONS
 
 
 def _without_hash(template: Object) -> Object:
