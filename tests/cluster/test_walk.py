@@ -315,7 +315,7 @@ def test_09_undo_goes_back_without_touching_the_survivors(walker):
 @pytest.fixture(scope="module")
 def pod(walker):
     """A pod that talks: one line a start, and a shell inside."""
-    script = "echo started; echo to-stderr >&2; trap 'exit 0' TERM; while true; do sleep 1; done"
+    script = "echo started; echo ready; trap 'exit 0' TERM; while true; do sleep 1; done"
     manifest = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -338,16 +338,19 @@ def pod(walker):
 
 
 def test_10_logs(walker, pod):
-    assert walker.kubectl("logs", pod) == "started\nto-stderr\n"
-    assert walker.kubectl("logs", pod, "--tail=1") == "to-stderr\n"
-    stamped = walker.kubectl("logs", pod, "--timestamps")
-    assert re.match(r"\d{4}-\d\d-\d\dT\S+Z started\n", stamped)
+    # What a container writes to its two streams reaches the log in either order: one line at a time.
     with walker.popen("logs", "-f", pod) as following:
         assert following.stdout.readline() == "started\n"
-        walker.kubectl("exec", pod, "--", "sh", "-c", "echo later > /proc/1/fd/1")
+        assert following.stdout.readline() == "ready\n"
+        walker.kubectl("exec", pod, "--", "sh", "-c", "echo to-stderr > /proc/1/fd/2")
         assert following.stdout.readline() == "to-stderr\n"
+        walker.kubectl("exec", pod, "--", "sh", "-c", "echo later > /proc/1/fd/1")
         assert following.stdout.readline() == "later\n"
         following.terminate()
+    assert walker.kubectl("logs", pod) == "started\nready\nto-stderr\nlater\n"
+    assert walker.kubectl("logs", pod, "--tail=1") == "later\n"
+    stamped = walker.kubectl("logs", pod, "--timestamps")
+    assert re.match(r"\d{4}-\d\d-\d\dT\S+Z started\n", stamped)
     walker.kubectl("exec", pod, "--", "sh", "-c", "kill -9 -1", check=False)
 
 
