@@ -194,7 +194,7 @@ class Resources:
         await self._admission.mutate(write)
         assert write.object is not None
         new = write.object
-        strategy.prepare_update(rules, kind, new, old)
+        strategy.prepare_update(rules, kind, new, old, now_s=self.clock.now())
         errors = strategy.validate_update(rules, kind, new, old)
         if errors:
             raise status.invalid(kind, request.name, errors)

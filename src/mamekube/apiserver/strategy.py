@@ -69,13 +69,13 @@ class Strategy:
     """Rules of one way to update an object. `prepare` changes the new object, which is the request's own."""
 
     subresource: str
-    prepare: Callable[[Kind, Object, Object], None]
-    """`(kind, new, old)`"""
+    prepare: Callable[[Kind, Object, Object, float], None]
+    """`(kind, new, old, now in seconds)`"""
     validate: Callable[[Kind, Object, Object], list[FieldError]]
     """`(kind, new, old)`"""
 
 
-def _prepare_whole(kind: Kind, new: Object, old: Object) -> None:
+def _prepare_whole(kind: Kind, new: Object, old: Object, now_s: float) -> None:
     if kind.has_status:
         _copy(new, old, "status")
     kind.prepare_update(new, old)
@@ -85,12 +85,13 @@ def _validate_whole(kind: Kind, new: Object, old: Object) -> list[FieldError]:
     return kind.validate(new) + kind.validate_update(new, old)
 
 
-def _prepare_status(kind: Kind, new: Object, old: Object) -> None:
+def _prepare_status(kind: Kind, new: Object, old: Object, now_s: float) -> None:
     for key in [key for key in (*new, *old) if key not in NOT_SPEC]:
         _copy(new, old, key)
     keep_metadata(new, old, "labels", "ownerReferences")
     if not isinstance(kind.schema, str):
         keep_metadata(new, old, "annotations", "finalizers")
+    kind.prepare_status(new, old, now_s)
 
 
 def _validate_status(kind: Kind, new: Object, old: Object) -> list[FieldError]:
@@ -115,10 +116,10 @@ WHOLE = Strategy("", _prepare_whole, _validate_whole)
 STATUS = Strategy("status", _prepare_status, _validate_status)
 
 
-def prepare_update(strategy: Strategy, kind: Kind, new: Object, old: Object) -> None:
+def prepare_update(strategy: Strategy, kind: Kind, new: Object, old: Object, *, now_s: float) -> None:
     """Make `new` what would be stored: the server's own fields kept, the generation counted."""
     objectmeta.kept_from_old(new, old)
-    strategy.prepare(kind, new, old)
+    strategy.prepare(kind, new, old, now_s)
     if kind.counts_generation and _spec_differs(kind, new, old):
         new["metadata"]["generation"] = int(metadata(old).get("generation") or 0) + 1
 

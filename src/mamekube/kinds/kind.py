@@ -68,6 +68,10 @@ def _keep(new: Object, old: Object) -> None:
     """Keep what the request says."""
 
 
+def _keep_status(new: Object, old: Object, now_s: float) -> None:
+    """Keep what the request says."""
+
+
 def _valid(obj: Object) -> list[FieldError]:
     return []
 
@@ -115,6 +119,8 @@ class Kind(Resource):
     """Drop or set what a client may not choose. The API server drops `status` where it is a subresource."""
     prepare_update: Callable[[Object, Object], None] = _keep
     """`(new, old)`: carry over what an update may not change silently. Status is carried over already."""
+    prepare_status: Callable[[Object, Object, float], None] = _keep_status
+    """`(new, old, now in seconds)`: the same for a write to the status subresource, which may have to be dated."""
 
     has_status: bool = False
     """Whether `status` is a subresource of its own, which ordinary writes cannot change."""

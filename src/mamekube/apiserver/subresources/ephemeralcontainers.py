@@ -10,7 +10,7 @@ from mamekube.objects.meta import Object
 FIELD = "ephemeralContainers"
 
 
-def _prepare(kind: Kind, new: Object, old: Object) -> None:
+def _prepare(kind: Kind, new: Object, old: Object, now_s: float) -> None:
     containers = (new.get("spec") or {}).get(FIELD)
     new["spec"] = {**old["spec"]}
     if containers:

@@ -8,7 +8,7 @@ from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object
 
 
-def _prepare(kind: Kind, new: Object, old: Object) -> None:
+def _prepare(kind: Kind, new: Object, old: Object, now_s: float) -> None:
     new["status"] = old.get("status") or {}
 
 

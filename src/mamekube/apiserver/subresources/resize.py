@@ -12,7 +12,7 @@ from mamekube.objects.meta import Object
 FIELDS = ("resources", "resizePolicy")
 
 
-def _prepare(kind: Kind, new: Object, old: Object) -> None:
+def _prepare(kind: Kind, new: Object, old: Object, now_s: float) -> None:
     wanted = new.get("spec") or {}
     spec = {**old["spec"]}
     for part in ("containers", "initContainers"):

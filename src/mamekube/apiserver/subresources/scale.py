@@ -118,7 +118,7 @@ def _on_object(request: Request, kind: Kind, change: Change) -> Change:
     return changed
 
 
-def _prepare(kind: Kind, new: Object, old: Object) -> None:
+def _prepare(kind: Kind, new: Object, old: Object, now_s: float) -> None:
     """Nothing but the replicas was changed."""
 
 

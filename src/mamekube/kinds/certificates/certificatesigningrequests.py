@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from typing import Any
 
+from mamekube.foundation.clock import format_time
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found
+from mamekube.kinds.certificates import pkcs10, signers
+from mamekube.kinds.fields import Found, check_choice
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.ages import human
-from mamekube.objects.fielderrors import duplicate, invalid, not_supported, required
+from mamekube.objects.fielderrors import duplicate, forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -77,26 +78,26 @@ USAGES = frozenset(
 )
 
 
+APPROVED, DENIED, FAILED = "Approved", "Denied", "Failed"
+DECISIONS = (APPROVED, DENIED)
+LASTING = (APPROVED, DENIED, FAILED)
+"""Conditions that are true where they are at all, and that nobody takes back."""
+STATUSES = ("False", "True", "Unknown")
+LEGACY_SIGNER = "kubernetes.io/legacy-unknown"
+HIDDEN_CERTIFICATE = "<certificate data>"
+
+
 def validate(request: Object) -> Found:
     found: Found = []
     spec = cells.spec_of(request)
-    if not _is_request(spec.get("request") or ""):
-        detail = "PEM block type must be CERTIFICATE REQUEST"
-        found.append(invalid("spec.request", spec.get("request") or "", detail))
-    usages = spec.get("usages") or ()
-    if not usages:
+    wrong = pkcs10.fault(spec.get("request") or "")
+    if wrong:
+        found.append(invalid("spec.request", spec.get("request") or "", wrong))
+    if not spec.get("usages"):
         found.append(required("spec.usages"))
-    for index, usage in enumerate(usages):
-        if usage not in USAGES:
-            found.append(not_supported(f"spec.usages[{index}]", usage, USAGES))
-        if usage in usages[:index]:
-            found.append(duplicate(f"spec.usages[{index}]", usage))
     signer = spec.get("signerName") or ""
-    if not signer:
-        found.append(required("spec.signerName"))
-    elif not all(signer.partition("/")) or "." not in signer.partition("/")[0]:
-        detail = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
-        found.append(invalid("spec.signerName", signer, detail))
+    if signer != LEGACY_SIGNER:
+        signers.validate(signer, "spec.signerName", found)
     seconds = spec.get("expirationSeconds")
     if seconds is not None and seconds < EXPIRATION_S_MIN:
         detail = "may not specify a duration less than 600 seconds (10 minutes)"
@@ -104,16 +105,127 @@ def validate(request: Object) -> Found:
     return found
 
 
-def _is_request(encoded: str) -> bool:
-    try:
-        return b"-----BEGIN CERTIFICATE REQUEST-----" in b64decode(encoded)
-    except ValueError:
-        return False
+def validate_create(request: Object) -> Found:
+    found: Found = []
+    spec = cells.spec_of(request)
+    usages = spec.get("usages") or ()
+    found += [
+        not_supported(f"spec.usages[{index}]", usage, USAGES)
+        for index, usage in enumerate(usages)
+        if usage not in USAGES
+    ]
+    found += [
+        duplicate(f"spec.usages[{index}]", usage)
+        for index, usage in enumerate(usages)
+        if usage in usages[:index]
+    ]
+    if spec.get("signerName") == LEGACY_SIGNER:
+        detail = "the legacy signerName is not allowed via this API version"
+        found.append(invalid("spec.signerName", LEGACY_SIGNER, detail))
+    return found
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    """Of a write to `status`: anything but a decision, and a certificate once."""
+    found = _validate_conditions(new, old)
+    found += _taken_back(new, old)
+    for kind in DECISIONS:
+        if len(_of_type(new, kind)) > len(_of_type(old, kind)):
+            found.append(forbidden("status.conditions", f'updates may not add a condition of type "{kind}"'))
+    after, before = (cells.status_of(request).get("certificate") or "" for request in (new, old))
+    if after != before:
+        wrong = pkcs10.certificates_fault(after)
+        if wrong:
+            found.append(invalid("status.certificate", HIDDEN_CERTIFICATE, wrong))
+        if before:
+            detail = "updates may not modify existing certificate content"
+            found.append(forbidden("status.certificate", detail))
+    return found
+
+
+def validate_approval(new: Object, old: Object) -> Found:
+    """Of a write to `approval`."""
+    return _validate_conditions(new, old) + _taken_back(new, old)
+
+
+def _taken_back(new: Object, old: Object) -> Found:
+    return [
+        forbidden("status.conditions", f'updates may not remove a condition of type "{kind}"')
+        for kind in LASTING
+        if len(_of_type(new, kind)) < len(_of_type(old, kind))
+    ]
+
+
+def _validate_conditions(new: Object, old: Object) -> Found:
+    """What was wrong before already may stay as it is."""
+    found: Found = []
+    types_before = [condition.get("type") or "" for condition in _conditions(old)]
+    twice_before = len(set(types_before)) < len(types_before)
+    both_before = set(DECISIONS) <= set(types_before)
+    seen: list[str] = []
+    for index, condition in enumerate(_conditions(new)):
+        path, kind = f"status.conditions[{index}]", condition.get("type") or ""
+        if not kind and "" not in types_before:
+            found.append(required(f"{path}.type"))
+        check_choice(condition.get("status"), f"{path}.status", _statuses(kind), found)
+        if not both_before and kind in DECISIONS and set(DECISIONS) - {kind} <= set(seen):
+            detail = "Approved and Denied conditions are mutually exclusive"
+            found.append(invalid(f"{path}.type", kind, detail))
+        if not twice_before and kind in seen:
+            found.append(duplicate(f"{path}.type", kind))
+        seen.append(kind)
+    return found
+
+
+def _statuses(kind: str) -> tuple[str, ...]:
+    return ("True",) if kind in LASTING else STATUSES
+
+
+def _conditions(request: Object) -> list[dict[str, Any]]:
+    return cells.status_of(request).get("conditions") or []
+
+
+def _of_type(request: Object, kind: str) -> list[int]:
+    """Where the conditions of a type are."""
+    return [index for index, condition in enumerate(_conditions(request)) if condition.get("type") == kind]
 
 
 def prepare_update(new: Object, old: Object) -> None:
     """What was asked for, and by whom, never changes."""
     new["spec"] = old.get("spec") or {}
+
+
+def prepare_status(new: Object, old: Object, now_s: float) -> None:
+    """Signers leave decisions as they are. One that they add or leave out is refused by validation."""
+    for kind in DECISIONS:
+        after, before = _of_type(new, kind), _of_type(old, kind)
+        if len(after) == len(before):
+            for there, here in zip(after, before, strict=True):
+                _conditions(new)[there] = _conditions(old)[here]
+    date_conditions(new, old, now_s)
+
+
+def prepare_approval(new: Object, old: Object, now_s: float) -> None:
+    """Approvers change conditions and nothing else."""
+    new["spec"] = old.get("spec") or {}
+    new["status"] = {**cells.status_of(old), "conditions": _conditions(new)}
+    date_conditions(new, old, now_s)
+
+
+def date_conditions(new: Object, old: Object, now_s: float) -> None:
+    """Fill in the times that a client left out: a transition is dated where the status changed."""
+    now = format_time(now_s)
+    before = {
+        (condition.get("type"), condition.get("status")): condition.get("lastTransitionTime")
+        for condition in reversed(_conditions(old))
+    }
+    for index, condition in enumerate(_conditions(new)):
+        changed_at = before.get((condition.get("type"), condition.get("status"))) or now
+        _conditions(new)[index] = {
+            **condition,
+            "lastUpdateTime": condition.get("lastUpdateTime") or now,
+            "lastTransitionTime": condition.get("lastTransitionTime") or changed_at,
+        }
 
 
 KIND = Kind(
@@ -133,5 +245,8 @@ KIND = Kind(
     row=row,
     selectable={"spec.signerName": lambda obj: cells.spec_of(obj).get("signerName") or ""},
     validate=validate,
+    validate_create=validate_create,
+    validate_status=validate_status,
     prepare_update=prepare_update,
+    prepare_status=prepare_status,
 )
