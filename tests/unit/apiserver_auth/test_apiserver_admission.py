@@ -451,6 +451,40 @@ async def test_warnings_name_what_a_template_would_violate(world, chain):
     assert write.warnings == ['would violate PodSecurity "baseline:latest": host namespaces (hostIPC=true)']
 
 
+async def test_a_template_is_warned_of_what_is_only_enforced_on_its_pods(world, chain):
+    await secure(world, enforce="baseline")
+    deployment = {
+        "metadata": {"name": "d", "namespace": "default"},
+        "spec": {"template": {"spec": {"hostIPC": True, "containers": []}}},
+    }
+    write = world.write("deployments", deployment, group="apps")
+    await admit(chain, write)
+    assert write.warnings == ['would violate PodSecurity "baseline:latest": host namespaces (hostIPC=true)']
+    await secure(world, enforce="baseline", warn="privileged")
+    write = world.write("deployments", deployment, group="apps")
+    await admit(chain, write)
+    assert write.warnings == []
+
+
+async def test_a_level_that_does_not_exist_is_enforced_as_the_strictest_and_warns_of_nothing(world, chain):
+    await secure(world, enforce="privileged", warn="lax")
+    write = world.write("pods", pod(hostNetwork=True))
+    await admit(chain, write)
+    assert write.warnings == []
+    await secure(world, enforce="lax")
+    assert 'violates PodSecurity "restricted:latest"' in await refusal(chain, world.write("pods", pod()))
+
+
+async def test_an_update_of_a_pod_is_judged_only_where_it_could_matter(world, chain):
+    await secure(world, enforce="baseline")
+    old = pod(hostNetwork=True)
+    labelled = {**old, "metadata": {**old["metadata"], "labels": {"a": "b"}}}
+    await admit(chain, world.write("pods", labelled, operation=UPDATE, old=old))
+    other = pod(hostNetwork=True, containers=[{"name": "c", "image": "other"}])
+    refused = await refusal(chain, world.write("pods", other, operation=UPDATE, old=old))
+    assert "host namespaces (hostNetwork=true)" in refused
+
+
 async def test_a_level_that_does_not_exist_is_refused_on_the_namespace(world, chain):
     labels = {"pod-security.kubernetes.io/enforce": "lax"}
     text = await refusal(chain, world.write("namespaces", {"metadata": {"name": "n", "labels": labels}}))

@@ -25,6 +25,7 @@ rules:
 - {level: None, nonResourceURLs: ["/readyz*"]}
 - {level: RequestResponse, omitStages: [RequestReceived], resources: [{resources: [configmaps]}]}
 - {level: Metadata, resources: [{resources: [secrets]}]}
+- {level: Metadata, omitStages: [RequestReceived], verbs: [create], resources: [{resources: [pods]}, {group: apps}]}
 - {level: Metadata, users: [alice], omitStages: [RequestReceived]}
 """
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
@@ -131,3 +132,57 @@ async def test_a_watch_is_noted_when_it_begins_and_when_it_ends(audited: Audited
     started, complete = await lines(audited, 2)
     assert (started["stage"], complete["stage"]) == ("ResponseStarted", "ResponseComplete")
     assert started["verb"] == "watch" and complete["responseStatus"]["code"] == 200
+
+
+SECURED = "/api/v1/namespaces/secured/pods"
+HOSTILE = {"hostNetwork": True, "containers": [{"name": "c", "image": "i"}]}
+VIOLATION = 'would violate PodSecurity "baseline:v1.30": host namespaces (hostNetwork=true)'
+
+
+async def secure(audited: Audited, **levels: str) -> None:
+    labels = {f"pod-security.kubernetes.io/{mode.replace('_', '-')}": level for mode, level in levels.items()}
+    await audited.send("POST", "/api/v1/namespaces", {"metadata": {"name": "secured", "labels": labels}})
+    account = {"metadata": {"name": "default"}}
+    await audited.send("POST", "/api/v1/namespaces/secured/serviceaccounts", account)
+
+
+def pod_security(event: dict[str, Any]) -> dict[str, str]:
+    """What PodSecurity noted."""
+    prefix = "pod-security.kubernetes.io/"
+    noted = event["annotations"].items()
+    return {key.removeprefix(prefix): value for key, value in noted if key.startswith(prefix)}
+
+
+async def test_what_a_pod_violates_is_noted_where_the_namespace_wants_it(audited: Audited) -> None:
+    await secure(audited, audit="baseline", audit_version="v1.30")
+    assert await audited.send("POST", SECURED, {"metadata": {"name": "p"}, "spec": HOSTILE}) == 201
+    (event,) = await lines(audited, 1)
+    assert pod_security(event) == {"audit-violations": VIOLATION, "enforce-policy": "privileged:latest"}
+
+
+async def test_what_refused_a_pod_is_noted(audited: Audited) -> None:
+    await secure(audited, enforce="baseline", audit="baseline", audit_version="v1.30")
+    assert await audited.send("POST", SECURED, {"metadata": {"name": "p"}, "spec": HOSTILE}) == 403
+    (event,) = await lines(audited, 1)
+    assert pod_security(event) == {"audit-violations": VIOLATION, "enforce-policy": "baseline:latest"}
+
+
+async def test_a_template_is_noted_without_a_policy_that_is_enforced(audited: Audited) -> None:
+    await secure(audited, enforce="restricted", audit="baseline", audit_version="v1.30")
+    labels = {"app": "d"}
+    template = {"metadata": {"labels": labels}, "spec": HOSTILE}
+    deployment = {
+        "metadata": {"name": "d"},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
+    path = "/apis/apps/v1/namespaces/secured/deployments"
+    assert await audited.send("POST", path, deployment) == 201
+    (event,) = await lines(audited, 1)
+    assert pod_security(event) == {"audit-violations": VIOLATION}
+
+
+async def test_a_pod_where_nothing_is_asked_for_is_noted_as_privileged(audited: Audited) -> None:
+    await secure(audited)
+    await audited.send("POST", SECURED, {"metadata": {"name": "p"}, "spec": HOSTILE})
+    (event,) = await lines(audited, 1)
+    assert pod_security(event) == {"enforce-policy": "privileged:latest"}

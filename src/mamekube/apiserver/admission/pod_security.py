@@ -1,25 +1,30 @@
 """PodSecurity: namespaces say by label which Pod Security Standard their pods have to keep.
 
-`enforce` refuses pods. `warn` warns about pods and about whatever has a pod template. `audit` is for the audit
-log, which does not change an answer.
+`enforce` refuses pods. `warn` warns about pods and about whatever has a pod template; `audit` says the same to the
+audit log, which changes no answer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
-from mamekube.apiserver import builtin
+from mamekube.apiserver import audit, builtin
 from mamekube.apiserver.admission.plugin import CREATE_AND_UPDATE, Plugin, forbidden
-from mamekube.apiserver.admission.pod_security_checks import Subject, Violation, subject_of, violations
-from mamekube.apiserver.writes import CREATE, UPDATE, Reader, Write
-from mamekube.objects import fielderrors, status
+from mamekube.apiserver.admission.pod_security_checks import Subject, subject_of, violations
+from mamekube.apiserver.writes import UPDATE, Reader, Write
+from mamekube.objects import fielderrors, owners, status
 from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object, annotations_of, labels_of, metadata, name_of
 
 PREFIX = "pod-security.kubernetes.io/"
+MODES = ("enforce", "audit", "warn")
 LEVELS = ("privileged", "baseline", "restricted")
+ENFORCED_ANNOTATION = f"{PREFIX}enforce-policy"
+VIOLATIONS_ANNOTATION = f"{PREFIX}audit-violations"
+SECCOMP_PREFIX = "container.seccomp.security.alpha.kubernetes.io/"
 VERSION = re.compile(r"v1\.(0|[1-9][0-9]*)\Z")
 NEWEST = 1 << 30
 
@@ -50,10 +55,21 @@ class Policy(NamedTuple):
         return int(match[1]) if match else NEWEST
 
 
+PRIVILEGED = Policy("privileged", "latest")
+
+
+class Policies(NamedTuple):
+    """What a namespace asks for, by mode."""
+
+    enforce: Policy
+    audit: Policy
+    warn: Policy
+
+
 class PodSecurity(Plugin):
     name = "PodSecurity"
     operations = CREATE_AND_UPDATE
-    resources = frozenset({"pods", "pods/ephemeralcontainers", "namespaces", *TEMPLATES})
+    resources = frozenset({"pods", "pods/ephemeralcontainers", "pods/resize", "namespaces", *TEMPLATES})
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -64,12 +80,12 @@ class PodSecurity(Plugin):
             return
         namespace = await self._reader.get(builtin.NAMESPACES, write.namespace)
         labels = labels_of(namespace or {})
+        enforced = write.kind.plural == "pods"
         if not any(label.startswith(PREFIX) for label in labels):
+            if enforced:
+                audit.annotate(ENFORCED_ANNOTATION, str(PRIVILEGED))
             return
-        if write.kind.plural == "pods":
-            _check_pod(write, labels)
-        else:
-            _warn(write, labels, _template(write))
+        _check(write, labels, enforced=enforced)
 
     async def _check_namespace(self, write: Write) -> None:
         """Refuse labels that say nothing; warn of pods that a stricter level would not let in."""
@@ -77,12 +93,17 @@ class PodSecurity(Plugin):
         errors = label_errors(new)
         if errors and label_errors(old) != errors:
             raise status.invalid(write.kind, name_of(write.object or {}), errors)
-        policy, before = policy_of(new, "enforce"), policy_of(old, "enforce")
+        policy, before = policies_of(new).enforce, policies_of(old).enforce
         stricter = LEVELS.index(policy.level) > LEVELS.index(before.level) or policy.version != before.version
         if write.operation != UPDATE or policy == before or policy.level == "privileged" or not stricter:
             return
         pods = list(await self._reader.list(builtin.PODS, namespace=name_of(write.object or {})))
-        texts = _summary(pods[:PODS_WARNED_MAX], policy)
+        if len(pods) > PODS_WARNED_MAX:
+            write.warnings.append(
+                f"new PodSecurity enforce level only checked against the first {PODS_WARNED_MAX} of {len(pods)} "
+                "existing pods"
+            )
+        texts = _summary(_first_of_each_controller(pods)[:PODS_WARNED_MAX], policy)
         if texts:
             write.warnings.append(
                 f'existing pods in namespace "{name_of(write.object or {})}" violate the new PodSecurity enforce '
@@ -91,16 +112,29 @@ class PodSecurity(Plugin):
             write.warnings.extend(texts)
 
 
-def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
-    """What a namespace asks for. A level that does not exist is taken for the strictest."""
+def policies_of(labels: Mapping[str, str]) -> Policies:
+    """What the labels of a namespace say. A level that does not exist is enforced as the strictest, and is no
+    reason to warn or to note anything. Who says only what is enforced is warned of the same, as far as templates go.
+    """
+    enforce, audited, warn = (_policy_of(labels, mode) for mode in MODES)
+    explicit = f"{PREFIX}enforce" in labels and f"{PREFIX}warn" not in labels
+    if explicit and LEVELS.index(enforce.level) > LEVELS.index(warn.level):
+        version = warn.version if f"{PREFIX}warn-version" in labels else enforce.version
+        warn = Policy(enforce.level, version)
+    return Policies(enforce, audited, warn)
+
+
+def _policy_of(labels: Mapping[str, str], mode: str) -> Policy:
     level = labels.get(f"{PREFIX}{mode}", "privileged")
     version = labels.get(f"{PREFIX}{mode}-version", "latest")
-    return Policy(level if level in LEVELS else "restricted", version)
+    if level not in LEVELS:
+        level = "restricted" if mode == "enforce" else "privileged"
+    return Policy(level, version if VERSION.match(version) else "latest")
 
 
 def label_errors(labels: Mapping[str, str]) -> list[FieldError]:
     errors: list[FieldError] = []
-    for mode in ("enforce", "audit", "warn"):
+    for mode in MODES:
         level, version = f"{PREFIX}{mode}", f"{PREFIX}{mode}-version"
         if level in labels and labels[level] not in LEVELS:
             errors.append(
@@ -117,33 +151,39 @@ def label_errors(labels: Mapping[str, str]) -> list[FieldError]:
     return errors
 
 
-def _check_pod(write: Write, labels: Mapping[str, str]) -> None:
-    pod = write.object or {}
-    if write.operation == UPDATE and not write.subresource and not _changes_images(pod, write.old or {}):
+def _check(write: Write, labels: Mapping[str, str], *, enforced: bool) -> None:
+    """Refuse, note and warn. Templates are never refused: their pods will be."""
+    policies, errors = policies_of(labels), label_errors(labels)
+    modes = policies if enforced else policies[1:]
+    if not errors and all(policy.level == "privileged" for policy in modes):
+        if enforced:
+            audit.annotate(ENFORCED_ANNOTATION, str(PRIVILEGED))
         return
-    policy = policy_of(labels, "enforce")
-    found = violations(subject_of(pod), policy.level, minor=policy.minor)
-    if found:
-        raise forbidden(write, f'violates PodSecurity "{policy}": {_text(found)}')
-    if write.operation == CREATE or write.subresource:
-        _warn(write, labels, subject_of(pod))
-
-
-def _warn(write: Write, labels: Mapping[str, str], subject: Subject | None) -> None:
-    if subject is None:
+    subject = subject_of(write.object or {}) if enforced else _template(write)
+    if subject is None or (enforced and write.operation == UPDATE and not _matters(write)):
         return
-    policy = policy_of(labels, "warn")
-    found = violations(subject, policy.level, minor=policy.minor)
-    if found:
-        write.warnings.append(f'would violate PodSecurity "{policy}": {_text(found)}')
+    if errors:
+        audit.annotate(f"{PREFIX}error", f"Failed to parse policy: {fielderrors.summary(errors)}")
+
+    @cache
+    def found(policy: Policy) -> str:
+        return ", ".join(map(str, violations(subject, policy.level, minor=policy.minor)))
+
+    if enforced:
+        audit.annotate(ENFORCED_ANNOTATION, str(policies.enforce))
+    if found(policies.audit):
+        text = f'would violate PodSecurity "{policies.audit}": {found(policies.audit)}'
+        audit.annotate(VIOLATIONS_ANNOTATION, text)
+    if enforced and found(policies.enforce):
+        raise forbidden(write, f'violates PodSecurity "{policies.enforce}": {found(policies.enforce)}')
+    if found(policies.warn):
+        write.warnings.append(f'would violate PodSecurity "{policies.warn}": {found(policies.warn)}')
 
 
 def _template(write: Write) -> Subject | None:
-    """The pod template; None where an update leaves it as it was."""
-    new, old = (_at(obj, TEMPLATES[write.kind.group_resource]) for obj in (write.object, write.old))
-    if new is None or new == old:
-        return None
-    return Subject(annotations_of(new), new.get("spec") or {})
+    """The pod template, where there is one."""
+    template = _at(write.object, TEMPLATES[write.kind.group_resource])
+    return Subject(annotations_of(template), template.get("spec") or {}) if template else None
 
 
 def _at(obj: Object | None, path: Iterable[str]) -> Any:
@@ -153,13 +193,36 @@ def _at(obj: Object | None, path: Iterable[str]) -> Any:
     return value
 
 
-def _changes_images(new: Object, old: Object) -> bool:
-    """The part of a pod's spec that an update may change and that matters here."""
+def _matters(write: Write) -> bool:
+    """Whether an update touches what may be changed in a pod and matters here: images, seccomp profiles of old,
+    ephemeral containers."""
+    new, old = write.object or {}, write.old or {}
+    after, before = (subject_of(pod) for pod in (new, old))
+    for field in ("containers", "initContainers"):
+        if len(after.spec.get(field) or ()) != len(before.spec.get(field) or ()):
+            return True
+    images = {container["name"]: container.get("image") for container in before.containers}
+    for container in after.containers:
+        name, key = container["name"], f"{SECCOMP_PREFIX}{container['name']}"
+        if name not in images or container.get("image") != images[name]:
+            return True
+        if after.annotations.get(key) != before.annotations.get(key):
+            return True
+    return False
 
-    def images(pod: Object) -> list[Any]:
-        return [(container["name"], container.get("image")) for container in subject_of(pod).containers]
 
-    return images(new) != images(old)
+def _first_of_each_controller(pods: Iterable[Object]) -> list[Object]:
+    """One pod of each controller before the others, which will hardly tell more."""
+    first: list[Object] = []
+    others: list[Object] = []
+    seen: set[str] = set()
+    for pod in pods:
+        controller = owners.controller_of(pod)
+        uid = str(controller["uid"]) if controller else ""
+        (others if uid in seen else first).append(pod)
+        if uid:
+            seen.add(uid)
+    return first + others
 
 
 def _summary(pods: Iterable[Object], policy: Policy) -> list[str]:
@@ -176,7 +239,3 @@ def _summary(pods: Iterable[Object], policy: Policy) -> list[str]:
         more = f" (and {others} other {'pod' if others == 1 else 'pods'})" if others else ""
         texts.append(f"{min(names)}{more}: {reasons}")
     return sorted(texts)
-
-
-def _text(found: Iterable[Violation]) -> str:
-    return ", ".join(map(str, found))
