@@ -27,7 +27,15 @@ from mamekube.objects.meta import Object
 
 MAGIC = b"k8s\x00"
 META = "io.k8s.apimachinery.pkg.apis.meta.v1"
+PACKAGES = {
+    "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
+    "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+}
+"""Where the definitions of a group are, if not among `io.k8s.api`."""
+JSON_SCHEMA = f"{PACKAGES['apiextensions.k8s.io']}.v1.JSONSchemaProps"
 TYPE_META, RAW = 1, 2
+MESSAGES_DEEP_MAX = 100
+"""Far deeper than any real object; a message may be two levels of JSON, so this stays below the limit of those."""
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
@@ -53,7 +61,7 @@ def decode(body: bytes) -> Object:
     name = _message_name(api_version, kind)
     if name not in _messages():
         raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
-    return {"kind": kind, "apiVersion": api_version, **_message(raw, name)}
+    return {"kind": kind, "apiVersion": api_version, **_message(raw, name, 0)}
 
 
 @cache
@@ -72,26 +80,29 @@ def _message_name(api_version: str, kind: str) -> str:
     if kind == "DeleteOptions":
         return f"{META}.{kind}"
     group, _, version = api_version.rpartition("/")
-    return f"io.k8s.api.{group.partition('.')[0] or 'core'}.{version}.{kind}"
+    package = PACKAGES.get(group) or f"io.k8s.api.{group.partition('.')[0] or 'core'}"
+    return f"{package}.{version}.{kind}"
 
 
-def _message(data: bytes, message: str) -> Object:
+def _message(data: bytes, message: str, depth: int) -> Object:
+    if depth > MESSAGES_DEEP_MAX:
+        raise ProtobufError("proto: exceeded max depth")
     fields = _fields(message)
     obj: Object = {}
     for number, value in _parts(data):
         field = fields.get(number)
         if field is not None:
-            _set(obj, field, value)
+            _set(obj, field, value, depth)
     return obj
 
 
-def _set(obj: Object, field: Field, part: int | bytes) -> None:
+def _set(obj: Object, field: Field, part: int | bytes, depth: int) -> None:
     if field.form == "map":
         entry = dict(_parts(_bytes(part)))
-        value = _value(entry[2], field.type) if 2 in entry else _ZEROS.get(field.type, {})
+        value = _value(entry[2], field.type, depth) if 2 in entry else _ZEROS.get(field.type, {})
         obj.setdefault(field.name, {})[_text(entry.get(1, b""))] = value
         return
-    value = _value(part, field.type)
+    value = _value(part, field.type, depth)
     if field.form == "inline":
         obj.update(value)
     elif field.form == "list":
@@ -100,9 +111,14 @@ def _set(obj: Object, field: Field, part: int | bytes) -> None:
         obj[field.name] = value
 
 
-def _value(part: int | bytes, kind: str) -> Any:
+def _value(part: int | bytes, kind: str, depth: int) -> Any:
     read = _READERS.get(kind)
-    return read(part) if read is not None else _message(_bytes(part), kind)
+    if read is not None:
+        return read(part)
+    read_schema = _SCHEMA_READERS.get(kind)
+    if read_schema is not None:
+        return read_schema(part, depth + 1)
+    return _message(_bytes(part), kind, depth + 1)
 
 
 def _int(part: int | bytes) -> int:
@@ -125,8 +141,9 @@ def _text(part: int | bytes) -> str:
 
 
 def _double(part: int | bytes) -> float:
+    """As JSON would have it: a whole number has no fraction."""
     number: float = struct.unpack("<d", struct.pack("<Q", _int(part) & (2**64 - 1)))[0]
-    return number
+    return int(number) if number.is_integer() else number
 
 
 def _int_or_string(part: int | bytes) -> int | str:
@@ -157,6 +174,26 @@ def _json(part: int | bytes) -> Any:
         raise ProtobufError(str(error)) from None
 
 
+def _schema_or_schemas(part: int | bytes, depth: int) -> Any:
+    """`items` of a JSON schema: one, or a list of them."""
+    fields = [(number, _message(_bytes(value), JSON_SCHEMA, depth)) for number, value in _parts(_bytes(part))]
+    schemas = dict(fields)
+    return schemas[1] if 1 in schemas else [schema for _, schema in fields]
+
+
+def _schema_or_bool(part: int | bytes, depth: int) -> Any:
+    fields = dict(_parts(_bytes(part)))
+    return _message(_bytes(fields[2]), JSON_SCHEMA, depth) if 2 in fields else bool(_int(fields.get(1, 0)))
+
+
+def _schema_or_strings(part: int | bytes, depth: int) -> Any:
+    fields = list(_parts(_bytes(part)))
+    values = dict(fields)
+    if 1 in values:
+        return _message(_bytes(values[1]), JSON_SCHEMA, depth)
+    return [_text(value) for _, value in fields]
+
+
 def _items(part: int | bytes) -> list[str]:
     return [_text(value) for number, value in _parts(_bytes(part)) if number == 1]
 
@@ -174,6 +211,11 @@ _READERS: dict[str, Callable[[int | bytes], Any]] = {
     "raw": _json,
     "fieldsV1": _json,
     "items": _items,
+}
+_SCHEMA_READERS: dict[str, Callable[[int | bytes, int], Any]] = {
+    "schemas": _schema_or_schemas,
+    "schemaOrBool": _schema_or_bool,
+    "schemaOrStrings": _schema_or_strings,
 }
 _ZEROS: dict[str, Any] = {"string": "", "bytes": "", "bool": False, "int": 0, "quantity": "0", "items": []}
 

@@ -1,8 +1,12 @@
 """Protobuf bodies, as kubectl sends them."""
 
+import struct
+
+import orjson
 import pytest
 
 from mamekube.apiserver.protobuf import ProtobufError, decode
+from mamekube.kinds.registry import builtin_registry
 
 CONFIGMAP = bytes.fromhex(
     "6b3873000a0f0a0276311209436f6e6669674d6170121b0a110a017812001a0022002a00320038004200"
@@ -61,6 +65,123 @@ def test_inline_messages_and_special_types():
             }
         ],
     }
+
+
+def text(number: int, value: str) -> bytes:
+    return field(number, value.encode())
+
+
+def entry(number: int, key: str, value: bytes) -> bytes:
+    return field(number, text(1, key) + field(2, value))
+
+
+def wide(number: int, value: bytes | int) -> bytes:
+    """A field of a number above 15."""
+    kind = 0 if isinstance(value, int) else 2
+    content = varint(value) if isinstance(value, int) else varint(len(value)) + value
+    return varint(number << 3 | kind) + content
+
+
+def test_a_custom_resource_definition_with_its_schema():
+    names = text(1, "foos") + text(2, "") + text(4, "Foo") + text(5, "")
+    rule = text(1, "self > 0") + text(3, "'no'")
+    number = text(5, "integer") + varint(11 << 3 | 1) + struct.pack("<d", 1.0)
+    number += wide(20, field(1, b"1")) + wide(20, field(1, b"2")) + wide(44, rule)
+    schema = text(5, "object") + wide(23, b"a")
+    for key, value in (
+        ("a", number + field(8, field(1, b"2"))),
+        ("b", text(5, "array") + wide(24, field(1, text(5, "string"))) + wide(42, b"set")),
+        ("c", text(5, "object") + wide(30, field(1, 1))),
+        ("d", text(5, "object") + wide(30, field(1, 0) + field(2, wide(38, 1)))),
+    ):
+        schema += wide(29, text(1, key) + field(2, value))
+    version = text(1, "v1") + field(2, 1) + field(3, 0) + field(4, field(1, schema)) + field(5, field(1, b""))
+    spec = text(1, "example.com") + field(3, names) + text(4, "Cluster") + field(7, version) + field(10, 0)
+    condition = text(1, "") + text(2, "") + field(3, b"") + text(5, "updated")
+    raw = field(2, spec) + field(3, field(1, condition) + field(2, names))
+    obj = decode(envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", raw))
+    of_a = {"type": "integer", "default": 2, "minimum": 1, "enum": [1, 2]}
+    assert obj["spec"] == {
+        "group": "example.com",
+        "names": {"plural": "foos", "kind": "Foo"},
+        "scope": "Cluster",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": False,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "required": ["a"],
+                        "properties": {
+                            "a": {
+                                **of_a,
+                                "x-kubernetes-validations": [
+                                    {"rule": "self > 0", "messageExpression": "'no'"}
+                                ],
+                            },
+                            "b": {
+                                "type": "array",
+                                "items": {"type": "string"},
+                                "x-kubernetes-list-type": "set",
+                            },
+                            "c": {"type": "object", "additionalProperties": True},
+                            "d": {
+                                "type": "object",
+                                "additionalProperties": {"x-kubernetes-preserve-unknown-fields": True},
+                            },
+                        },
+                    }
+                },
+                "subresources": {"status": {}},
+            }
+        ],
+    }
+    assert orjson.dumps(obj["spec"]).count(b"1.0") == 0
+    assert obj["status"]["conditions"] == [{"type": "", "status": "", "message": "updated"}]
+
+
+def test_kinds_of_other_packages_and_kinds_that_came_late():
+    service = text(1, "ns") + text(2, "sample-api") + field(3, 7443)
+    spec = field(1, service) + text(2, "example.com") + text(3, "v1") + field(5, b"pem") + field(7, 2000)
+    obj = decode(envelope("apiregistration.k8s.io/v1", "APIService", field(2, spec + field(8, 200))))
+    assert obj["spec"] == {
+        "service": {"namespace": "ns", "name": "sample-api", "port": 7443},
+        "group": "example.com",
+        "version": "v1",
+        "caBundle": "cGVt",
+        "groupPriorityMinimum": 2000,
+        "versionPriority": 200,
+    }
+    mutation = text(2, "ApplyConfiguration") + field(3, text(1, "Object{}"))
+    spec = field(4, mutation) + text(7, "Never")
+    obj = decode(envelope("admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy", field(2, spec)))
+    assert obj["spec"] == {
+        "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": "Object{}"}}],
+        "reinvocationPolicy": "Never",
+    }
+    config = text(1, "one") + field(2, field(1, text(1, "dra.example.com") + field(2, field(1, b'{"a":1}'))))
+    obj = decode(envelope("resource.k8s.io/v1", "ResourceClaim", field(2, field(1, field(3, config)))))
+    assert obj["spec"]["devices"]["config"] == [
+        {"requests": ["one"], "opaque": {"driver": "dra.example.com", "parameters": {"a": 1}}}
+    ]
+
+
+def test_a_schema_that_nests_without_end_is_refused():
+    schema = b""
+    for _ in range(10_001):
+        schema = wide(28, schema)
+    version = field(4, field(1, schema))
+    body = envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, field(7, version)))
+    with pytest.raises(ProtobufError, match="exceeded max depth"):
+        decode(body)
+
+
+@pytest.mark.parametrize("kind", builtin_registry().all(), ids=lambda kind: f"{kind.plural}.{kind.group}")
+def test_every_kind_that_is_served_can_be_sent(kind):
+    group_version = f"{kind.group}/{kind.version}" if kind.group else kind.version
+    assert decode(envelope(group_version, kind.kind, b""))["kind"] == kind.kind
 
 
 @pytest.mark.parametrize(
