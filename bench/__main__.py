@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ORDER = ("start", "api", "watch", "scale", "pods")
+ORDER = ("start", "restart", "api", "reads", "watch", "idle", "scale", "pods")
 
 
 def main() -> None:

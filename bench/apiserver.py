@@ -1,7 +1,8 @@
 """An API server to load (SQLite on disk, TLS), and clients that cost little of the two cores they share with it.
 
-GETs are sent by `wrk`, everything else by bare sockets. Besides rates, the server's own CPU time is read: other
-work on the machine cannot hide that.
+GETs are sent by `wrk`, lists by `curl`, which decrypts a long answer faster than the server encrypts it and keeps
+nothing of it; everything else by bare sockets. Besides rates, the server's own CPU time is read: other work on the
+machine cannot hide that.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import contextlib
 import http.client
 import json
-import os
 import re
 import shutil
 import ssl
@@ -18,14 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 CONNECTIONS = 16
 SECONDS = 4
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -39,18 +38,45 @@ class Server(NamedTuple):
     context: ssl.SSLContext
 
     def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+        """CPU time of all threads, to the nanosecond where none of them has ended."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
     def resident_bytes(self) -> int:
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return self._memory("VmRSS")
+
+    def forget_peak(self) -> None:
+        """Let `peak_bytes` be what is resident from now on."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def peak_bytes(self) -> int:
+        return self._memory("VmHWM")
+
+    def _memory(self, field: str) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field))
 
 
 @asynccontextmanager
 async def running(port: int = 17443) -> AsyncIterator[Server]:
     """A fresh server, ready."""
+    with temporary_folder() as folder:
+        async with running_in(folder, port) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="mamekube-bench-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@asynccontextmanager
+async def running_in(folder: Path, port: int = 17443) -> AsyncIterator[Server]:
+    """A server of what the folder holds, ready."""
     process = spawn(folder, port)
     try:
         context = ssl.create_default_context()
@@ -60,7 +86,6 @@ async def running(port: int = 17443) -> AsyncIterator[Server]:
     finally:
         process.terminate()
         process.wait()
-        shutil.rmtree(folder)
 
 
 def spawn(folder: Path, port: int) -> subprocess.Popen[bytes]:
@@ -144,11 +169,33 @@ async def wrk(server: Server, path: str, *, accept: str = "application/json") ->
     return float(rate.group(1)), int(count.group(1))
 
 
+async def curl(server: Server, path: str, *, times: int, accept: str = "application/json") -> Answers:
+    """`times` GETs of `path`, one after the other on one connection, whose answers nobody keeps."""
+    process = await asyncio.create_subprocess_exec(
+        *("curl", "--silent", "--insecure", "--http1.1", "--user-agent", "bench"),
+        *("-H", f"Authorization: Bearer {server.token}", "-H", f"Accept: {accept}"),
+        *("--write-out", "%{http_code} %{time_total} %{size_download}\n"),
+        *(("-o", "/dev/null", f"https://127.0.0.1:{server.port}{path}") * times),
+        stdout=subprocess.PIPE,
+    )
+    output = (await process.communicate())[0].decode()
+    lines = [line.split() for line in output.splitlines()]
+    assert len(lines) == times and all(code == "200" for code, _, _ in lines), output
+    return Answers([float(seconds) for _, seconds, _ in lines], int(lines[0][2]))
+
+
+class Answers(NamedTuple):
+    """What the same request got, again and again."""
+
+    seconds: list[float]
+    size_bytes: int
+
+
 def config_map(name: str) -> Any:
     return {"metadata": {"name": name}, "data": {"key": "value" * 20}}
 
 
-def pod(name: str, *, padding: int = 0) -> Any:
+def pod(name: str, *, padding: int = 0, node: str = "", labels: dict[str, str] | None = None) -> Any:
     container = {
         "name": "main",
         "image": "registry.k8s.io/pause:3.10",
@@ -158,6 +205,6 @@ def pod(name: str, *, padding: int = 0) -> Any:
     }
     annotations = {"example.com/padding": "x" * padding} if padding else {}
     return {
-        "metadata": {"name": name, "labels": {"app": "web"}, "annotations": annotations},
-        "spec": {"containers": [container]},
+        "metadata": {"name": name, "labels": {"app": "web", **(labels or {})}, "annotations": annotations},
+        "spec": {"containers": [container], **({"nodeName": node} if node else {})},
     }
