@@ -91,13 +91,13 @@ class Api:
         body: Any = None,
         *,
         query: Mapping[str, Any] | None = None,
-        content_type: str = JSON,
+        content_type: str | None = JSON,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request, whatever its answer. `body`: an object, or bytes."""
+        """One request, whatever its answer. `body`: an object, or bytes; of no named type, if it is None."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         sent = {"Accept": JSON, **self._headers, **(headers or {})}
-        if data is not None:
+        if data is not None and content_type is not None:
             sent["Content-Type"] = content_type
         target = f"{path}?{urlencode(query)}" if query else path
         for attempt in (1, 2):

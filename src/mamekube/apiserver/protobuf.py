@@ -58,7 +58,7 @@ def decode(body: bytes) -> Object:
     envelope = dict(_parts(body[len(MAGIC) :]))
     type_meta, raw = dict(_parts(_bytes(envelope.get(TYPE_META, b"")))), _bytes(envelope.get(RAW, b""))
     api_version, kind = _text(type_meta.get(1, b"")), _text(type_meta.get(2, b""))
-    name = _message_name(api_version, kind)
+    name = message_name(api_version, kind)
     if name not in _messages():
         raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
     return {"kind": kind, "apiVersion": api_version, **_message(raw, name, 0)}
@@ -72,11 +72,11 @@ def _messages() -> dict[str, dict[str, str]]:
 
 
 @cache
-def _fields(message: str) -> dict[int, Field]:
+def fields_of(message: str) -> dict[int, Field]:
     return {int(number): Field(*text.split()) for number, text in _messages()[message].items()}
 
 
-def _message_name(api_version: str, kind: str) -> str:
+def message_name(api_version: str, kind: str) -> str:
     if kind == "DeleteOptions":
         return f"{META}.{kind}"
     group, _, version = api_version.rpartition("/")
@@ -87,7 +87,7 @@ def _message_name(api_version: str, kind: str) -> str:
 def _message(data: bytes, message: str, depth: int) -> Object:
     if depth > MESSAGES_DEEP_MAX:
         raise ProtobufError("proto: exceeded max depth")
-    fields = _fields(message)
+    fields = fields_of(message)
     obj: Object = {}
     for number, value in _parts(data):
         field = fields.get(number)
