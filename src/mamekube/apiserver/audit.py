@@ -171,6 +171,7 @@ class AuditLog(Component):
             "requestReceivedTimestamp": self._clock.timestamp_micro(),
         }
         record = Record(self, rule, base)
+        record.annotations.update(user.notes)
         _current.set(record)
         record.note(RECEIVED)
         return record

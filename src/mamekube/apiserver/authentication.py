@@ -20,10 +20,12 @@ from urllib.parse import unquote
 
 from mamekube.apiserver import builtin
 from mamekube.apiserver.authorization import Attributes, Authorizer, forbidden
+from mamekube.apiserver.legacy_tokens import GROUP_ALL
 from mamekube.apiserver.request import ANONYMOUS, User
-from mamekube.apiserver.tokens import GROUP_ALL, InvalidToken, Tokens
+from mamekube.apiserver.tokens import Tokens
 from mamekube.apiserver.writes import Reader
 from mamekube.foundation.clock import Clock, parse_time
+from mamekube.foundation.jwt import InvalidToken
 from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError, unauthorized
 

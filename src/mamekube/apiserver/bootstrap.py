@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from mamekube.apiserver import builtin, flow_control
+from mamekube.apiserver import builtin, flow_control, legacy_tokens
 from mamekube.apiserver.aggregation import aggregated
 from mamekube.apiserver.escalation import covers
 from mamekube.client.client import Client
@@ -114,6 +114,13 @@ async def bootstrap(
             conditions=lambda _: [ready_condition(clock.timestamp())],
         ),
         _ensure_one(client, builtin.CONFIG_MAPS, proxy_trust(config), fields=("data",)),
+        _ensure_one(
+            client,
+            builtin.CONFIG_MAPS,
+            legacy_tokens.tracking(clock.now()),
+            fields=("data",),
+            create_only=True,
+        ),
         _ensure(
             client,
             builtin.API_SERVICES,

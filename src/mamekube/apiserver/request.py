@@ -35,6 +35,8 @@ class User:
     groups: tuple[str, ...] = ()
     uid: str = ""
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What the audit log is to say of the credential."""
 
 
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))

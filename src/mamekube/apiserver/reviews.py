@@ -12,7 +12,7 @@ from mamekube.apiserver.authentication import Authenticator
 from mamekube.apiserver.authorization import Attributes, Authorizer
 from mamekube.apiserver.node_authorizer import node_name_of
 from mamekube.apiserver.request import Request, User
-from mamekube.apiserver.tokens import InvalidToken
+from mamekube.foundation.jwt import InvalidToken
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, status
 from mamekube.objects.fielderrors import FieldError

@@ -29,6 +29,7 @@ from mamekube.apiserver.expiry import EventExpiry
 from mamekube.apiserver.fairness import Fairness
 from mamekube.apiserver.flow_status import FlowStatus
 from mamekube.apiserver.health import Health
+from mamekube.apiserver.legacy_tokens import LegacyTokenTracking
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.local_apiservices import LocalApiServices
 from mamekube.apiserver.metrics import Metrics
@@ -169,6 +170,7 @@ class ApiServer(Component):
             await enter(self._fairness)
             loopback = self.client(LOOPBACK_USER, (MASTERS,))
             await enter(FlowStatus(self.api.store, loopback, self.clock))
+            await enter(LegacyTokenTracking(self._tokens.legacy, loopback, self.clock))
             await enter(LocalApiServices(self.api.store, loopback))
             await self._listen()
         self.spawn(self._finish_start(), name="apiserver-bootstrap")

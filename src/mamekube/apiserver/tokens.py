@@ -3,25 +3,22 @@
 A token is a JWT (RFC 7519) signed with the cluster's service-account key, RS256 or ES256. Its claims are
 upstream's. A token is good only while its account, and the pod, secret or node it is bound to, exist with the
 same uid, so deleting a pod revokes its tokens at once: signatures are remembered, existence never is.
-The signing library is loaded on first use, since a server that starts signs nothing.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mamekube.apiserver import builtin
+from mamekube.apiserver.legacy_tokens import LEGACY_ISSUER, LegacyTokens, account_user
 from mamekube.apiserver.request import User
 from mamekube.apiserver.writes import Reader
 from mamekube.foundation.clock import Clock, format_time
+from mamekube.foundation.jwt import InvalidToken, SigningKey, unverified_claims
 from mamekube.objects import fielderrors, status
 from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object, name_of, uid_of
@@ -42,11 +39,6 @@ VERIFIED_KEPT_MAX = 10_000
 TOKEN_REQUESTS = Resource(
     group="authentication.k8s.io", version="v1", plural="tokenrequests", kind="TokenRequest", namespaced=True
 )
-GROUP_ALL = "system:serviceaccounts"
-
-
-class InvalidToken(Exception):
-    """The token is ours to judge, and it is no good. The text is for TokenReview's error, not for the bearer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +69,7 @@ class Tokens:
         self._reader = reader
         self._clock = clock
         self._loaded: SigningKey | None = None
+        self.legacy = LegacyTokens(reader, clock)
         self._signed: dict[str, dict[str, Any]] = {}
         """Claims of tokens whose signature was good: that part of the answer cannot change."""
 
@@ -131,7 +124,7 @@ class Tokens:
         if token in self._signed:
             return True
         try:
-            return bool(_unverified_claims(token).get("iss") == self.issuer)
+            return unverified_claims(token).get("iss") in (self.issuer, LEGACY_ISSUER)
         except InvalidToken:
             return False
 
@@ -142,19 +135,22 @@ class Tokens:
             raise InvalidToken("this API server verifies no service-account tokens")
         if claims is None:
             claims = self._key().verify(token)
-            if claims.get("iss") != self.issuer:
+            if claims.get("iss") not in (self.issuer, LEGACY_ISSUER):
                 raise InvalidToken("invalid issuer")
             if len(self._signed) >= VERIFIED_KEPT_MAX:
                 self._signed.clear()
             self._signed[token] = claims
+        legacy = claims["iss"] == LEGACY_ISSUER
         wanted = tuple(audiences) or self.audiences
-        presented = claims.get("aud")
-        presented = [presented] if isinstance(presented, str) else presented or []
+        presented = claims.get("aud") or (self.audiences if legacy else ())
+        presented = [presented] if isinstance(presented, str) else presented
         matching = tuple(audience for audience in wanted if audience in presented)
         if not matching:
             raise InvalidToken(
                 f"token audiences {presented!r} is invalid for the target audiences {wanted!r}"
             )
+        if legacy:
+            return Verified(await self.legacy.user(token, claims), matching)
         self._check_times(claims)
         return Verified(await self._user(claims), matching)
 
@@ -239,7 +235,7 @@ class Tokens:
                 for part in ("name", "uid"):
                     if reference.get(part):
                         extra[f"authentication.kubernetes.io/{field}-{part}"] = (str(reference[part]),)
-        return User(user_name, (GROUP_ALL, f"{GROUP_ALL}:{namespace}"), uid, extra)
+        return account_user(namespace, name, uid, extra)
 
     async def _exists(
         self, resource: Resource, what: str, namespace: str, reference: Mapping[str, Any]
@@ -257,83 +253,6 @@ class Tokens:
         if self._loaded is None:
             self._loaded = SigningKey(Path(self._key_file).read_bytes())
         return self._loaded
-
-
-class SigningKey:
-    """One RSA or P-256 key pair, out of PEM."""
-
-    def __init__(self, pem: bytes) -> None:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-        key = serialization.load_pem_private_key(pem, password=None)
-        if isinstance(key, rsa.RSAPrivateKey):
-            self.algorithm = "RS256"
-        elif isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
-            self.algorithm = "ES256"
-        else:
-            raise ValueError("the service-account key must be an RSA key or an ECDSA key on P-256")
-        self._private: Any = key
-        self._public: Any = key.public_key()
-        public = self._public.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        self.id = _encode(sha256(public).digest())
-
-    def sign(self, claims: Mapping[str, Any]) -> str:
-        header = _encode_json({"alg": self.algorithm, "kid": self.id})
-        signed = f"{header}.{_encode_json(claims)}"
-        return f"{signed}.{_encode(self._signature(signed.encode()))}"
-
-    def verify(self, token: str) -> dict[str, Any]:
-        """The claims, if the signature is this key's. The algorithm is ours, never the token's choice."""
-        from cryptography.exceptions import InvalidSignature
-
-        head, _, tail = token.partition(".")
-        header = _decode_json(head)
-        if header.get("alg") != self.algorithm or "crit" in header:
-            raise InvalidToken("unexpected signing algorithm")
-        if header.get("kid") not in (None, "", self.id):
-            raise InvalidToken("unknown key")
-        signed, _, signature = token.rpartition(".")
-        if tail.count(".") != 1:
-            raise InvalidToken("not a JWT")
-        try:
-            self._check(signed.encode(), _decode(signature))
-        except InvalidSignature:
-            raise InvalidToken("invalid signature") from None
-        return _unverified_claims(token)
-
-    def jwk(self) -> dict[str, str]:
-        numbers = self._public.public_numbers()
-        common = {"use": "sig", "kid": self.id, "alg": self.algorithm}
-        if self.algorithm == "RS256":
-            return {**common, "kty": "RSA", "n": _encode_int(numbers.n), "e": _encode_int(numbers.e)}
-        x, y = (_encode(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
-        return {**common, "kty": "EC", "crv": "P-256", "x": x, "y": y}
-
-    def _signature(self, data: bytes) -> bytes:
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec, padding
-        from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
-        if self.algorithm == "RS256":
-            return bytes(self._private.sign(data, padding.PKCS1v15(), hashes.SHA256()))
-        r, s = decode_dss_signature(self._private.sign(data, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-    def _check(self, data: bytes, signature: bytes) -> None:
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec, padding
-        from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
-        if self.algorithm == "RS256":
-            self._public.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
-            return
-        if len(signature) != 64:
-            raise InvalidToken("invalid signature")
-        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-        self._public.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
 
 
 _BINDABLE = {("v1", "Pod"): builtin.PODS, ("v1", "Secret"): builtin.SECRETS, ("v1", "Node"): builtin.NODES}
@@ -373,39 +292,3 @@ def _check_spec(spec: Mapping[str, Any], name: str) -> None:
         )
     if errors:
         raise status.invalid(TOKEN_REQUESTS, name, errors)
-
-
-def _unverified_claims(token: str) -> dict[str, Any]:
-    parts = token.split(".")
-    if len(parts) != 3:
-        raise InvalidToken("not a JWT")
-    return _decode_json(parts[1])
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _encode_json(value: Mapping[str, Any]) -> str:
-    return _encode(json.dumps(value, separators=(",", ":")).encode())
-
-
-def _encode_int(number: int) -> str:
-    return _encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-
-
-def _decode(text: str) -> bytes:
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidToken("not base64url") from None
-
-
-def _decode_json(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(_decode(text))
-    except (ValueError, RecursionError):
-        raise InvalidToken("not JSON") from None
-    if not isinstance(value, dict):
-        raise InvalidToken("not a JSON object")
-    return value

@@ -21,7 +21,7 @@ from mamekube.cluster import program
 from mamekube.cluster.profiles import CLUSTER_DOMAIN, DNS_ADDRESS, SERVICE_NETWORK
 from mamekube.controllers.controllers import Controllers, ControllersConfig
 from mamekube.foundation.clock import Clock
-from mamekube.foundation.lifecycle import settle
+from mamekube.foundation.lifecycle import begin, settle
 from mamekube.kinds.core import services
 from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError
@@ -33,6 +33,7 @@ log = logging.getLogger("mamekube.server")
 
 
 async def serve(config: dict[str, Any]) -> None:
+    begin()
     clock = Clock()
     folder = Path(config["folder"])
     certificates = Path(config["certificates"])
@@ -83,6 +84,7 @@ def api_server_config(config: dict[str, Any], certificates: Path) -> ApiServerCo
 def controllers_config(certificates: Path) -> ControllersConfig:
     return ControllersConfig(
         root_ca=(certificates / "ca.crt").read_text(),
+        service_account_key_file=str(certificates / "service-account.key"),
         cluster_signing_certificate_file=str(certificates / "ca.crt"),
         cluster_signing_key_file=str(certificates / "ca.key"),
     )

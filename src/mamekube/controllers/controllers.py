@@ -34,6 +34,7 @@ from mamekube.controllers.resourcequota import ResourceQuotaController
 from mamekube.controllers.rootca import RootCaPublisher
 from mamekube.controllers.runtime import Context, Controller, Runtime
 from mamekube.controllers.serviceaccount import ServiceAccountController
+from mamekube.controllers.serviceaccounttoken import ServiceAccountTokenController
 from mamekube.controllers.statefulset.controller import StatefulSetController
 from mamekube.controllers.tainteviction import TaintEvictionController
 from mamekube.controllers.ttlafterfinished import TtlAfterFinishedController
@@ -50,6 +51,8 @@ class ControllersConfig:
     node_cidr_mask_size: int = 24
     root_ca: str = ""
     """PEM; published in every namespace as `kube-root-ca.crt`. Empty: not published."""
+    service_account_key_file: str = ""
+    """Signs the tokens of Secrets that are made to hold one. Empty: nobody fills these."""
     cluster_signing_certificate_file: str = ""
     """The CA that signs approved CertificateSigningRequests. Empty: nobody signs."""
     cluster_signing_key_file: str = ""
@@ -83,7 +86,7 @@ class Controllers(Component):
         self._recorder = Recorder(client, clock)
 
         def context(kind: type[Controller]) -> Context:
-            writer = client_for(kind.account) if client_for is not None else client
+            writer = client_for(kind.account) if client_for is not None and kind.account else client
             return Context(client=writer, clock=clock, informers=self._informers, recorder=self._recorder)
 
         self.runtime = Runtime(self._informers, _controllers(context, config))
@@ -146,6 +149,13 @@ def _controllers(
         )
         signing = context(CertificateSigningController)
         controllers.append(CertificateSigningController(signing, authority=authority))
+    if config.service_account_key_file:
+        tokens = context(ServiceAccountTokenController)
+        controllers.append(
+            ServiceAccountTokenController(
+                tokens, key_file=config.service_account_key_file, root_ca=config.root_ca
+            )
+        )
     if config.root_ca:
         controllers.append(RootCaPublisher(context(RootCaPublisher), root_ca=config.root_ca))
     return controllers

@@ -110,7 +110,8 @@ class Controller:
     name: ClassVar[str]
     """Upstream's name of the controller: the component in the events it records."""
     account: ClassVar[str]
-    """The ServiceAccount in kube-system as which it acts, and to which upstream's roles are bound."""
+    """The ServiceAccount in kube-system as which it acts, and to which upstream's roles are bound. `""`: it acts as
+    all controllers together, which is how the one that makes accounts' credentials has its own."""
     watches: ClassVar[Sequence[Watch]] = ()
     initial: ClassVar[Sequence[str]] = ()
     """Keys to work on once at the start, for controllers that come back by themselves."""

@@ -7,7 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from mamekube.apiserver.tokens import InvalidToken, Tokens
+from mamekube.apiserver.tokens import Tokens
+from mamekube.foundation.jwt import InvalidToken
 from mamekube.objects.status import StatusError
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
