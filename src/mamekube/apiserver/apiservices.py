@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mamekube.apiserver import backends, builtin, codec
@@ -83,14 +84,21 @@ class ApiServices(Component):
     """Follows the APIServices of other servers."""
 
     def __init__(
-        self, store: Store, client: Client, clock: Clock, *, certificate_file: str = "", key_file: str = ""
+        self,
+        store: Store,
+        client: Callable[[], Client],
+        clock: Clock,
+        *,
+        certificate_file: str = "",
+        key_file: str = "",
     ) -> None:
         super().__init__()
         self.remotes: dict[tuple[str, str], Remote] = {}
         self.generation = 0
         """Another number means that what they serve may be something else."""
         self._store = store
-        self._client = client
+        self._client = cache(client)
+        """Asked for when first needed: the in-process client itself asks here who serves what."""
         self._clock = clock
         self._identity = (certificate_file, key_file)
         self._session: aiohttp.ClientSession | None = None
@@ -246,7 +254,7 @@ class ApiServices(Component):
     async def _report(self, name: str, outcome: Outcome) -> None:
         """Write the condition, where it says something else than the one that is there."""
         try:
-            service = await self._client.get(builtin.API_SERVICES, name)
+            service = await self._client().get(builtin.API_SERVICES, name)
             before = conditions.find(conditions.conditions_of(service), "Available") or {}
             status, reason, message = outcome
             if (before.get("status"), before.get("reason"), before.get("message")) == outcome:
@@ -260,7 +268,7 @@ class ApiServices(Component):
                 "message": message,
             }
             patch = {"status": {"conditions": [condition]}}
-            await self._client.patch(builtin.API_SERVICES, name, patch, subresource="status")
+            await self._client().patch(builtin.API_SERVICES, name, patch, subresource="status")
         except StatusError as error:
             log.warning("cannot write the condition of APIService %s: %s", name, error.message)
 

@@ -14,6 +14,7 @@ from mamekube.apiserver import remote_discovery
 from mamekube.apiserver.apiservices import ApiServices, Remote
 from mamekube.apiserver.documents import Text, encode
 from mamekube.apiserver.negotiation import PLAIN, Form, forms
+from mamekube.client.discovery import Discovered, read_documents
 from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
@@ -35,13 +36,19 @@ class Discovery:
         self._generation = 0
         self._kinds: tuple[Kind, ...] = ()
         self._texts: dict[tuple[str, str], Text] = {}
+        self._discovered: Discovered | None = None
+
+    def discovered(self) -> Discovered:
+        """What a client would read from the aggregated documents."""
+        self._refresh()
+        if self._discovered is None:
+            form = Form(version="v2")
+            self._discovered = read_documents((self._aggregated("", form), self._aggregated("/", form)))
+        return self._discovered
 
     def serve(self, path: str, headers: Mapping[str, str]) -> Text | None:
         """The answer to GET of `path`, None where it is no discovery path. Raises 406."""
-        kinds = tuple(self._registry.all())
-        generation = self._services.generation if self._services is not None else 0
-        if kinds != self._kinds or generation != self._generation:
-            self._kinds, self._generation, self._texts = kinds, generation, {}
+        self._refresh()
         path = path.rstrip("/")
         form = _form(headers.get("Accept", ""), aggregates=path in ("/api", "/apis"))
         key = (path, form.content_type)
@@ -54,6 +61,13 @@ class Discovery:
         if text.headers.get("ETag") and headers.get("If-None-Match") == text.headers["ETag"]:
             return Text(b"", text.content_type, 304, text.headers)
         return text
+
+    def _refresh(self) -> None:
+        """Forget what was built of other kinds than those that there are now."""
+        kinds = tuple(self._registry.all())
+        generation = self._services.generation if self._services is not None else 0
+        if kinds != self._kinds or generation != self._generation:
+            self._kinds, self._generation, self._texts, self._discovered = kinds, generation, {}, None
 
     def _build(self, path: str, form: Form) -> Object | None:
         parts = path.strip("/").split("/")

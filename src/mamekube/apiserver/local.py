@@ -2,6 +2,8 @@
 
 It takes the same way as a request over HTTP (authorization, admission, validation, the store) and hands out the
 objects that the store's cache holds, so they are read-only. What is written is copied on its way in.
+
+What other servers serve is asked of them: `remote_calls`.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from typing import Any
 
 from mamekube.apiserver.api import Api, NotServed, Payload
 from mamekube.apiserver.authorization import Authorizer
-from mamekube.apiserver.documents import Answer, Collection
+from mamekube.apiserver.discovery import Discovery
+from mamekube.apiserver.documents import Answer, Collection, Made
 from mamekube.apiserver.http import refusal
+from mamekube.apiserver.remote_calls import RemoteCalls
 from mamekube.apiserver.request import Request, User, selected_name
 from mamekube.apiserver.resources import fresh
-from mamekube.client.client import PATCH_CONTENT_TYPES, Event, Listing, PatchType
+from mamekube.client.client import PATCH_CONTENT_TYPES, Event, Listing, PatchType, listing_of
+from mamekube.client.discovery import Discovered
 from mamekube.objects.meta import Object, name_of, namespace_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError
@@ -27,10 +32,20 @@ Query = dict[str, list[str]]
 class LocalClient:
     """A `client.Client` that acts as one user."""
 
-    def __init__(self, api: Api, authorizer: Authorizer, user: User) -> None:
+    def __init__(
+        self,
+        api: Api,
+        authorizer: Authorizer,
+        user: User,
+        *,
+        discovery: Discovery,
+        remotes: RemoteCalls,
+    ) -> None:
         self._api = api
         self._authorizer = authorizer
         self._user = user
+        self._discovery = discovery
+        self._remotes = remotes
         self._headers: Mapping[str, str] = {"User-Agent": user.name.removeprefix("system:")}
 
     async def get(
@@ -60,7 +75,8 @@ class LocalClient:
             query["continue"] = [continue_token]
         request = self._request("list", resource, namespace=namespace, query=query)
         answer = await self._serve(request, Payload())
-        assert isinstance(answer, Collection)
+        if not isinstance(answer, Collection):
+            return listing_of(answer.document.object, resource)
         return Listing([item.object for item in answer.items], str(answer.revision), answer.continue_token)
 
     async def create(
@@ -147,12 +163,20 @@ class LocalClient:
         )
         request = self._request("watch", resource, namespace=namespace, query=query)
         self._authorizer.authorize_request(request)
+        remote = self._remotes.find(request)
+        if remote is not None:
+            async with self._remotes.watch(remote, request) as told:
+                yield told
+            return
         try:
             _, events = self._api.watch(request)
         except NotServed:
             raise _not_served() from None
         async with events as batches:
             yield _Events(batches)
+
+    async def discover(self) -> Discovered:
+        return self._discovery.discovered()
 
     def _request(
         self,
@@ -190,6 +214,15 @@ class LocalClient:
 
     async def _serve(self, request: Request, payload: Payload) -> Answer | Collection:
         self._authorizer.authorize_request(request)
+        remote = self._remotes.find(request)
+        if remote is not None:
+            return Answer(
+                Made(
+                    await self._remotes.call(
+                        remote, request, content_type=payload.content_type, document=payload.value
+                    )
+                )
+            )
         try:
             return await self._api.serve(request, payload)
         except NotServed:

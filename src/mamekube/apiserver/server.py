@@ -35,6 +35,7 @@ from mamekube.apiserver.local_apiservices import LocalApiServices
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.pages import Pages
 from mamekube.apiserver.policy_status import PolicyStatus
+from mamekube.apiserver.remote_calls import RemoteCalls
 from mamekube.apiserver.request import User
 from mamekube.apiserver.reviews import Reviews
 from mamekube.apiserver.tokens import Tokens
@@ -141,10 +142,28 @@ class ApiServer(Component):
             tokens=self._tokens,
             clock=clock,
         )
+        self._services = ApiServices(
+            store,
+            lambda: self.client(LOOPBACK_USER, (MASTERS,)),
+            clock,
+            certificate_file=config.proxy_client_certificate_file,
+            key_file=config.proxy_client_key_file,
+        )
+        address = config.advertise_address or config.address
+        self._discovery = Discovery(
+            self.registry, address=f"{address}:{config.port}", services=self._services
+        )
+        self._remotes = RemoteCalls(self._services)
 
     def client(self, user: str, groups: Sequence[str] = ()) -> Client:
         """The API as `user`, in process."""
-        return LocalClient(self.api, self._authorizer, User(user, (*groups, AUTHENTICATED)))
+        return LocalClient(
+            self.api,
+            self._authorizer,
+            User(user, (*groups, AUTHENTICATED)),
+            discovery=self._discovery,
+            remotes=self._remotes,
+        )
 
     async def ready(self) -> None:
         """Return when `/readyz` would say yes. Raises what kept the server from it."""
@@ -192,18 +211,10 @@ class ApiServer(Component):
         from mamekube.apiserver.streams import Streams
 
         config = self.config
-        address = config.advertise_address or config.address
-        services = ApiServices(
-            self.api.store,
-            self.client(LOOPBACK_USER, (MASTERS,)),
-            self.clock,
-            certificate_file=config.proxy_client_certificate_file,
-            key_file=config.proxy_client_key_file,
-        )
-        await self._stack.enter_async_context(services)
+        await self._stack.enter_async_context(self._services)
         pages = Pages(
             registry=self.registry,
-            discovery=Discovery(self.registry, address=f"{address}:{config.port}", services=services),
+            discovery=self._discovery,
             health=self._health(),
             metrics=self._metrics,
             tokens=self._tokens,
@@ -221,7 +232,7 @@ class ApiServer(Component):
             ),
             metrics=self._metrics,
             fairness=self._fairness,
-            aggregation=AggregationProxy(services, self.api.store),
+            aggregation=AggregationProxy(self._services, self.api.store),
             audit_log=await self._open_audit_log(),
             clock=self.clock,
         )

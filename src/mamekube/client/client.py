@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from mamekube.client.discovery import Discovered
 from mamekube.objects.meta import Object
 from mamekube.objects.resource import Resource
 
@@ -34,6 +35,17 @@ class Listing:
     items: list[Object]
     revision: str
     continue_token: str = ""
+
+
+def listing_of(answer: Object, resource: Resource) -> Listing:
+    """A list as it comes over the wire."""
+    described = answer.get("metadata") or {}
+    items = answer.get("items") or []
+    for item in items:
+        # Upstream leaves them out of the items of a list; whoever reads one object expects them.
+        item.setdefault("apiVersion", resource.api_version)
+        item.setdefault("kind", resource.kind)
+    return Listing(items, described.get("resourceVersion", ""), described.get("continue", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +142,8 @@ class Client(Protocol):
         The iteration ends without an error when the server ends the watch; the caller resumes from the last
         resourceVersion it saw.
         """
+        ...
+
+    async def discover(self) -> Discovered:
+        """What the server serves, APIs of other servers that it stands for among it."""
         ...

@@ -16,9 +16,9 @@ from urllib.parse import quote, urlencode
 import orjson
 from yarl import URL
 
-from mamekube.client import tls
+from mamekube.client import discovery, tls
 from mamekube.client.aiohttp_import import aiohttp
-from mamekube.client.client import PATCH_CONTENT_TYPES, Client, Event, Listing, PatchType
+from mamekube.client.client import PATCH_CONTENT_TYPES, Client, Event, Listing, PatchType, listing_of
 from mamekube.client.kubeconfig import ClientConfig
 from mamekube.client.watch_stream import WatchStream
 from mamekube.foundation import limits
@@ -187,14 +187,7 @@ class HttpClient(Component, Client):
             "continue": continue_token,
             "resourceVersion": revision,
         }
-        answer = await self._call("GET", resource.path(namespace=namespace), query=query)
-        metadata = answer.get("metadata") or {}
-        items = answer.get("items") or []
-        for item in items:
-            # Upstream leaves them out of the items of a list; whoever reads one object expects them.
-            item.setdefault("apiVersion", resource.api_version)
-            item.setdefault("kind", resource.kind)
-        return Listing(items, metadata.get("resourceVersion", ""), metadata.get("continue", ""))
+        return listing_of(await self._call("GET", resource.path(namespace=namespace), query=query), resource)
 
     async def create(
         self, resource: Resource, obj: Object, *, namespace: str = "", name: str = "", subresource: str = ""
@@ -288,6 +281,15 @@ class HttpClient(Component, Client):
             resource.path(namespace=namespace), query=query, silence_s=silence_s
         ) as chunks:
             yield _events(chunks)
+
+    async def discover(self) -> discovery.Discovered:
+        documents = []
+        for path in discovery.PATHS:
+            response = await self.request("GET", path, headers={"Accept": discovery.ACCEPT})
+            if response.code >= 400:
+                raise _refusal(response)
+            documents.append(response.json())
+        return discovery.read_documents(documents)
 
 
 async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Event]:

@@ -1,6 +1,6 @@
-"""Every resource whose objects can be listed, watched and deleted: what garbage collection and namespaces cover.
+"""Every resource whose objects can be listed, watched and deleted: what garbage collection covers.
 
-Built-in ones come from the registry, the others from CustomResourceDefinitions as these come and go.
+Built-in ones come from the registry, the others from CustomResourceDefinitions and other servers as these come and go.
 """
 
 from __future__ import annotations

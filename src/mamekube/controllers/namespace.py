@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mamekube.controllers.deletables import Deletables, custom_resource
-from mamekube.controllers.resources import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, PODS
-from mamekube.controllers.runtime import Context, Controller, Watch, itself, nobody
+from mamekube.client.discovery import Served
+from mamekube.controllers.resources import NAMESPACES, PODS
+from mamekube.controllers.runtime import Controller, Watch, itself
 from mamekube.objects import conditions
-from mamekube.objects.meta import Object, being_deleted, edited, metadata, namespace_of
+from mamekube.objects.meta import Object, being_deleted, edited, metadata, name_of, namespace_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError, is_reason
 
@@ -48,6 +48,8 @@ class Remains:
     """`pods.` -> how many; the group follows the dot."""
     finalizers: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    undiscovered: str = ""
+    """Why it is not known what else may be in the namespace."""
 
     def note(self, resource: Resource, items: Iterable[Object]) -> None:
         for item in items:
@@ -56,12 +58,23 @@ class Remains:
 
     @property
     def empty(self) -> bool:
-        return not self.counts and not self.failures
+        return not self.counts and not self.failures and not self.undiscovered
+
+
+def undiscovered(stale: Sequence[str]) -> str:
+    """What is said of group versions whose servers do not answer; `""` where all do."""
+    if not stale:
+        return ""
+    parts = ", ".join(f"{version}: stale GroupVersion discovery: {version}" for version in stale)
+    failed = f"unable to retrieve the complete list of server APIs: {parts}"
+    return f"Discovery failed for some groups, {len(stale)} failing: {failed}"
 
 
 def plan(known: Sequence[dict[str, Any]], remains: Remains, *, now: str) -> list[dict[str, Any]]:
     """The conditions of a namespace of which this remains."""
     bad: dict[str, tuple[str, str]] = {}
+    if remains.undiscovered:
+        bad["NamespaceDeletionDiscoveryFailure"] = ("DiscoveryFailed", remains.undiscovered)
     if remains.failures:
         message = "Failed to delete all resource types, {} remaining: {}".format(
             len(remains.failures), ", ".join(sorted(remains.failures))
@@ -100,7 +113,8 @@ class NamespaceController(Controller):
     """Duty: empty each namespace that is being deleted, pods first, and then let it go.
 
     Woken by namespaces, and by pods of a namespace that is going.
-    Invariant: the namespace's finalizer is removed only when a look at every resource has found nothing.
+    Invariant: the namespace's finalizer is removed only when a look at every resource that the API server knows of,
+    those of other servers among them, has found nothing.
     """
 
     name = "namespace-controller"
@@ -108,13 +122,8 @@ class NamespaceController(Controller):
     watches = (
         Watch(resource=NAMESPACES, keys=itself),
         Watch(resource=PODS, keys=_leaving, matters=lambda old, new: False),
-        Watch(resource=CUSTOM_RESOURCE_DEFINITIONS, keys=nobody),
     )
     workers = 10
-
-    def __init__(self, context: Context, *, deletables: Deletables | None = None) -> None:
-        super().__init__(context)
-        self.deletables = deletables or Deletables()
 
     async def reconcile(self, key: str) -> float | None:
         namespace = self.cache(NAMESPACES).get(key)
@@ -129,33 +138,60 @@ class NamespaceController(Controller):
         await self._finalize(namespace)
         return None
 
-    def _resources(self) -> list[Resource]:
-        known = [resource for resource in self.deletables if resource.namespaced]
-        definitions = self.cache(CUSTOM_RESOURCE_DEFINITIONS).list()
-        custom = [resource for definition in definitions if (resource := custom_resource(definition))]
-        return [*known, *(resource for resource in custom if resource.namespaced and resource not in known)]
-
     async def _empty(self, namespace: str) -> Remains:
         remains = Remains()
-        await self._clear(namespace, PODS, remains)
-        if not remains.empty:
+        known = await self._known(remains)
+        pods = [served for served in known if served.resource == PODS]
+        for served in pods:
+            await self._clear(namespace, served, remains)
+        if remains.counts or remains.failures:
             # Pods may need their configuration and permissions until they have ended.
             return remains
-        resources = [resource for resource in self._resources() if resource != PODS]
-        await asyncio.gather(*(self._clear(namespace, resource, remains) for resource in resources))
+        others = [served for served in known if served.resource != PODS]
+        await asyncio.gather(*(self._clear(namespace, served, remains) for served in others))
         return remains
 
-    async def _clear(self, namespace: str, resource: Resource, remains: Remains) -> None:
+    async def _known(self, remains: Remains) -> Sequence[Served]:
+        """Everything that may be in a namespace and can be deleted."""
         try:
+            found = await self.client.discover()
+        except StatusError as error:
+            remains.undiscovered = str(error)
+            return ()
+        remains.undiscovered = undiscovered(found.stale)
+        return [one for one in found.served if one.resource.namespaced and "delete" in one.verbs]
+
+    async def _clear(self, namespace: str, served: Served, remains: Remains) -> None:
+        resource = served.resource
+        try:
+            if "list" not in served.verbs:
+                if "deletecollection" in served.verbs:
+                    await self._delete_collection(resource, namespace)
+                return
             listing = await self.client.list(resource, namespace=namespace)
             if listing.items:
-                await self.client.delete_collection(resource, namespace=namespace, propagation="Background")
+                if "deletecollection" in served.verbs:
+                    await self._delete_collection(resource, namespace)
+                else:
+                    await asyncio.gather(*(self._delete(resource, item) for item in listing.items))
                 listing = await self.client.list(resource, namespace=namespace)
         except StatusError as error:
             if not is_reason(error, "NotFound", "MethodNotAllowed"):
                 remains.failures.append(str(error))
             return
         remains.note(resource, listing.items)
+
+    async def _delete_collection(self, resource: Resource, namespace: str) -> None:
+        await self.client.delete_collection(resource, namespace=namespace, propagation="Background")
+
+    async def _delete(self, resource: Resource, item: Object) -> None:
+        try:
+            await self.client.delete(
+                resource, name_of(item), namespace=namespace_of(item), propagation="Background"
+            )
+        except StatusError as error:
+            if not is_reason(error, "NotFound", "MethodNotAllowed"):
+                raise
 
     async def _write_status(self, namespace: Object, remains: Remains) -> Object:
         known = conditions.conditions_of(namespace)

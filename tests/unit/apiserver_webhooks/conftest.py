@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 from tests.unit.apiserver_webhooks.authority import Authority
+from tests.unit.apiserver_webhooks.extension import HOST, Cluster, Extension
 from tests.unit.apiserver_webhooks.hooks import Decide, Hook, StartHook, allow
 
+from mamekube.apiserver import apiservices
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
 from mamekube.foundation.clock import Clock
@@ -49,3 +53,33 @@ async def server() -> AsyncIterator[ApiServer]:
 @pytest.fixture
 def client(server: ApiServer) -> Client:
     return server.client("admin", ("system:masters",))
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
+    monkeypatch.setattr(apiservices, "RETRY_PERIOD_S", 0.02)
+    authority = Authority(tmp_path)
+    extension = Extension()
+    context = authority.server_context(HOST)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(authority.file)
+    runner = web.ServerRunner(web.Server(extension.serve), shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    extension.port = runner.addresses[0][1]
+
+    tokens = tmp_path / "tokens.csv"
+    tokens.write_text('admin-token,admin,7,"system:masters"\n')
+    certificate, key = authority.issue("proxy", "front-proxy-client")
+    config = ApiServerConfig(
+        port=0,
+        token_file=str(tokens),
+        proxy_client_certificate_file=certificate,
+        proxy_client_key_file=key,
+    )
+    api = ApiServer(config, Store(MemoryBackend()), Clock())
+    async with api.api.store, api, aiohttp.ClientSession() as session:
+        await api.ready()
+        client = api.client("admin", ("system:masters",))
+        yield Cluster(api, client, session, extension, authority)
+    await runner.cleanup()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mamekube.controllers.deletables import IGNORED, Deletables, custom_resource
+from mamekube.controllers.deletables import IGNORED, NEEDED_VERBS, Deletables, custom_resource
 from mamekube.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Node
 from mamekube.controllers.podcontrol import all_of
-from mamekube.controllers.resources import CUSTOM_RESOURCE_DEFINITIONS
+from mamekube.controllers.resources import API_SERVICES, CUSTOM_RESOURCE_DEFINITIONS
 from mamekube.controllers.runtime import Context, Controller
 from mamekube.objects.meta import Object, being_deleted, has_finalizer, metadata, uid_of
 from mamekube.objects.owners import owners_of
@@ -27,6 +27,12 @@ GONE_MAX = 500
 
 UNKNOWN_KIND_S = 30.0
 """How soon to look again for a kind that is not served. Upstream: the period of its discovery."""
+
+OTHER_SERVERS = "what other servers serve"
+"""A key that is no uid: look at what there is to watch besides built-in and custom resources."""
+
+DISCOVERY_PERIOD_S = 30.0
+"""Between two looks, while there is any other server. Upstream: the period of its discovery."""
 
 Reference = dict[str, Any]
 
@@ -68,7 +74,8 @@ def plan(obj: Object, owners: Owners, *, has_dependents: bool) -> str:
 class GarbageCollector(Controller):
     """Duty: delete objects all of whose owners are gone; carry out foreground deletions and orphaning.
 
-    Woken, by uid, by every object of every resource that can be deleted, as far as the graph says it matters.
+    Woken, by uid, by every object of every resource that can be deleted, as far as the graph says it matters; and by
+    APIServices, which tell what resources there are besides built-in and custom ones.
     Invariants: nothing is deleted because of what a cache does not show: an owner counts as gone only if the API
     server says so or its deletion was seen; every deletion names the uid it means.
     """
@@ -84,11 +91,14 @@ class GarbageCollector(Controller):
         self.gone: dict[str, None] = {}
         """Uids that are known to exist no more, oldest first; bounded by `GONE_MAX`."""
         self._watched: set[Resource] = set()
+        self._remote: set[Resource] = set()
+        """Resources that other servers serve."""
 
     def attach(self) -> None:
         for resource in list(self.deletables):
             self._watch(resource)
         self.context.informers.informer(CUSTOM_RESOURCE_DEFINITIONS).subscribe(self._on_definition)
+        self.context.informers.informer(API_SERVICES).subscribe(self._on_api_service)
 
     def _watch(self, resource: Resource) -> None:
         if resource in self._watched or (resource.group, resource.plural) in IGNORED:
@@ -103,12 +113,37 @@ class GarbageCollector(Controller):
         group, kind = definition["spec"]["group"], definition["spec"]["names"]["kind"]
         known = self.deletables.find(f"{group}/", kind)
         if known is not None and known != resource:
-            self.deletables.remove(group, kind)
-            self._watched.discard(known)
-            self.context.informers.forget(known)
+            self._forget(known)
         if resource is not None:
             self.deletables.add(resource)
             self._watch(resource)
+
+    def _forget(self, resource: Resource) -> None:
+        self.deletables.remove(resource.group, resource.kind)
+        self._watched.discard(resource)
+        self.context.informers.forget(resource)
+
+    def _on_api_service(self, event: str, old: Object | None, new: Object | None) -> None:
+        if any(service is not None and service["spec"].get("service") for service in (old, new)):
+            self.queue.add(OTHER_SERVERS)
+
+    async def _follow_other_servers(self) -> float | None:
+        """Watch what they serve; of one that does not answer, what it served the last time."""
+        services = self.context.informers.informer(API_SERVICES).cache.list()
+        specs = [service["spec"] for service in services if service["spec"].get("service")]
+        versions = {(spec["group"], spec["version"]) for spec in specs}
+        found = await self.client.discover()
+        known = {one.resource: one.verbs for one in found.served}
+        served = {resource for resource in known if (resource.group, resource.version) in versions}
+        stale = {one for one in self._remote if one.api_version in found.stale}
+        for resource in self._remote - served - stale:
+            self._forget(resource)
+        for resource in served - self._remote:
+            self.deletables.add(resource)
+            if known[resource] >= NEEDED_VERBS:
+                self._watch(resource)
+        self._remote = served | stale
+        return DISCOVERY_PERIOD_S if versions else None
 
     def _observer(self, resource: Resource) -> Callable[[str, Object | None, Object | None], None]:
         def observe(event: str, old: Object | None, new: Object | None) -> None:
@@ -132,6 +167,8 @@ class GarbageCollector(Controller):
         return self.graph.remove(uid)
 
     async def reconcile(self, key: str) -> float | None:
+        if key == OTHER_SERVERS:
+            return await self._follow_other_servers()
         node = self.graph.nodes.get(key)
         if node is None:
             return None
