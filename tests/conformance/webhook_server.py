@@ -17,18 +17,25 @@ Answerer = Callable[[Object], Object]
 
 
 class WebhookServer(HttpsServer):
-    """Answers reviews at the paths of `answers`, to which a test may add. `seen` has the requests in order."""
+    """Answers reviews at the paths of `answers`, to which a test may add. `seen` has the requests in order.
 
-    def __init__(self, folder: Path) -> None:
+    Its certificate is for `host`: the address, or the name of a Service that leads here.
+    """
+
+    def __init__(self, folder: Path, *, host: str = ADDRESS) -> None:
         self.answers: dict[str, Answerer] = {}
         self.seen: list[Object] = []
         self._authority = Authority(folder)
-        super().__init__(self._handler(), self._authority.server_context(ADDRESS))
+        super().__init__(self._handler(), self._authority.server_context(host))
 
     def client_config(self, path: str, *, trusted: bool = True) -> Object:
         """How a webhook's registration says that it is reached here."""
         config = {"url": f"https://{ADDRESS}:{self.port}{path}"}
         return {**config, "caBundle": self._authority.bundle} if trusted else config
+
+    @property
+    def bundle(self) -> str:
+        return self._authority.bundle
 
     def _handler(self) -> type[Handler]:
         owner = self
