@@ -1,4 +1,4 @@
-"""Admission webhooks, by the very requests of upstream's suite: behind a Service, with a marker to know when they act."""
+"""Admission webhooks, by the very requests of upstream's suite: behind a Service, and with its markers."""
 
 import base64
 import itertools
