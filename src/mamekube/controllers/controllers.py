@@ -36,6 +36,7 @@ from mamekube.controllers.runtime import Context, Controller, Runtime
 from mamekube.controllers.serviceaccount import ServiceAccountController
 from mamekube.controllers.serviceaccounttoken import ServiceAccountTokenController
 from mamekube.controllers.statefulset.controller import StatefulSetController
+from mamekube.controllers.storageprotection import ClaimProtectionController, VolumeProtectionController
 from mamekube.controllers.tainteviction import TaintEvictionController
 from mamekube.controllers.ttlafterfinished import TtlAfterFinishedController
 from mamekube.foundation.clock import Clock
@@ -131,6 +132,8 @@ def _controllers(
         CertificateCleanerController,
         TokenCleaner,
         BootstrapSigner,
+        ClaimProtectionController,
+        VolumeProtectionController,
     )
     controllers = [kind(context(kind)) for kind in plain]
     controllers += [
