@@ -12,7 +12,7 @@ from pathlib import Path
 from mamekube.apiserver import development
 from mamekube.apiserver.server import ApiServer
 from mamekube.foundation.clock import Clock
-from mamekube.foundation.lifecycle import settle
+from mamekube.foundation.lifecycle import begin, settle
 from mamekube.store.memory import MemoryBackend
 from mamekube.store.sqlite import SqliteBackend
 from mamekube.store.store import Store
@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=6443)
     parser.add_argument("--memory", action="store_true", help="keep objects in memory only")
     arguments = parser.parse_args()
+    begin()
     arguments.dir.mkdir(parents=True, exist_ok=True)
     import uvloop
 

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from mamekube.apiserver import builtin
-from mamekube.apiserver.mirror import Mirror
+from mamekube.apiserver.mirror import ItemMirror, Mirror
 from mamekube.apiserver.node_authorizer import NodeAuthorizer, node_name_of
 from mamekube.apiserver.rbac import MissingRole, Roles, rule_allows, rule_allows_path
 from mamekube.apiserver.request import Request, User
@@ -76,7 +76,7 @@ class Authorizer(Component):
         super().__init__()
         self.roles = Roles()
         self.nodes = NodeAuthorizer()
-        self._mirrors: list[Mirror[Any]] = [
+        self._mirrors: list[ItemMirror[Any]] = [
             *(
                 Mirror(store, resource, digest=_whole, handler=self._role_changed)
                 for resource in ROLE_RESOURCES

@@ -3,19 +3,23 @@
 The graph says which objects a node reaches: pods by `spec.nodeName`, and through a pod its service account,
 secrets, config maps and claims; through a claim its volume and that volume's secret; and volume attachments
 by their own node name. It is kept as counters per (object, node), so that a question is one look-up.
+
+The pods of a node are read when its kubelet asks its first question: until then it is enough to know which pods may
+be on it, and that can be seen without decoding them.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mamekube.apiserver import builtin
-from mamekube.apiserver.mirror import Mirror
+from mamekube.apiserver.mirror import ItemMirror, Mirror
 from mamekube.apiserver.request import User
 from mamekube.objects.meta import Object, annotations_of, name_of, namespace_of
-from mamekube.store.store import Store
+from mamekube.store.store import Item, Store
 
 if TYPE_CHECKING:
     from mamekube.apiserver.authorization import Attributes
@@ -30,6 +34,11 @@ NO_OPINION = " "
 
 Vertex = tuple[str, str, str]
 """(resource, namespace, name)."""
+
+NODE_NAME = re.compile(rb'"nodeName":"([^"\\]+)"')
+"""In the JSON of whatever is on a node. Labels may be called so, too."""
+CHANGING = (b'"ephemeralContainers":', b'"resourceClaims":')
+"""In the JSON of pods that may refer to more later on: all else is fixed once a pod is bound."""
 
 LEASE_VERBS = frozenset({"get", "create", "update", "patch", "delete"})
 
@@ -62,6 +71,29 @@ class References(NamedTuple):
     vertices: frozenset[Vertex]
 
 
+class PodReferences:
+    """What a pod lets its node reach. `nodes` are those it may be on; which one it is, is read when one asks."""
+
+    __slots__ = ("_item", "_read", "created", "nodes")
+
+    def __init__(self, item: Item, nodes: frozenset[str]) -> None:
+        self.created = item.created
+        self.nodes = nodes
+        self._item: Item | None = item
+        self._read: References | None = None
+
+    @property
+    def known(self) -> References | None:
+        """What was read; None where nobody has asked yet, and for a pod on no node."""
+        return self._read
+
+    def read(self) -> References | None:
+        """None for a pod that is on no node."""
+        if self._item is not None:
+            self._read, self._item = pod_references(self._item.transient()), None
+        return self._read
+
+
 class VolumeLinks(NamedTuple):
     """What a bound volume ties together."""
 
@@ -76,19 +108,15 @@ class NodeAuthorizer:
     def __init__(self) -> None:
         self._reach: dict[Vertex, Counter[str]] = {}
         """How many pods of which node use the vertex. Invariant: no counter is 0 or negative."""
+        self._unread: dict[str, set[PodReferences]] = {}
+        """Pods that may be on the node, since its kubelet last asked. Invariant: they are not counted, others are."""
         self._claim_of_volume: dict[Vertex, Vertex] = {}
         self._volumes_of_secret: dict[Vertex, set[Vertex]] = {}
 
-    def mirrors(self, store: Store) -> list[Mirror[Any]]:
+    def mirrors(self, store: Store) -> list[ItemMirror[Any]]:
         """The copies of the store's content that keep the graph."""
         return [
-            Mirror(
-                store,
-                builtin.PODS,
-                digest=digest_pod,
-                handler=self.references_changed,
-                marker=b'"nodeName":"',
-            ),
+            ItemMirror(store, builtin.PODS, digest=digest_pod, handler=self.pod_changed),
             Mirror(
                 store, builtin.VOLUME_ATTACHMENTS, digest=digest_attachment, handler=self.references_changed
             ),
@@ -108,6 +136,7 @@ class NodeAuthorizer:
 
     def reaches(self, node: str, resource: str, namespace: str, name: str) -> bool:
         """Whether the object concerns the node."""
+        self._read_pods(node)
         vertex = (resource, namespace, name)
         if node in self._reach.get(vertex, ()):
             return True
@@ -117,6 +146,33 @@ class NodeAuthorizer:
         return any(self.reaches(node, *volume) for volume in self._volumes_of_secret.get(vertex, ()))
 
     # The graph ------------------------------------------------------------------------------------------
+
+    def pod_changed(self, old: PodReferences | None, new: PodReferences | None) -> None:
+        if old is not None:
+            for node in old.nodes:
+                self._forget(node, old)
+        if new is not None:
+            for node in new.nodes:
+                self._unread.setdefault(node, set()).add(new)
+
+    def _forget(self, node: str, pod: PodReferences) -> None:
+        unread = self._unread.get(node, set())
+        if pod not in unread:
+            self._count_pod(node, pod, -1)
+            return
+        unread.discard(pod)
+        if not unread:
+            del self._unread[node]
+
+    def _read_pods(self, node: str) -> None:
+        for pod in self._unread.pop(node, ()):
+            self._count_pod(node, pod, 1)
+
+    def _count_pod(self, node: str, pod: PodReferences, sign: int) -> None:
+        references = pod.read()
+        if references is not None and references.node == node:
+            for vertex in references.vertices:
+                self._count(vertex, node, sign)
 
     def references_changed(self, old: References | None, new: References | None) -> None:
         if old is not None:
@@ -265,15 +321,15 @@ _DIVIDED: dict[tuple[str, str], Callable[[NodeAuthorizer, str, Attributes], str]
 }
 
 
-def digest_pod(pod: Object, old: References | None) -> References | None:
-    """None for a pod that is on no node yet. What a bound pod refers to is fixed, but for two things."""
-    spec = pod.get("spec") or {}
-    node = spec.get("nodeName")
-    if not node:
+def digest_pod(item: Item, old: PodReferences | None) -> PodReferences | None:
+    """None for what is on no node yet: it has no node's name in it."""
+    names = NODE_NAME.findall(item.value)
+    if not names:
         return None
-    if old is not None and not spec.get("ephemeralContainers") and not spec.get("resourceClaims"):
+    same = old is not None and old.known is not None and old.created == item.created
+    if same and not any(mark in item.value for mark in CHANGING):
         return old
-    return References(node, frozenset(pod_references(pod)))
+    return PodReferences(item, frozenset(name.decode() for name in names))
 
 
 def digest_attachment(attachment: Object, old: References | None) -> References | None:
@@ -295,7 +351,13 @@ def digest_volume(volume: Object, old: VolumeLinks | None) -> VolumeLinks | None
     )
 
 
-def pod_references(pod: Object) -> set[Vertex]:
+def pod_references(pod: Object) -> References | None:
+    """None for a pod that is on no node."""
+    node = (pod.get("spec") or {}).get("nodeName")
+    return References(node, frozenset(pod_vertices(pod))) if node else None
+
+
+def pod_vertices(pod: Object) -> set[Vertex]:
     """What a node with this pod may read: the pod, and what its spec names. A mirror pod gives its node
     nothing, or a kubelet could reach any secret by making a pod that names it."""
     namespace, spec = namespace_of(pod), pod.get("spec") or {}

@@ -78,6 +78,10 @@ class Item:
             self._object = orjson.loads(self.value)
         return self._object
 
+    def transient(self) -> Object:
+        """The decoded value, kept only where it is already: for whoever looks at many objects and is done with them."""
+        return self._object if self._object is not None else orjson.loads(self.value)
+
     def cool(self) -> None:
         """Drop what can be had again by decoding."""
         self._object = None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mamekube.apiserver.authorization import Attributes, describe, forbidden
 from mamekube.apiserver.rbac import RuleTable
 from mamekube.apiserver.request import User, parse_request
+from mamekube.store.store import Item
 
 ALICE = User("alice", ("dev", "system:authenticated"))
 NODE = User("system:node:n1", ("system:nodes", "system:authenticated"))
@@ -213,6 +214,44 @@ async def test_a_node_does_not_read_what_pods_elsewhere_use(world, authorizer):
     await world.put("pods", pod(node="n2", volumes=[SECRET_VOLUME]))
     question = attributes(NODE, "get", "secrets", namespace="default", name="s")
     assert authorizer.authorize(question).reason == UNRELATED
+
+
+def reason_of_secret(authorizer):
+    """Why node n1 may not read the secret, `""` if it may."""
+    decision = authorizer.authorize(attributes(NODE, "get", "secrets", namespace="default", name="s"))
+    return "" if decision.allowed else decision.reason
+
+
+async def test_the_pods_of_a_node_are_decoded_when_it_asks_and_those_of_others_never(world, authorizer):
+    await world.put("pods", pod(volumes=[SECRET_VOLUME]))
+    await world.put("pods", pod(name="other", node="n2", volumes=[SECRET_VOLUME]))
+    decoded = []
+    transient = Item.transient
+
+    def note(item):
+        decoded.append(item.key)
+        return transient(item)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Item, "transient", note)
+        for _ in range(2):
+            assert reason_of_secret(authorizer) == ""
+    assert decoded == ["/registry/core/pods/default/p"]
+
+
+async def test_a_pod_that_only_wears_the_name_of_a_node_gives_it_nothing(world, authorizer):
+    """Whatever looks like the node's name in the bytes of a pod, what counts is where it is bound to."""
+    unbound = pod(node="", volumes=[SECRET_VOLUME])
+    unbound["metadata"]["labels"] = {"nodeName": "n1"}
+    await world.put("pods", unbound)
+    elsewhere = pod(name="elsewhere", node="n2", volumes=[SECRET_VOLUME])
+    elsewhere["metadata"]["labels"] = {"nodeName": "n1"}
+    await world.put("pods", elsewhere)
+    assert reason_of_secret(authorizer) == UNRELATED
+    await world.put("pods", {**unbound, "spec": {**unbound["spec"], "nodeName": "n1"}})
+    assert reason_of_secret(authorizer) == ""
+    await world.remove("pods", "p", namespace="default")
+    assert reason_of_secret(authorizer) == UNRELATED
 
 
 async def test_two_pods_with_one_secret_are_counted(world, authorizer):

@@ -11,7 +11,7 @@ from mamekube.apiserver.node_authorizer import (
     LEASE_NAMESPACE,
     MIRROR_ANNOTATION,
     node_name_of,
-    pod_references,
+    pod_vertices,
 )
 from mamekube.apiserver.writes import CREATE, DELETE, UPDATE, Reader, Write
 from mamekube.objects import owners
@@ -118,7 +118,7 @@ class NodeRestriction(Plugin):
                 f"node {node} UID mismatch: expected {owners.owners_of(pod)[0].get('uid')} got {uid_of(found)}",
             )
         plain = {**pod, "metadata": {**metadata(pod), "annotations": {}}}
-        for resource, _, _ in sorted(pod_references(plain)):
+        for resource, _, _ in sorted(pod_vertices(plain)):
             if resource in REFERENCE_NAMES:
                 raise forbidden(
                     write, f"{who} can not create pods that reference {REFERENCE_NAMES[resource]}"
