@@ -20,7 +20,7 @@ KEYS = "x-kubernetes-list-map-keys"
 
 def problems(made: dict[str, Any]) -> list[str]:
     KIND.default(made)
-    return [str(error) for error in KIND.validate(made)]
+    return [str(error) for error in KIND.validate_create(made)]
 
 
 def keyed(*keys: str, **item: Any) -> dict[str, Any]:

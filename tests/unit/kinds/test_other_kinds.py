@@ -27,7 +27,7 @@ GROUP = "rbac.authorization.k8s.io"
 
 
 def errors_of(kind: Kind, obj: dict[str, Any]) -> list[str]:
-    return [str(error) for error in kind.validate(obj)]
+    return [str(error) for error in kind.validate(obj) + kind.validate_create(obj)]
 
 
 def changes_of(kind: Kind, new: dict[str, Any], old: dict[str, Any]) -> list[str]:

@@ -91,7 +91,7 @@ KIND = Kind(
     prepare_create=prepare_create,
     prepare_update=prepare_update,
     prepare_delete=prepare_delete,
-    validate=definitions.validate,
+    validate_create=definitions.validate_create,
     warnings=definitions.warnings,
     validate_update=definitions.validate_update,
 )

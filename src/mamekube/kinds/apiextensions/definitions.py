@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from mamekube.kinds.apiextensions import schemas, values
+from mamekube.kinds.apiextensions import rule_checks, schemas, values
 from mamekube.kinds.fields import Found, check_choice
 from mamekube.objects import jsonpath, names
 from mamekube.objects.conditions import is_true
@@ -27,11 +26,14 @@ SELECTABLE_DETAIL = (
     "must point to a field of type string, boolean or integer. "
     "Enum string fields and strings with formats are allowed."
 )
-SIMPLE_PATH = re.compile(r"(?:\.[^.\[\]]+)+")
 STORAGE_VERSIONS = "must have exactly one version marked as storage version"
 
 
-def validate(definition: Object) -> Found:
+def validate_create(definition: Object) -> Found:
+    return _validate(definition, None)
+
+
+def _validate(definition: Object, old: Object | None) -> Found:
     found: Found = []
     spec, name = definition.get("spec") or {}, name_of(definition)
     own, group = spec.get("names") or {}, spec.get("group") or ""
@@ -50,7 +52,7 @@ def validate(definition: Object) -> Found:
         if not own.get(field):
             found.append(required(f"spec.names.{field}"))
     _validate_names(own, "spec.names", found)
-    _validate_parts(spec.get("versions") or [], found)
+    _validate_parts(spec.get("versions") or [], (old or {}).get("spec") or {}, found)
     if spec.get("conversion") is not None:
         _validate_conversion(spec["conversion"], found)
     if spec.get("preserveUnknownFields"):
@@ -125,13 +127,25 @@ def _validate_deprecation(version: dict[str, Any], path: str, found: Found) -> N
         problems = [f"must be <= {DEPRECATION_BYTES_MAX} characters long"]
     elif not text:
         problems = ["must not be an empty string"]
+    unprintable = next((place for place, letter in enumerate(text) if not letter.isprintable()), None)
+    if version.get("deprecated") and unprintable is not None:
+        place = len(text[:unprintable].encode())
+        detail = f"non-printable character found at index {place}"
+        problems.append(f"must only contain printable UTF-8 characters; {detail}")
     found += [invalid(f"{path}.deprecationWarning", text, problem) for problem in problems]
 
 
-def _validate_parts(versions: list[dict[str, Any]], found: Found) -> None:
+def _validate_parts(versions: list[dict[str, Any]], old: dict[str, Any], found: Found) -> None:
     """What every version may have of its own. Where all say the same, upstream speaks of it as the whole's."""
+    before = {version.get("name"): version.get("schema") for version in old.get("versions") or ()}
+
+    def validate_schema(version: dict[str, Any], path: str, found: Found) -> None:
+        name = version.get("name")
+        ratcheted = name in before and values.same(before[name], version.get("schema"))
+        _validate_schema(version, path, found, ratcheted=ratcheted)
+
     for key, whole, rule in (
-        ("schema", "spec.validation", _validate_schema),
+        ("schema", "spec.validation", validate_schema),
         ("subresources", "spec.subresources", _validate_subresources),
         ("additionalPrinterColumns", "spec.additionalPrinterColumns", _validate_columns),
         ("selectableFields", "spec.selectableFields", _validate_selectable),
@@ -143,11 +157,11 @@ def _validate_parts(versions: list[dict[str, Any]], found: Found) -> None:
             rule(version, f"spec.versions[{index}].{key}", found)
 
 
-def _validate_schema(version: dict[str, Any], path: str, found: Found) -> None:
-    schema = (version.get("schema") or {}).get("openAPIV3Schema")
+def _validate_schema(version: dict[str, Any], path: str, found: Found, *, ratcheted: bool) -> None:
+    schema, where = (version.get("schema") or {}).get("openAPIV3Schema"), f"{path}.openAPIV3Schema"
     if schema is not None:
         has_status = (version.get("subresources") or {}).get("status") is not None
-        schemas.validate(schema, f"{path}.openAPIV3Schema", has_status=has_status, found=found)
+        schemas.validate(schema, where, has_status=has_status, ratcheted=ratcheted, found=found)
 
 
 def _validate_subresources(version: dict[str, Any], path: str, found: Found) -> None:
@@ -157,18 +171,18 @@ def _validate_subresources(version: dict[str, Any], path: str, found: Found) -> 
     for field, roots in (
         ("specReplicasPath", (".spec.",)),
         ("statusReplicasPath", (".status.",)),
-        ("labelSelectorPath", (".status.", ".spec.")),
+        ("labelSelectorPath", (".spec.", ".status.")),
     ):
         value, where = scale.get(field) or "", f"{path}.scale.{field}"
         if not value:
             if field != "labelSelectorPath":
                 found.append(required(where))
-        elif not SIMPLE_PATH.fullmatch(value):
-            found.append(invalid(where, value, "must be a simple json path with . notation"))
+        elif not value.startswith("."):
+            found.append(invalid(where, value, "must be a simple json path starting with ."))
         elif not value.startswith(roots):
             allowed = " or ".join(root[:-1] for root in roots)
-            found.append(invalid(where, value, f"should be a json path under either {allowed}" if len(roots) > 1
-                                 else f"should be a json path under {allowed}"))  # fmt: skip
+            either = "either " if len(roots) > 1 else ""
+            found.append(invalid(where, value, f"should be a json path under {either}{allowed}"))
 
 
 def _validate_columns(version: dict[str, Any], path: str, found: Found) -> None:
@@ -188,9 +202,12 @@ def _validate_column(column: dict[str, Any], path: str, found: Found) -> None:
     if column.get("format") and column["format"] not in COLUMN_FORMATS:
         detail = f"must be one of {','.join(sorted(COLUMN_FORMATS))}"
         found.append(invalid(f"{path}.format", column["format"], detail))
-    where, text = f"{path}.jsonPath", column.get("jsonPath") or ""
+    where, text = f"{path}.JSONPath", column.get("jsonPath") or ""
     if not text:
         found.append(required(where))
+        return
+    if not text.startswith("."):
+        found.append(invalid(where, text, "must be a simple json path starting with ."))
         return
     try:
         jsonpath.find(text, {})
@@ -201,25 +218,25 @@ def _validate_column(column: dict[str, Any], path: str, found: Found) -> None:
 def _validate_selectable(version: dict[str, Any], path: str, found: Found) -> None:
     fields = version.get("selectableFields") or ()
     schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
-    if len(fields) > SELECTABLE_MAX:
-        found.append(too_many(path, len(fields), SELECTABLE_MAX))
     seen: set[str] = set()
     for index, field in enumerate(fields):
         where, text = f"{path}[{index}].jsonPath", field.get("jsonPath") or ""
         if not text:
             found.append(required(where))
             continue
+        below = rule_checks.find_field(schema, text, brackets=False)
+        if below is None:
+            found.append(invalid(where, text, "is an invalid path: does not refer to a valid field"))
+            continue
+        if text.startswith((".metadata.", ".metadata[")):
+            found.append(invalid(where, text, "must not point to fields in metadata"))
+        if below.get("type") not in SELECTABLE_TYPES:
+            found.append(invalid(where, text, SELECTABLE_DETAIL))
         if text in seen:
             found.append(duplicate(where, text))
         seen.add(text)
-        below = schemas.find_field(schema, text, brackets=False)
-        if below is None:
-            found.append(invalid(where, text, "is an invalid path: does not refer to a valid field"))
-        elif below.get("type") not in SELECTABLE_TYPES:
-            detail = SELECTABLE_DETAIL
-            found.append(invalid(where, text, detail))
-        elif text.startswith(".metadata"):
-            found.append(invalid(where, text, "must not point to fields in metadata"))
+    if len(seen) > SELECTABLE_MAX:
+        found.append(too_many(path, len(seen), SELECTABLE_MAX))
 
 
 def _validate_names(own: dict[str, Any], path: str, found: Found) -> None:
@@ -303,17 +320,13 @@ def _validate_review_versions(versions: list[str], path: str, found: Found) -> N
 
 
 def validate_update(new: Object, old: Object) -> Found:
-    """Once the names are accepted, they and the scope stay."""
-    found: Found = []
+    """Once the names are accepted, the kind and the scope stay; what is part of the name always does."""
+    found = _validate(new, old)
     after, before = new.get("spec") or {}, old.get("spec") or {}
-    pairs = [("group", after, before, "spec.group")]
+    own, had = after.get("names") or {}, before.get("names") or {}
+    pairs = [("group", after, before, "spec.group"), ("plural", own, had, "spec.names.plural")]
     if is_true(old, "Established"):
-        own, had = after.get("names") or {}, before.get("names") or {}
-        pairs += [
-            ("scope", after, before, "spec.scope"),
-            ("plural", own, had, "spec.names.plural"),
-            ("kind", own, had, "spec.names.kind"),
-        ]
+        pairs = [("scope", after, before, "spec.scope"), ("kind", own, had, "spec.names.kind"), *pairs]
     for field, section, was, path in pairs:
         if section.get(field) != was.get(field):
             found.append(invalid(path, section.get(field), "field is immutable"))

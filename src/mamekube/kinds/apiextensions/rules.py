@@ -56,16 +56,16 @@ class Rule:
         self._program = self._message = None
         try:
             self._program = cel.compile(definition["rule"], variables=variables)
-            if self._program.type not in (BOOL, DYN):
+            if self._program.type != BOOL:
                 self.problem = "cel expression must evaluate to a bool"
         except cel.CelError as error:
             self.problem = f"compilation failed: {error}"
         message = definition.get("messageExpression")
-        if not message:
+        if not message or self.problem:
             return
         try:
             self._message = cel.compile(message, variables=variables)
-            if self._message.type not in (STRING, DYN):
+            if self._message.type != STRING:
                 self.message_problem = "messageExpression must evaluate to a string"
         except cel.CelError as error:
             self.message_problem = f"messageExpression compilation failed: {error}"

@@ -6,16 +6,15 @@ of these may only narrow values. Defaults have to fit, and rules have to compile
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mamekube.kinds.apiextensions import formats, rules, values
+from mamekube.kinds.apiextensions import formats, rule_checks, values
 from mamekube.kinds.fields import Found
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.regex import compile_pattern
-from mamekube.objects.fielderrors import FieldError, Struct, forbidden, invalid, not_supported, required
+from mamekube.objects.fielderrors import FieldError, forbidden, invalid, not_supported, required
 
 Schema = Mapping[str, Any]
 
@@ -34,14 +33,13 @@ _NOT_AT_ROOT = (
 METADATA = frozenset({"apiVersion", "kind", "metadata"})
 JUNCTORS = ("allOf", "anyOf", "oneOf")
 INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
-REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 UNSUPPORTED = ("id", "additionalItems", "patternProperties", "definitions", "dependencies")
 
 ROOT, ITEM, FIELD = "at the root", "for specified array items", "for specified object fields"
 
 
-def validate(schema: Schema, path: str, *, has_status: bool, found: Found) -> None:
-    """`schema` is that of one version, or of all, and stands at `path`."""
+def validate(schema: Schema, path: str, *, has_status: bool, ratcheted: bool, found: Found) -> None:
+    """`schema` is that of one version, or of all, and stands at `path`. `ratcheted`: it did not change."""
     if has_status and any(schema.get(key) for key in _NOT_AT_ROOT):
         listed = " ".join(AT_ROOT.split())
         detail = f"only [{listed}] fields are allowed at the root of the schema if the status subresource is enabled"
@@ -58,7 +56,7 @@ def validate(schema: Schema, path: str, *, has_status: bool, found: Found) -> No
     before = len(found)
     _check_node(schema, path, _Context(root=True), found)
     if compiles and len(found) == before:
-        _check_rules(schema, path, found, resource=True, uncorrelated="")
+        rule_checks.check(schema, path, found, ratcheted=ratcheted)
 
 
 def unknown_formats(schema: Schema) -> Iterator[str]:
@@ -322,8 +320,7 @@ def _check_node(schema: Schema, path: str, context: _Context, found: Found) -> N
     if isinstance(schema.get("items"), Mapping):
         _check_node(schema["items"], f"{path}.items", inside, found)
     _check_maps_and_lists(schema, path, found)
-    for index, rule in enumerate(schema.get("x-kubernetes-validations") or ()):
-        _check_rule(schema, rule, f"{path}.x-kubernetes-validations[{index}]", found)
+    rule_checks.check_form(schema, path, found)
 
 
 def _check_keywords(schema: Schema, path: str, context: _Context, found: Found) -> None:
@@ -428,99 +425,3 @@ def _check_key(field: Schema, path: str, found: Found, *, is_required: bool) -> 
     if field.get("nullable"):
         detail = "this property is in x-kubernetes-list-map-keys, so it cannot be nullable"
         found.append(forbidden(f"{path}.nullable", detail))
-
-
-# Rules --------------------------------------------------------------------------------------------------
-
-_LINE_BREAK = re.compile(r"[\n\r]")
-
-
-def _check_rule(schema: Schema, rule: Mapping[str, Any], path: str, found: Found) -> None:
-    text, message = (rule.get("rule") or "").strip(), rule.get("message") or ""
-    if not text:
-        found.append(required(f"{path}.rule", "rule is not specified"))
-    elif message and not message.strip():
-        found.append(invalid(f"{path}.message", message, "message must be non-empty if specified"))
-    elif _LINE_BREAK.search(message.strip()):
-        found.append(invalid(f"{path}.message", message, "message must not contain line breaks"))
-    elif _LINE_BREAK.search(text) and not message.strip():
-        found.append(required(f"{path}.message", "message must be specified if rule contains line breaks"))
-    expression = rule.get("messageExpression") or ""
-    if expression and not expression.strip():
-        detail = "messageExpression must be non-empty if specified"
-        found.append(required(f"{path}.messageExpression", detail))
-    if rule.get("reason") is not None and rule["reason"] not in REASONS:
-        found.append(not_supported(f"{path}.reason", rule["reason"], REASONS))
-    field = rule.get("fieldPath") or ""
-    if field and not field.strip():
-        found.append(invalid(f"{path}.fieldPath", field, "fieldPath must be non-empty if specified"))
-    if _LINE_BREAK.search(field):
-        found.append(invalid(f"{path}.fieldPath", field, "fieldPath must not contain line breaks"))
-    if field and find_field(schema, field) is None:
-        found.append(invalid(f"{path}.fieldPath", field, "fieldPath must be a valid path"))
-
-
-_STEP = re.compile(r"\.([^.\[\]']+)|\['((?:[^'\\]|\\.)*)'\]")
-
-
-def find_field(schema: Schema, path: str, *, brackets: bool = True) -> Schema | None:
-    """What a simple JSONPath (`.spec.name`, `.labels['a']`) names in a schema; None where it names nothing."""
-    position = 0
-    while position < len(path):
-        match = _STEP.match(path, position)
-        if match is None or (match[2] is not None and not brackets):
-            return None
-        name = match[1] if match[1] is not None else re.sub(r"\\(.)", r"\1", match[2])
-        more = schema.get("additionalProperties")
-        if schema.get("properties"):
-            below = schema["properties"].get(name)
-        else:
-            below = more if isinstance(more, Mapping) else None
-        if below is None:
-            return None
-        schema, position = below, match.end()
-    return schema
-
-
-def _check_rules(schema: Schema, path: str, found: Found, *, resource: bool, uncorrelated: str) -> None:
-    """Compile every rule; `uncorrelated` is the path below which there are no old values to compare with."""
-    definitions = schema.get("x-kubernetes-validations") or ()
-    for index, rule in enumerate(rules.rules_of(schema, resource=resource)):
-        where, definition = f"{path}.x-kubernetes-validations[{index}]", definitions[index]
-        if rule.problem:
-            found.append(invalid(f"{where}.rule", _shown(definition), rule.problem))
-        if rule.message_problem:
-            found.append(invalid(f"{where}.messageExpression", _shown(definition), rule.message_problem))
-        if rule.transition and uncorrelated:
-            detail = (
-                f"oldSelf cannot be used on the uncorrelatable portion of the schema within {uncorrelated}"
-            )
-            found.append(invalid(f"{where}.rule", definition["rule"], detail))
-        elif not rule.transition and definition.get("optionalOldSelf") is not None:
-            detail = "may not be set if oldSelf is not used in rule"
-            found.append(invalid(f"{where}.optionalOldSelf", definition["optionalOldSelf"], detail))
-    for name, below in (schema.get("properties") or {}).items():
-        lost = uncorrelated or (path if schema.get("x-kubernetes-map-type") == "atomic" else "")
-        embedded = bool(below.get("x-kubernetes-embedded-resource"))
-        _check_rules(below, f"{path}.properties[{name}]", found, resource=embedded, uncorrelated=lost)
-    for key in ("additionalProperties", "items"):
-        below = schema.get(key)
-        if isinstance(below, Mapping):
-            lost = uncorrelated
-            if key == "items" and schema.get("x-kubernetes-list-type") != "map":
-                lost = lost or path
-            embedded = bool(below.get("x-kubernetes-embedded-resource"))
-            _check_rules(below, f"{path}.{key}", found, resource=embedded, uncorrelated=lost)
-
-
-def _shown(rule: Mapping[str, Any]) -> Struct:
-    return Struct(
-        {
-            "Rule": rule.get("rule") or "",
-            "Message": rule.get("message") or "",
-            "MessageExpression": rule.get("messageExpression") or "",
-            "Reason": rule.get("reason"),
-            "FieldPath": rule.get("fieldPath") or "",
-            "OptionalOldSelf": rule.get("optionalOldSelf"),
-        }
-    )

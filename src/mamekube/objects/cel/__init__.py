@@ -7,7 +7,7 @@ Parser, checker and functions are imported with the first expression, since most
 
 from mamekube.objects.cel.budget import Budget
 from mamekube.objects.cel.errors import CelBudgetExceeded, CelCompileError, CelError, EvaluationError
-from mamekube.objects.cel.program import PER_CALL_LIMIT, Program, compile
+from mamekube.objects.cel.program import PER_CALL_LIMIT, Program, compile, estimate
 from mamekube.objects.cel.values import type_name
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "EvaluationError",
     "Program",
     "compile",
+    "estimate",
     "type_name",
 ]

@@ -107,11 +107,18 @@ def check(
     source: str, node: Node, variables: Mapping[str, Type], containers: Containers | None = None
 ) -> Type:
     """The type of the expression. Raises CelCompileError with everything that is wrong."""
+    return types_of(source, node, variables, containers)[id(node)]
+
+
+def types_of(
+    source: str, node: Node, variables: Mapping[str, Type], containers: Containers | None = None
+) -> Mapping[int, Type]:
+    """The types of all parts of the expression, by the ids of their nodes. Raises as `check` does."""
     checker = _Checker(containers or (lambda name: None))
-    found = checker.resolve(checker.visit(node, dict(variables)))
+    checker.visit(node, dict(variables))
     if checker.issues:
         raise CelCompileError(source, sorted(checker.issues, key=lambda issue: issue[0]))
-    return found
+    return {place: checker.resolve(found) for place, found in checker.types.items()}
 
 
 def shown(known: Type) -> str:
@@ -129,12 +136,14 @@ def shown(known: Type) -> str:
 class _Checker:
     def __init__(self, containers: Containers) -> None:
         self.issues: list[tuple[int, str]] = []
+        self.types: dict[int, Type] = {}
         self._containers = containers
         self._bound: dict[str, Type] = {}
         self._fresh = 0
 
     def visit(self, node: Node, scope: Mapping[str, Type]) -> Type:
         found: Type = _VISITS[type(node)](self, node, scope)
+        self.types[id(node)] = found
         return found
 
     def fail(self, node: Node, text: str) -> Type:

@@ -13,6 +13,7 @@ from mamekube.objects.cel.types import DYN, Type
 if TYPE_CHECKING:
     from mamekube.objects.cel.ast import Node
     from mamekube.objects.cel.checker import Containers
+    from mamekube.objects.cel.estimates import SizeOf
     from mamekube.objects.cel.evaluator import Run
 
 PER_CALL_LIMIT = 1_000_000
@@ -72,6 +73,23 @@ def compile(
     if not isinstance(variables, Mapping) and not containers:
         return _compile(expression, tuple(declared))
     return _checked(expression, declared, containers)
+
+
+def estimate(expression: str, *, variables: Mapping[str, Type], size_of: SizeOf) -> int:
+    """What one evaluation may cost at worst. `size_of`: how large the value at a path from a variable can be.
+
+    Raises CelCompileError.
+    """
+    from mamekube.objects.cel.checker import types_of
+    from mamekube.objects.cel.estimates import Estimator
+    from mamekube.objects.cel.parser import parse
+
+    try:
+        node = parse(expression)
+        types = types_of(expression, node, variables)
+        return Estimator(types, size_of).visit(node, {}).cost
+    except RecursionError:
+        raise CelCompileError(expression, [(0, "expression nests too deeply")]) from None
 
 
 @lru_cache(maxsize=2048)
