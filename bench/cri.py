@@ -31,6 +31,7 @@ async def start_pod(runtime: CriRuntime, name: str, logs: Path) -> str:
     sandbox = sandbox_config.sandbox_config(
         pod, attempt=0, dns=sandbox_config.Dns(), log_directory=logs, cgroup_parent=""
     )
+    sandbox["labels"] = {}  # or the kubelet of the node would end it as an orphan
     identifier = await runtime.run_sandbox(sandbox)
     config = container_config.container_config(
         pod,
@@ -41,6 +42,7 @@ async def start_pod(runtime: CriRuntime, name: str, logs: Path) -> str:
         mounts=[],
         resources=resources.container_resources(pod, container, node_memory_bytes=MEMORY_BYTES),
     )
+    config["labels"] = {}
     await runtime.start_container(await runtime.create_container(identifier, config, sandbox))
     return identifier
 

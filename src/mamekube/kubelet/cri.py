@@ -259,7 +259,7 @@ class CriRuntime:
         self, sandbox_id: str, config: dict[str, Any], sandbox_config: dict[str, Any]
     ) -> str:
         request = {"pod_sandbox_id": sandbox_id, "config": config, "sandbox_config": sandbox_config}
-        uid = config["labels"][POD_UID]
+        uid = config["labels"].get(POD_UID, "")
         try:
             container_id = str((await self._call("CreateContainer", request))["container_id"])
         except BaseException:

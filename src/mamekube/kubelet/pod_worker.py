@@ -399,7 +399,10 @@ class PodWorker:
         )
 
     async def _sandbox_context(self, sandbox: Sandbox) -> SandboxContext | None:
-        volumes = await self._prepare_volumes(sandbox.ips)
+        # They were set up before the sandbox, and are kept fresh; a restarted kubelet has yet to look.
+        volumes = self._volumes
+        if volumes is None:
+            volumes = await self._prepare_volumes(sandbox.ips)
         if volumes is None:
             return None
         return SandboxContext(

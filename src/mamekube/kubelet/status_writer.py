@@ -12,8 +12,10 @@ from mamekube.objects.meta import Object, name_of, namespace_of, uid_of
 from mamekube.objects.status import StatusError
 
 RETRY_S = 1.0
-PATIENCE_S = 0.25
-"""How long a state on the way to readiness is kept back: a pod that starts at once is written once."""
+PATIENCE_S = 1.0
+"""How long a state on the way to readiness is kept back: a pod that starts at once is written once.
+
+While twenty start at once each takes seconds, and every write of a state in between delays them all."""
 REPLACED_LISTS = ("podIPs", "hostIPs")
 """Lists that strategic merge would merge by key, where the kubelet means the whole."""
 

@@ -104,6 +104,22 @@ def test_process_namespaces(spec, pid):
     assert sandbox_config.namespace_options(make_pod("p", **spec))["pid"] == pid
 
 
+@pytest.mark.parametrize(
+    ("spec", "profile"),
+    [
+        ({}, cri.PROFILE_UNCONFINED),
+        ({"shareProcessNamespace": True}, cri.PROFILE_RUNTIME_DEFAULT),
+        ({"hostPID": True}, cri.PROFILE_RUNTIME_DEFAULT),
+        ({"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}, cri.PROFILE_RUNTIME_DEFAULT),
+    ],
+)
+def test_the_pause_program_is_filtered_where_containers_can_see_it_or_the_pod_says_so(spec, profile):
+    config = sandbox_config.sandbox_config(
+        make_pod("p", **spec), attempt=0, dns=sandbox_config.Dns(), log_directory=Path("/logs")
+    )
+    assert config["linux"]["security_context"]["seccomp"] == {"profile_type": profile}
+
+
 def test_a_containers_command_and_arguments_expand():
     container = {"name": "main", "image": "i", "command": ["$(A)"], "args": ["x$(A)", "$(B)"]}
     config = container_config(
