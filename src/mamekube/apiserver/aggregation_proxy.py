@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-from aiohttp import ClientError, web
-from multidict import CIMultiDict
 
 from mamekube.apiserver import tunnel
 from mamekube.apiserver.apiservices import CONNECT_TIMEOUT_S, ApiServices, Remote
 from mamekube.apiserver.backends import choose
+from mamekube.apiserver.reply import Passed, Response, Stream
 from mamekube.apiserver.request import Request, User
 from mamekube.apiserver.webhook_client import CallError, reason_of, service_host
+from mamekube.apiserver.wire.exchange import Exchange
+from mamekube.apiserver.wire.headers import Headers
 from mamekube.foundation.limits import REQUEST_TIMEOUT_S
 from mamekube.objects.status import StatusError
 from mamekube.store.store import Store
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDict
 
 CREDENTIALS = frozenset({"authorization", "cookie", "x-remote-user", "x-remote-group", "x-remote-uid"})
 PREFIXES = ("x-remote-extra-", "impersonate-")
@@ -63,78 +67,78 @@ class AggregationProxy:
         parts = request.path.strip("/").split("/")
         return remotes.get((parts[1], parts[2])) if len(parts) > 2 else None
 
-    async def serve(self, remote: Remote, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+    async def serve(self, remote: Remote, request: Request, exchange: Exchange) -> Response:
         """Raises Unavailable as long as nothing was answered."""
+        from mamekube.client.aiohttp_import import aiohttp
+
         if not remote.available or remote.context is None:
             raise Unavailable("service unavailable")
-        headers = headers_for(request.user, raw.headers)
-        headers["X-Forwarded-For"] = ", ".join(filter(None, (raw.headers.get("X-Forwarded-For"), raw.remote)))
+        headers = headers_for(request.user, exchange.headers)
+        ways = (exchange.headers.get("X-Forwarded-For"), exchange.remote)
+        headers["X-Forwarded-For"] = ", ".join(filter(None, ways))
         headers["X-Forwarded-Proto"] = "https"
-        headers["X-Forwarded-Host"] = raw.headers.get("Host", "")
-        headers["X-Forwarded-Uri"] = raw.raw_path.partition("?")[0]
+        headers["X-Forwarded-Host"] = exchange.headers.get("Host", "")
+        headers["X-Forwarded-Uri"] = exchange.target.partition("?")[0]
         try:
-            if "upgrade" in raw.headers.get("Connection", "").lower():
-                return await self._upgrade(remote, raw, headers)
-            return await self._exchange(remote, request, raw, headers)
-        except (ClientError, CallError, StatusError, OSError, TimeoutError) as error:
+            if exchange.upgrades:
+                return await self._upgrade(remote, exchange, headers)
+            return await self._hand_on(remote, request, exchange, headers)
+        except (aiohttp.ClientError, CallError, StatusError, OSError, TimeoutError) as error:
+            if exchange.answered:
+                raise ConnectionResetError("the other server broke off its answer") from error
             remote.doubt.set()
             why = error.message if isinstance(error, StatusError) else reason_of(error)
             raise Unavailable(f"error trying to reach service: {why}") from error
 
-    async def _exchange(
-        self, remote: Remote, request: Request, raw: web.BaseRequest, headers: CIMultiDict[str]
-    ) -> web.StreamResponse:
+    async def _hand_on(
+        self, remote: Remote, request: Request, exchange: Exchange, headers: CIMultiDict[str]
+    ) -> Stream:
         from yarl import URL
 
-        url = URL(remote.url + raw.raw_path, encoded=True)
-        body = raw.content.iter_any() if raw.body_exists else None
+        url = URL(remote.url + exchange.target, encoded=True)
         calling = self._services.session().request(
-            raw.method,
+            exchange.method,
             url,
             headers=headers,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-            data=body,
+            data=exchange.chunks() if exchange.body_exists else None,
             ssl=remote.context or True,
             allow_redirects=False,
         )
         async with asyncio.timeout(None if request.verb == "watch" else REQUEST_TIMEOUT_S):
             answer = await calling
         async with answer:
-            kept = CIMultiDict(
-                (key, value) for key, value in answer.headers.items() if key.lower() not in HOP_BY_HOP
-            )
-            if 300 <= answer.status < 400 and "Location" in kept and not kept["Location"].startswith("/"):
+            kept = [(key, value) for key, value in answer.headers.items() if key.lower() not in HOP_BY_HOP]
+            location = answer.headers.get("Location", "/")
+            if 300 <= answer.status < 400 and not location.startswith("/"):
                 # A client would follow it with its own credentials.
                 raise CallError("the backend attempted to redirect this request, which is not permitted")
-            response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=kept)
-            await response.prepare(raw)
-            try:
-                async for chunk in answer.content.iter_any():
-                    await response.write(chunk)
-            except (ClientError, TimeoutError) as error:
-                raise ConnectionResetError("the other server broke off its answer") from error
-            await response.write_eof()
-            return response
+            endless = request.verb == "watch"
+            stream = Stream(exchange, kept, status=answer.status, reason=answer.reason, endless=endless)
+            stream.begin()
+            async for chunk in answer.content.iter_any():
+                await stream.write(chunk)
+            return stream
 
-    async def _upgrade(
-        self, remote: Remote, raw: web.BaseRequest, headers: CIMultiDict[str]
-    ) -> web.StreamResponse:
+    async def _upgrade(self, remote: Remote, exchange: Exchange, headers: CIMultiDict[str]) -> Passed:
         place = await choose(self._store, namespace=remote.namespace, name=remote.service, port=remote.port)
         host = service_host(remote.namespace, remote.service)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(
                 place.host, place.port, ssl=remote.context, server_hostname=host
             )
-        headers["Connection"], headers["Upgrade"] = "Upgrade", raw.headers.get("Upgrade", "")
-        lines = [f"{raw.method} {raw.raw_path} HTTP/1.1", f"Host: {host}:{remote.port}"]
+        headers["Connection"], headers["Upgrade"] = "Upgrade", exchange.headers.get("Upgrade", "")
+        lines = [f"{exchange.method} {exchange.target} HTTP/1.1", f"Host: {host}:{remote.port}"]
         lines += [f"{key}: {value}" for key, value in headers.items()]
-        return await tunnel.join(raw, "\r\n".join([*lines, "", ""]).encode("latin-1"), reader, writer)
+        return await tunnel.join(exchange, "\r\n".join([*lines, "", ""]).encode(), reader, writer)
 
 
 def headers_for(user: User, given: Mapping[str, str]) -> CIMultiDict[str]:
     """The client's headers without its credentials, with who it is."""
+    from multidict import CIMultiDict
+
     headers: CIMultiDict[str] = CIMultiDict()
-    for key, value in given.items():
+    for key, value in given.pairs() if isinstance(given, Headers) else given.items():
         name = key.lower()
         if name not in KEPT_HERE and not name.startswith(PREFIXES):
             headers.add(key, value)

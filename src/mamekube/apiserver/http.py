@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import orjson
-from aiohttp import web
 
 from mamekube.apiserver import audit, codec, negotiation, tables, watching
 from mamekube.apiserver.aggregation_proxy import AggregationProxy, Unavailable
@@ -26,8 +25,9 @@ from mamekube.apiserver.documents import Answer, Collection, Pieces, Text, encod
 from mamekube.apiserver.fairness import RETRY_AFTER_S, Fairness, Rejected
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.negotiation import PLAIN, Form
-from mamekube.apiserver.reply import Reply, Stream
+from mamekube.apiserver.reply import Reply, Response, Stream
 from mamekube.apiserver.request import Request, User, parse_request
+from mamekube.apiserver.wire.exchange import BodyBroken, BodyTooLarge, Exchange
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
 from mamekube.kinds.kind import Kind
@@ -49,9 +49,6 @@ LONG_RUNNING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-Response = web.StreamResponse | Reply | Stream
-
-
 class Pages(Protocol):
     """The paths that are no resources: discovery, health, OpenAPI and so on."""
 
@@ -63,7 +60,7 @@ class Streams(Protocol):
 
     def serves(self, request: Request) -> bool: ...
 
-    async def serve(self, request: Request, raw: web.BaseRequest) -> web.StreamResponse: ...
+    async def serve(self, request: Request, exchange: Exchange) -> Response: ...
 
 
 class Front:
@@ -94,29 +91,33 @@ class Front:
         self._audit = audit_log
         self._clock = clock
 
-    async def handle(self, raw: web.BaseRequest) -> Response:
+    async def handle(self, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
         started_s = time.perf_counter()
-        headers = raw.headers
+        headers = exchange.headers
         request = parse_request(
-            raw.method,
-            raw.raw_path,
+            exchange.method,
+            exchange.target,
             headers=headers,
             audit_id=headers.get("Audit-Id", ""),
-            source=raw.remote or "",
+            source=exchange.remote,
         )
         try:
-            response = await self._respond(request, raw)
-        except (asyncio.CancelledError, ConnectionResetError) as error:
+            response = await self._respond(request, exchange)
+        except asyncio.CancelledError:
             if self._audit is not None:
                 audit.finish(200)
-            left = raw.transport is None or raw.transport.is_closing()
-            if left and isinstance(error, ConnectionResetError):
-                # No error: aiohttp finds the client gone when it ends this answer, and says nothing of it.
-                return Stream(raw, {})
             raise
         except Exception as error:
-            response = self._failure(request, raw, error)
+            if exchange.answered or exchange.gone:
+                # Too late for another answer: the client learns from the end of the connection.
+                if self._audit is not None:
+                    audit.finish(200)
+                if isinstance(error, ConnectionResetError):
+                    raise
+                refusal(error)
+                raise ConnectionResetError("the answer broke off") from error
+            response = self._failure(request, exchange, error)
         duration_s = time.perf_counter() - started_s
         self._metrics.note(request, response.status, duration_s)
         if self._audit is not None:
@@ -125,23 +126,21 @@ class Front:
             else:
                 audit.finish(response.status)
         if requests_log.isEnabledFor(logging.DEBUG):
-            _log_request(request, raw, response.status, duration_s)
-        return response
+            _log_request(request, exchange, response.status, duration_s)
+        await response.finish()
 
-    async def _respond(self, request: Request, raw: web.BaseRequest) -> Response:
-        transport = raw.transport
-        certificate = transport.get_extra_info("peercert") if transport is not None else None
+    async def _respond(self, request: Request, exchange: Exchange) -> Response:
         try:
             user = await self._authenticator.authenticate(
-                certificate=certificate, headers=raw.headers, query=request.query
+                certificate=exchange.certificate, headers=exchange.headers, query=request.query
             )
         except StatusError:
             if self._audit is not None:
-                self._audit.begin(request, User(""), raw.raw_path)
+                self._audit.begin(request, User(""), exchange.target)
             raise
         if self._audit is not None:
-            self._audit.begin(request, user, raw.raw_path)
-        request.user = impersonate(user, raw.headers, self._authorizer)
+            self._audit.begin(request, user, exchange.target)
+        request.user = impersonate(user, exchange.headers, self._authorizer)
         if request.user is not user:
             audit.note_user(request.user)
         fairness = self._fairness
@@ -153,39 +152,39 @@ class Front:
         if request.verb == "watch" or request.subresource in LONG_RUNNING:
             # It takes its turn, but no seat for as long as it lasts.
             fairness.leave(flow, seats)
-            return await self._serve(request, raw)
+            return await self._serve(request, exchange)
         try:
-            return await self._serve(request, raw)
+            return await self._serve(request, exchange)
         finally:
             fairness.leave(flow, seats)
 
-    async def _serve(self, request: Request, raw: web.BaseRequest) -> Response:
+    async def _serve(self, request: Request, exchange: Exchange) -> Response:
         if self._audit is None:
             self._authorizer.authorize_request(request)
         else:
             self._authorize_noted(request)
         remote = self._aggregation.find(request)
         if remote is not None:
-            return await self._aggregation.serve(remote, request, raw)
+            return await self._aggregation.serve(remote, request, exchange)
         if not request.is_resource:
-            return await self._page(request, raw)
+            return await self._page(request, exchange)
         if request.verb == "watch":
-            return await self._watch(request, raw)
+            return await self._watch(request, exchange)
         if request.subresource and self._streams.serves(request):
             self._api.kind_of(request)
-            return await self._streams.serve(request, raw)
-        content_type = raw.headers.get("Content-Type", codec.JSON)
+            return await self._streams.serve(request, exchange)
+        content_type = exchange.headers.get("Content-Type", codec.JSON)
         if request.verb == "get":
             answer = await self._api.serve(request, Payload(content_type))
         else:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                body = await read_body(raw) if request.method in BODY_METHODS else b""
+                body = await exchange.read(BODY_BYTES_MAX) if request.method in BODY_METHODS else b""
                 if self._audit is not None:
                     audit.note_body(body, content_type)
                 answer = await self._api.serve(request, Payload(content_type, body))
             if isinstance(answer, Collection) and request.verb == "list":
                 self._fairness.note_size(request, len(answer.items))
-        return await self._write(request, raw, answer)
+        return await self._write(request, exchange, answer)
 
     def _authorize_noted(self, request: Request) -> None:
         """The same, with the decision in the audit log. Raises 403."""
@@ -196,14 +195,14 @@ class Front:
 
     # Answers ------------------------------------------------------------------------------------
 
-    async def _page(self, request: Request, raw: web.BaseRequest) -> Response:
+    async def _page(self, request: Request, exchange: Exchange) -> Response:
         text = await self._pages.serve(request)
         if text is None:
             raise NotServed
         headers = {**_headers(request), **text.headers, "Content-Type": text.content_type}
-        return Reply(raw, text.code, headers, text.body)
+        return Reply(exchange, text.code, headers, text.body)
 
-    async def _write(self, request: Request, raw: web.BaseRequest, answer: Answer | Collection) -> Response:
+    async def _write(self, request: Request, exchange: Exchange, answer: Answer | Collection) -> Response:
         accept = request.headers.get("Accept", "")
         collection = isinstance(answer, Collection)
         form = PLAIN
@@ -224,7 +223,7 @@ class Front:
         headers["Content-Type"] = form.content_type
         if request.headers.get("If-None-Match") is None and len(body) > GZIP_MIN_BYTES:
             body = await _compressed(request, body, headers)
-        return Reply(raw, code, headers, body)
+        return Reply(exchange, code, headers, body)
 
     def _converted(self, request: Request, answer: Answer | Collection, form: Form) -> Any:
         """The answer as a Table, or with its metadata only."""
@@ -245,10 +244,10 @@ class Front:
             answer.kind, [obj], metadata, version=form.version, include=include, now_s=now_s
         )
 
-    async def _watch(self, request: Request, raw: web.BaseRequest) -> Response:
+    async def _watch(self, request: Request, exchange: Exchange) -> Response:
         kind, events = self._api.watch(request)
         form = negotiation.watch_form(request.headers.get("Accept", ""))
-        stream = Stream(raw, {**_headers(request), "Content-Type": form.media_type})
+        stream = Stream(exchange, {**_headers(request), "Content-Type": form.media_type}, endless=True)
         key = (kind.group, kind.version, kind.plural)
         self._metrics.watchers[key] = self._metrics.watchers.get(key, 0) + 1
         try:
@@ -304,19 +303,19 @@ class Front:
 
     # Errors -------------------------------------------------------------------------------------
 
-    def _failure(self, request: Request, raw: web.BaseRequest, error: Exception) -> Response:
+    def _failure(self, request: Request, exchange: Exchange, error: Exception) -> Response:
         headers = _headers(request)
         if isinstance(error, NotServed):
             headers["Content-Type"] = "text/plain; charset=utf-8"
             headers["X-Content-Type-Options"] = "nosniff"
-            return Reply(raw, 404, headers, b"404 page not found\n")
+            return Reply(exchange, 404, headers, b"404 page not found\n")
         if isinstance(error, Rejected | Unavailable):
             headers["Content-Type"] = "text/plain; charset=utf-8"
             headers["X-Content-Type-Options"] = "nosniff"
             if isinstance(error, Unavailable):
-                return Reply(raw, 503, headers, f"{error}\n".encode())
+                return Reply(exchange, 503, headers, f"{error}\n".encode())
             headers["Retry-After"] = str(RETRY_AFTER_S)
-            return Reply(raw, 429, headers, b"Too many requests, please try again later.\n")
+            return Reply(exchange, 429, headers, b"Too many requests, please try again later.\n")
         refused = refusal(error)
         if refused.retry_after_s:
             headers["Retry-After"] = str(refused.retry_after_s)
@@ -324,7 +323,7 @@ class Front:
         body = encode(refused.status)
         if _wants_pretty(request, PLAIN):
             body = _rendered(body, PLAIN)
-        return Reply(raw, refused.code, headers, body)
+        return Reply(exchange, refused.code, headers, body)
 
 
 def refusal(error: Exception) -> StatusError:
@@ -336,30 +335,14 @@ def refusal(error: Exception) -> StatusError:
     if isinstance(error, StoreError):
         log.error("the store failed: %s", error)
         return internal_error(str(error))
+    if isinstance(error, BodyTooLarge):
+        return _too_large()
+    if isinstance(error, BodyBroken):
+        return StatusError(400, "BadRequest", f"the request body cannot be read: {error}")
     if isinstance(error, RecursionError):
         return StatusError(400, "BadRequest", "the object is nested too deep")
     log.exception("a request failed", exc_info=error)
     return internal_error(f"{type(error).__name__}: {error}")
-
-
-async def read_body(raw: web.BaseRequest) -> bytes:
-    """The body, up to the limit. Raises 413 without reading the rest."""
-    if not raw.body_exists:
-        return b""
-    length = raw.content_length
-    if length is not None and length > BODY_BYTES_MAX:
-        raise _too_large()
-    if raw.content.is_eof():
-        # A small body has come together with its head.
-        return raw.content.read_nowait()
-    parts: list[bytes] = []
-    size = 0
-    async for part in raw.content.iter_any():
-        size += len(part)
-        if size > BODY_BYTES_MAX:
-            raise _too_large()
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _too_large() -> StatusError:
@@ -368,11 +351,11 @@ def _too_large() -> StatusError:
     )
 
 
-def _log_request(request: Request, raw: web.BaseRequest, status: int, duration_s: float) -> None:
+def _log_request(request: Request, exchange: Exchange, status: int, duration_s: float) -> None:
     requests_log.debug(
         '"HTTP" verb="%s" URI="%s" latency="%.3fms" userAgent="%s" audit-ID="%s" srcIP="%s" user="%s" resp=%d',
-        raw.method,
-        raw.raw_path,
+        exchange.method,
+        exchange.target,
         duration_s * 1e3,
         request.headers.get("User-Agent", ""),
         request.audit_id,

@@ -1,21 +1,18 @@
-"""Answers, written straight to the connection: whole ones in one write, streams a chunk at a time.
+"""Answers as bytes: whole ones in one write, streams a chunk at a time, and those that somebody else wrote.
 
-aiohttp's own response builds and checks a header map for every answer, which costs more than everything else in
-a GET. What stands here has few headers, all of them the server's own.
+They have few headers, nearly all of them the server's own, so a head is joined and not built.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 
-from aiohttp import web
-
 from mamekube.apiserver import audit
 from mamekube.apiserver.documents import Pieces
+from mamekube.apiserver.wire.exchange import Exchange
 
 ONE_WRITE_BYTES_MAX = 64 * 1024
 """Below, copying the body behind the head is cheaper than a second write."""
@@ -23,97 +20,131 @@ ONE_WRITE_BYTES_MAX = 64 * 1024
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _BODILESS = frozenset({204, 304})
 
+Pairs = Iterable[tuple[str, str]]
+
 
 class Reply:
-    """Stands where aiohttp expects a response."""
+    """A whole answer."""
 
-    __slots__ = ("_body", "_headers", "_raw", "status")
+    __slots__ = ("_body", "_exchange", "_headers", "status")
 
     def __init__(
-        self, raw: web.BaseRequest, status: int, headers: Mapping[str, str], body: bytes | Pieces
+        self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes | Pieces
     ) -> None:
         self.status = status
-        self._raw = raw
+        self._exchange = exchange
         self._headers = headers
         self._body = body
-
-    @property
-    def keep_alive(self) -> bool:
-        return self._raw.keep_alive
 
     def finish_audit(self) -> None:
         """Show the answer to the audit log."""
         audit.finish(self.status, self._body, self._headers)
 
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Nothing is sent before all is."""
-
-    async def write_eof(self) -> None:
-        transport = self._raw.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client is gone")
-        body = b"" if self._raw.method == "HEAD" or self.status in _BODILESS else self._body
-        head = self._head()
+    async def finish(self) -> None:
+        """Send it. Raises ConnectionResetError."""
+        exchange = self._exchange
+        length = f"Content-Length: {len(self._body)}\r\n"
+        head = _head(exchange, _line(self.status), self._headers.items(), ending=length)
+        body = b"" if exchange.method == "HEAD" or self.status in _BODILESS else self._body
         if isinstance(body, Pieces):
-            transport.write(head)
+            exchange.write(head)
             for piece in body:
-                transport.write(piece)
-                await self._raw.writer.drain()
-            return
-        if len(body) <= ONE_WRITE_BYTES_MAX:
-            transport.write(head + body)
-            return
-        transport.write(head)
-        transport.write(body)
-        await self._raw.writer.drain()
-
-    def _head(self) -> bytes:
-        lines = [_LINES[self.status]]
-        lines += [f"{key}: {value}\r\n" for key, value in self._headers.items()]
-        connection = "" if self._raw.keep_alive else "Connection: close\r\n"
-        lines.append(f"{_date()}{connection}Content-Length: {len(self._body)}\r\n\r\n")
-        return "".join(lines).encode("latin-1", "replace")
+                exchange.write(piece)
+                await exchange.drain()
+        elif len(body) <= ONE_WRITE_BYTES_MAX:
+            exchange.write(head + body)
+        else:
+            exchange.write(head)
+            exchange.write(body)
+            await exchange.drain()
 
 
 class Stream:
-    """An answer that goes on: chunks as they come. Stands where aiohttp expects a response, too."""
+    """An answer that goes on: chunks as they come. `endless`: it ends when its client has had enough."""
 
-    __slots__ = ("_headers", "_raw", "began", "status")
+    __slots__ = ("_endless", "_exchange", "_headers", "_line", "_plain", "began", "status")
 
-    def __init__(self, raw: web.BaseRequest, headers: Mapping[str, str]) -> None:
-        self.status = 200
+    def __init__(
+        self,
+        exchange: Exchange,
+        headers: Mapping[str, str] | Pairs,
+        *,
+        status: int = 200,
+        reason: str | None = None,
+        endless: bool = False,
+    ) -> None:
+        self.status = status
         self.began = False
-        self._raw = raw
-        self._headers = headers
-
-    @property
-    def keep_alive(self) -> bool:
-        return self._raw.keep_alive
+        self._exchange = exchange
+        self._headers = headers.items() if isinstance(headers, Mapping) else headers
+        self._line = _line(status, reason)
+        self._endless = endless
+        self._plain = False
+        """Bytes go out without chunks around them: their number was said before, or the connection ends with them."""
 
     def begin(self) -> None:
         """Send the head."""
-        lines = [_LINES[self.status], *(f"{key}: {value}\r\n" for key, value in self._headers.items())]
-        lines.append(f"{_date()}Transfer-Encoding: chunked\r\n\r\n")
-        self._transport().write("".join(lines).encode("latin-1", "replace"))
+        exchange, headers = self._exchange, list(self._headers)
+        has_length = any(name.lower() == "content-length" for name, _ in headers)
+        ending = ""
+        if has_length or self.status in _BODILESS:
+            self._plain = True
+        elif exchange.chunks_allowed:
+            ending = "Transfer-Encoding: chunked\r\n"
+        else:
+            self._plain = True
+            exchange.keep_alive = False
+        exchange.write(_head(exchange, self._line, headers, ending=ending, endless=self._endless))
         self.began = True
+        exchange.tail = b"" if self._plain or exchange.method == "HEAD" else b"0\r\n\r\n"
 
     async def write(self, data: bytes) -> None:
         """Send a chunk, and wait while the client is slow to take what was sent before."""
-        self._transport().write(b"%x\r\n%b\r\n" % (len(data), data))
-        if self._raw.protocol.writing_paused:
-            await self._raw.writer.drain()
+        exchange = self._exchange
+        if not data or exchange.method == "HEAD" or self.status in _BODILESS:
+            return
+        exchange.write(data if self._plain else b"%x\r\n%b\r\n" % (len(data), data))
+        if exchange.writing_paused:
+            await exchange.drain()
 
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """The head is long gone."""
+    async def finish(self) -> None:
+        """Say that it was all. Raises ConnectionResetError."""
+        if not self.began:
+            self.begin()
+        if self._exchange.tail:
+            self._exchange.write(self._exchange.tail)
 
-    async def write_eof(self) -> None:
-        self._transport().write(b"0\r\n\r\n")
 
-    def _transport(self) -> asyncio.Transport:
-        transport = self._raw.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client is gone")
-        return transport
+class Passed:
+    """Stands for an answer that went through a tunnel: there is nothing left to write."""
+
+    __slots__ = ("status",)
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    async def finish(self) -> None:
+        """The connection has ended with the tunnel."""
+
+
+Response = Reply | Stream | Passed
+
+
+def _line(status: int, reason: str | None = None) -> str:
+    if reason is not None or status not in _LINES:
+        return f"HTTP/1.1 {status} {reason or ''}\r\n"
+    return _LINES[status]
+
+
+def _head(exchange: Exchange, line: str, headers: Pairs, *, ending: str, endless: bool = False) -> bytes:
+    """`ending`: what it says of the body."""
+    lines = [line, *[f"{name}: {value}\r\n" for name, value in headers]]
+    if not exchange.settle(endless=endless):
+        lines.append("Connection: close\r\n")
+    elif not exchange.chunks_allowed:
+        lines.append("Connection: keep-alive\r\n")
+    lines.append(f"{_date()}{ending}\r\n")
+    return "".join(lines).encode()
 
 
 _dated: tuple[int, str] = (0, "")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mamekube.apiserver import fairness_metrics
 from mamekube.apiserver.addresses import ServiceAddresses
@@ -47,8 +47,6 @@ from mamekube.kinds.registry import Registry, builtin_registry
 from mamekube.store.store import Store
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from mamekube.apiserver.audit import AuditLog
 
 MASTERS = "system:masters"
@@ -204,11 +202,10 @@ class ApiServer(Component):
         await keep(client, self.config)
 
     async def _listen(self) -> None:
-        from aiohttp import web
-
         from mamekube.apiserver.aggregation_proxy import AggregationProxy
         from mamekube.apiserver.http import Front
         from mamekube.apiserver.streams import Streams
+        from mamekube.apiserver.wire.listener import Listener
 
         config = self.config
         await self._stack.enter_async_context(self._services)
@@ -236,15 +233,11 @@ class ApiServer(Component):
             audit_log=await self._open_audit_log(),
             clock=self.clock,
         )
-        handler = cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", front.handle)
-        server = web.Server(handler, handler_cancellation=True, access_log=None, keepalive_timeout=300.0)
-        runner = web.ServerRunner(server, shutdown_timeout=0.1)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        context = tls_context(config)
-        site = web.TCPSite(runner, config.address, config.port, ssl_context=context, backlog=1024)
-        await site.start()
-        self.port = runner.addresses[0][1]
+        listener = Listener(
+            front.handle, address=config.address, port=config.port, context=tls_context(config)
+        )
+        await self._stack.enter_async_context(listener)
+        self.port = listener.port
 
     async def _open_audit_log(self) -> AuditLog | None:
         config = self.config

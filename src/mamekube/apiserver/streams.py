@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from aiohttp import web
-
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.kubelets import Kubelets
+from mamekube.apiserver.reply import Response
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.subresources import execution, log, proxy
+from mamekube.apiserver.wire.exchange import Exchange
 from mamekube.apiserver.writes import CONNECT, Write
 from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
 
-Stream = Callable[[Kubelets, Api, Request, web.BaseRequest], Awaitable[web.StreamResponse]]
+Stream = Callable[[Kubelets, Api, Request, Exchange], Awaitable[Response]]
 
 STREAMS: Mapping[str, Stream] = {
     "attach": execution.attach,
@@ -56,7 +56,7 @@ class Streams:
     def serves(self, request: Request) -> bool:
         return request.subresource in STREAMS
 
-    async def serve(self, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+    async def serve(self, request: Request, exchange: Exchange) -> Response:
         """Raises StatusError as long as nothing was answered."""
         kind = self._api.kind_of(request)
         if request.subresource != "log":
@@ -72,4 +72,4 @@ class Streams:
             )
             await self._api.admission.mutate(write)
             await self._api.admission.validate(write)
-        return await STREAMS[request.subresource](self._kubelets, self._api, request, raw)
+        return await STREAMS[request.subresource](self._kubelets, self._api, request, exchange)

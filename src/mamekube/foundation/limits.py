@@ -46,3 +46,28 @@ CONTROLLER_WORKERS = 5
 
 CREATE_BURST_MAX = 500
 """Pods a ReplicaSet or Job creates or deletes in one pass. Upstream: BurstReplicas."""
+
+REQUEST_HEAD_BYTES_MAX = 1024 * 1024
+"""Request line and headers. Upstream: http.Server.MaxHeaderBytes, 1 MiB."""
+
+REQUEST_HEADERS_MAX = 4_096
+"""Headers of one request: several for each group that a front proxy names, and few enough to look through."""
+
+REQUEST_HEAD_TIMEOUT_S = 32.0
+"""From its first byte until the head of a request is complete. Upstream: http.Server.ReadHeaderTimeout."""
+
+CONNECTION_IDLE_TIMEOUT_S = 90.0
+"""A connection without a request. Upstream: http.Server.IdleTimeout."""
+
+BODY_BYTES_PENDING_MAX = 256 * 1024
+"""Of a body that nobody reads yet: then the client waits, and not the server's memory for it."""
+
+CHUNK_FRAMING_BYTES_MAX = 64 * 1024
+"""What may stand around the chunks of a body, beyond what chunks of one byte need: extensions, trailers."""
+
+CONNECTION_LINGER_S = 0.5
+"""After the last answer, for a client that is still sending: hung up on at once, it might not get to read it.
+Go's net/http waits as long."""
+
+STOP_GRACE_S = 0.1
+"""For requests under way when the API server stops."""

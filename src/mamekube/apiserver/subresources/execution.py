@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote, urlencode
 
-from aiohttp import web
-
 from mamekube.apiserver import tunnel
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.kubelets import Kubelets
+from mamekube.apiserver.reply import Passed
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.subresources.containers import container_of, pod_of
+from mamekube.apiserver.wire.exchange import Exchange
 from mamekube.objects.meta import Object
 from mamekube.objects.status import bad_request
 
@@ -23,36 +23,34 @@ SHORT_NAMES = {"stdin": "input", "stdout": "output", "stderr": "error"}
 """The kubelet's names of the API's parameters, as they have been since v1.0."""
 
 
-async def execute(kubelets: Kubelets, api: Api, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+async def execute(kubelets: Kubelets, api: Api, request: Request, exchange: Exchange) -> Passed:
     pod = await pod_of(api, request)
     container = container_of(pod, request.first("container"))
     if not request.query.get("command"):
         raise bad_request("you must specify at least 1 command for the container")
-    return await _tunnel(kubelets, request, raw, pod, ("exec", container), EXEC_PARAMETERS)
+    return await _tunnel(kubelets, request, exchange, pod, ("exec", container), EXEC_PARAMETERS)
 
 
-async def attach(kubelets: Kubelets, api: Api, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+async def attach(kubelets: Kubelets, api: Api, request: Request, exchange: Exchange) -> Passed:
     pod = await pod_of(api, request)
     container = container_of(pod, request.first("container"))
-    return await _tunnel(kubelets, request, raw, pod, ("attach", container), ATTACH_PARAMETERS)
+    return await _tunnel(kubelets, request, exchange, pod, ("attach", container), ATTACH_PARAMETERS)
 
 
-async def forward_ports(
-    kubelets: Kubelets, api: Api, request: Request, raw: web.BaseRequest
-) -> web.StreamResponse:
+async def forward_ports(kubelets: Kubelets, api: Api, request: Request, exchange: Exchange) -> Passed:
     pod = await pod_of(api, request)
-    return await _tunnel(kubelets, request, raw, pod, ("portForward", ""), PORT_PARAMETERS)
+    return await _tunnel(kubelets, request, exchange, pod, ("portForward", ""), PORT_PARAMETERS)
 
 
 async def _tunnel(
     kubelets: Kubelets,
     request: Request,
-    raw: web.BaseRequest,
+    exchange: Exchange,
     pod: Object,
     target: tuple[str, str],
     parameters: Iterable[str],
-) -> web.StreamResponse:
-    if "upgrade" not in raw.headers.get("Connection", "").lower():
+) -> Passed:
+    if not exchange.upgrades:
         raise bad_request("Upgrade request required")
     node = pod["spec"].get("nodeName")
     if not node:
@@ -64,9 +62,9 @@ async def _tunnel(
     query = urlencode(_for_kubelet(request, parameters))
     reader, writer = await kubelets.connect(place)
     head = tunnel.request_head(
-        raw, f"{path}?{query}" if query else path, host=f"{place.host}:{place.port}", without=KEPT_HERE
+        exchange, f"{path}?{query}" if query else path, host=f"{place.host}:{place.port}", without=KEPT_HERE
     )
-    return await tunnel.join(raw, head, reader, writer)
+    return await tunnel.join(exchange, head, reader, writer)
 
 
 def _for_kubelet(request: Request, parameters: Iterable[str]) -> list[tuple[str, str]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-import aiohttp
-from aiohttp import web
-
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.kubelets import Kubelets, unreachable
+from mamekube.apiserver.reply import Reply, Response, Stream
 from mamekube.apiserver.request import Request, parse_int
 from mamekube.apiserver.subresources.containers import container_of, pod_of
+from mamekube.apiserver.wire.exchange import Exchange
 from mamekube.objects import fielderrors, status
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError, bad_request, internal_error
@@ -20,7 +19,7 @@ FLAGS = ("follow", "previous", "timestamps", "insecureSkipTLSVerifyBackend")
 VALUES = ("sinceSeconds", "sinceTime", "tailLines", "limitBytes", "stream")
 
 
-async def serve(kubelets: Kubelets, api: Api, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+async def serve(kubelets: Kubelets, api: Api, request: Request, exchange: Exchange) -> Response:
     """Raises 400, 404, 422; and 500 where the kubelet cannot be reached."""
     pod = await pod_of(api, request)
     _check(request)
@@ -33,7 +32,7 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, raw: web.BaseReq
     node = pod["spec"].get("nodeName")
     if not node:
         # A pod without a node has written nothing yet.
-        return web.Response(body=b"", headers=headers)
+        return Reply(exchange, 200, headers, b"")
     place = await kubelets.place_of(node)
     path = "/".join(
         quote(part, safe="") for part in ("containerLogs", request.namespace, request.name, container)
@@ -41,6 +40,8 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, raw: web.BaseReq
     query = [(flag, "true") for flag in FLAGS if request.flag(flag)]
     query += [(key, request.first(key)) for key in VALUES if request.first(key)]
     url = f"https://{place.host}:{place.port}/{path}?{urlencode(query)}"
+    from mamekube.client.aiohttp_import import aiohttp
+
     limits = aiohttp.ClientTimeout(total=None, sock_connect=5)
     async with aiohttp.ClientSession(timeout=limits, auto_decompress=False) as session:
         try:
@@ -50,12 +51,14 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, raw: web.BaseReq
         async with answer:
             if answer.status != 200:
                 raise _refused(answer.status, await answer.text())
-            response = web.StreamResponse(headers=headers)
-            await response.prepare(raw)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
-            await response.write_eof()
-            return response
+            stream = Stream(exchange, headers, endless=request.flag("follow"))
+            stream.begin()
+            try:
+                async for chunk in answer.content.iter_any():
+                    await stream.write(chunk)
+            except aiohttp.ClientError as error:
+                raise ConnectionResetError("the kubelet broke off its answer") from error
+            return stream
 
 
 def _check(request: Request) -> None:

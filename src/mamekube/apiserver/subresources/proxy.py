@@ -6,13 +6,13 @@ import asyncio
 import random
 from typing import NamedTuple
 
-from aiohttp import web
-
 from mamekube.apiserver import backends, tunnel
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.kubelets import CONNECT_TIMEOUT_S, Kubelets, Place, unreachable
+from mamekube.apiserver.reply import Passed
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.subresources.containers import pod_of
+from mamekube.apiserver.wire.exchange import Exchange
 from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError, bad_request, unavailable
 
@@ -30,7 +30,7 @@ class Target(NamedTuple):
     port: str
 
 
-async def serve(kubelets: Kubelets, api: Api, request: Request, raw: web.BaseRequest) -> web.StreamResponse:
+async def serve(kubelets: Kubelets, api: Api, request: Request, exchange: Exchange) -> Passed:
     """Raises 400, 404, 503."""
     target = parse_target(request.name)
     request.name = target.name
@@ -43,7 +43,7 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, raw: web.BaseReq
     else:
         place, secure = await _service_place(api, request, target), target.scheme == "https"
     reader, writer = await _connect(kubelets, place, secure=secure)
-    return await _hand_on(request, raw, place, reader, writer)
+    return await _hand_on(request, exchange, place, reader, writer)
 
 
 def parse_target(name: str) -> Target:
@@ -115,20 +115,35 @@ async def _connect(
 
 async def _hand_on(
     request: Request,
-    raw: web.BaseRequest,
+    exchange: Exchange,
     place: Place,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-) -> web.StreamResponse:
+) -> Passed:
     """Send the request, body and all, and copy what comes back until the other side has said all."""
-    query = raw.raw_path.partition("?")[2]
-    path = "/" + raw.raw_path.partition("?")[0].partition("/proxy")[2].lstrip("/")
+    path, _, query = exchange.target.partition("?")
+    path = "/" + path.partition("/proxy")[2].lstrip("/")
     target = f"{path}?{query}" if query else path
-    upgrades = "upgrade" in raw.headers.get("Connection", "").lower()
-    without = KEPT_HERE - {"connection"} if upgrades else KEPT_HERE | {"content-length"}
-    head = tunnel.request_head(raw, target, host=f"{place.host}:{place.port}", without=without)
-    if upgrades:
-        return await tunnel.join(raw, head, reader, writer)
-    body = await raw.content.read() if raw.body_exists else b""
-    extra = f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    return await tunnel.join(raw, head[:-2] + extra + body, reader, writer)
+    without = KEPT_HERE - {"connection"} if exchange.upgrades else KEPT_HERE
+    host = f"{place.host}:{place.port}"
+    head = tunnel.request_head(exchange, target, host=host, without=without)
+    if exchange.upgrades:
+        return await tunnel.join(exchange, head, reader, writer)
+    try:
+        await _send(exchange, head, writer)
+        return await tunnel.hand_back(exchange, reader)
+    finally:
+        writer.close()
+
+
+async def _send(exchange: Exchange, head: bytes, writer: asyncio.StreamWriter) -> None:
+    """The request, without holding its body. Raises BodyBroken."""
+    chunked = exchange.content_length is None
+    writer.write(head[:-2] + b"Connection: close\r\n")
+    writer.write(b"Transfer-Encoding: chunked\r\n\r\n" if chunked else b"\r\n")
+    async for data in exchange.chunks():
+        writer.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
+        await writer.drain()
+    if chunked:
+        writer.write(b"0\r\n\r\n")
+    await writer.drain()
