@@ -137,15 +137,21 @@ class ApiServices(Component):
         probe = self._probes.pop(name, None)
         if probe is not None:
             probe.cancel()
+        before = next((remote for remote in self.remotes.values() if remote.name == name), None)
         self.remotes = {key: remote for key, remote in self.remotes.items() if remote.name != name}
         self.generation += 1
         if new is None:
             return
         if not new["spec"].get("service"):
-            if not new["available"]:
+            if not new["condition"]:
                 self._probes[name] = self.spawn(self._report_local(name), name=f"apiservice {name}")
             return
         remote = self._compile(name, new["spec"])
+        # Requests go on while it is asked again: another priority is no reason to doubt that it answers.
+        if before is not None:
+            remote.available, remote.resources = before.available, before.resources
+        else:
+            remote.available = new["condition"] == "True"
         self.remotes[remote.group, remote.version] = remote
         self._probes[name] = self.spawn(self._watch(remote), name=f"apiservice {name}")
 
@@ -259,16 +265,19 @@ class ApiServices(Component):
             status, reason, message = outcome
             if (before.get("status"), before.get("reason"), before.get("message")) == outcome:
                 return
-            same = before.get("status") == status
+            since = before.get("lastTransitionTime") if before.get("status") == status else None
             condition = {
                 "type": "Available",
                 "status": status,
-                "lastTransitionTime": before["lastTransitionTime"] if same else self._clock.timestamp(),
+                "lastTransitionTime": since or self._clock.timestamp(),
                 "reason": reason,
                 "message": message,
             }
             patch = {"status": {"conditions": [condition]}}
-            await self._client().patch(builtin.API_SERVICES, name, patch, subresource="status")
+            # By the keys of the list, so that the conditions of others stay.
+            await self._client().patch(
+                builtin.API_SERVICES, name, patch, patch_type="strategic", subresource="status"
+            )
         except StatusError as error:
             log.warning("cannot write the condition of APIService %s: %s", name, error.message)
 
@@ -278,5 +287,5 @@ def _spec_of(service: Object, old: Object | None) -> Object:
     spec = service.get("spec") or {}
     if old is not None and old["spec"] == spec:
         return old
-    found = conditions.find(conditions.conditions_of(service), "Available")
-    return {"metadata": {"name": name_of(service)}, "spec": spec, "available": found is not None}
+    found = conditions.find(conditions.conditions_of(service), "Available") or {}
+    return {"metadata": {"name": name_of(service)}, "spec": spec, "condition": found.get("status") or ""}

@@ -147,3 +147,31 @@ async def test_a_deleted_apiservice_is_gone_from_discovery(cluster: Cluster) -> 
                 if answer.status == 404:
                     break
     assert cluster.extension.seen == []
+
+
+async def test_another_priority_does_not_interrupt_the_service(cluster: Cluster) -> None:
+    await add_service(cluster)
+    await cluster.register()
+    await cluster.available()
+    for priority in (20, 30, 40):
+        await cluster.client.patch(builtin.API_SERVICES, NAME, {"spec": {"versionPriority": priority}})
+        async with cluster.session.get(
+            f"{cluster.url}{PATH}/namespaces/default/flunders", headers=ADMIN
+        ) as answer:
+            assert answer.status == 201
+
+
+async def test_the_conditions_of_others_stay(cluster: Cluster) -> None:
+    await add_service(cluster)
+    await cluster.register()
+    await cluster.available()
+    service = await cluster.client.get(builtin.API_SERVICES, NAME)
+    mine = {"type": "Mine", "status": "True", "lastTransitionTime": None, "reason": "Tested", "message": ""}
+    (available,) = service["status"]["conditions"]
+    patch = {"status": {"conditions": [available, mine]}}
+    await cluster.client.patch(builtin.API_SERVICES, NAME, patch, subresource="status")
+    cluster.extension.healthy = False
+    await cluster.client.patch(builtin.API_SERVICES, NAME, {"spec": {"versionPriority": 20}})
+    await cluster.condition(lambda found: found["status"] == "False")
+    service = await cluster.client.get(builtin.API_SERVICES, NAME)
+    assert [one["type"] for one in service["status"]["conditions"]] == ["Available", "Mine"]
