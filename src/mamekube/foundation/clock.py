@@ -14,9 +14,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-SECONDS_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-MICROSECONDS_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
-
 
 class Clock:
     """The machine's wall clock, moved by `offset_s` seconds."""
@@ -83,12 +80,17 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 def format_time(seconds: float) -> str:
     """Seconds since the epoch as `metav1.Time`."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime(SECONDS_FORMAT)
+    return _utc(int(seconds)).isoformat(timespec="seconds") + "Z"
 
 
 def format_micro_time(seconds: float) -> str:
     """Seconds since the epoch as `metav1.MicroTime`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime(MICROSECONDS_FORMAT)
+    return _utc(seconds).isoformat(timespec="microseconds") + "Z"
+
+
+def _utc(seconds: float) -> datetime:
+    """Without its time zone, which is written as `Z`. (`strftime` would write the year 1 as `1`.)"""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
 def parse_time(text: str) -> float:

@@ -18,6 +18,13 @@ from mamekube.foundation.clock import (
 )
 
 
+def test_years_have_four_digits():
+    """Clients may well write the first year: it is what their zero time is."""
+    first = parse_time("0001-01-01T00:00:02Z")
+    assert format_time(first) == "0001-01-01T00:00:02Z"
+    assert format_micro_time(first) == "0001-01-01T00:00:02.000000Z"
+
+
 def test_times_are_written_as_metav1_writes_them() -> None:
     assert format_time(1_767_225_600.9) == "2026-01-01T00:00:00Z"
     assert format_micro_time(1_767_225_600.25) == "2026-01-01T00:00:00.250000Z"
