@@ -166,8 +166,8 @@ def to_version(obj, desired):
     obj = {**obj, "apiVersion": desired}
     if desired.endswith("/v2") and "hostPort" in obj:
         obj["host"], _, obj["port"] = obj.pop("hostPort").partition(":")
-    elif desired.endswith("/v1") and "host" in obj:
-        obj["hostPort"] = f"{obj.pop('host')}:{obj.pop('port')}"
+    elif desired.endswith("/v1") and {"host", "port"} & set(obj):
+        obj["hostPort"] = f"{obj.pop('host', '')}:{obj.pop('port', '')}"
     return obj
 
 
