@@ -12,8 +12,9 @@ from typing import Any
 
 from mamekube.apiserver import remote_discovery
 from mamekube.apiserver.apiservices import ApiServices, Remote
+from mamekube.apiserver.codec import PROTOBUF
 from mamekube.apiserver.documents import Text, encode
-from mamekube.apiserver.negotiation import PLAIN, Form, forms
+from mamekube.apiserver.negotiation import OFFERED, PLAIN, Form, forms
 from mamekube.client.discovery import Discovered, read_documents
 from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
@@ -165,15 +166,16 @@ class Discovery:
 
 
 def _form(accept: str, *, aggregates: bool) -> Form:
-    for form in forms(accept):
+    written = [form for form in forms(accept) if form.media_type != PROTOBUF]
+    for form in written:
         if not form.as_kind:
             return form._replace(as_kind="", group="", version="")
         known = (form.group, form.as_kind) == (AGGREGATED_GROUP, AGGREGATED_KIND)
         if aggregates and known and form.version in AGGREGATED_VERSIONS:
             return form
-    if forms(accept) or not accept:
+    if written or not accept:
         return PLAIN
-    raise not_acceptable(("application/json", "application/yaml", "application/vnd.kubernetes.protobuf"))
+    raise not_acceptable(OFFERED)
 
 
 def _text(built: Object, form: Form) -> Text:

@@ -9,39 +9,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import zlib
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-import orjson
-
-from mamekube.apiserver import audit, codec, negotiation, tables, watching
+from mamekube.apiserver import audit, codec, negotiation, rendering, watching
 from mamekube.apiserver.aggregation_proxy import AggregationProxy, Unavailable
 from mamekube.apiserver.api import Api, NotServed, Payload
 from mamekube.apiserver.audit import AuditLog
 from mamekube.apiserver.authentication import Authenticator, impersonate
 from mamekube.apiserver.authorization import Attributes, Authorizer
-from mamekube.apiserver.documents import Answer, Collection, Pieces, Text, encode
+from mamekube.apiserver.documents import Answer, Collection, Text
 from mamekube.apiserver.fairness import RETRY_AFTER_S, Fairness, Rejected
 from mamekube.apiserver.metrics import Metrics
-from mamekube.apiserver.negotiation import PLAIN, Form
+from mamekube.apiserver.negotiation import PLAIN
 from mamekube.apiserver.reply import Reply, Response, Stream
 from mamekube.apiserver.request import Request, User, parse_request
 from mamekube.apiserver.wire.exchange import BodyBroken, BodyTooLarge, Exchange
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
-from mamekube.kinds.kind import Kind
-from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError, internal_error, timeout
 from mamekube.store.backend import StoreError
 
 log = logging.getLogger(__name__)
 requests_log = logging.getLogger("mamekube.apiserver.requests")
 """Every request, at DEBUG."""
-
-GZIP_MIN_BYTES = 128 * 1024
-PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
-"""Clients behind which a person reads: answers are indented for them."""
 
 LONG_RUNNING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 """Subresources that last as long as their client wants."""
@@ -206,100 +196,38 @@ class Front:
         accept = request.headers.get("Accept", "")
         collection = isinstance(answer, Collection)
         form = PLAIN
-        body: bytes | Pieces
         if accept:
             form = negotiation.object_form(accept, collection=collection, tabular=_has_table(answer))
-        code = 200 if isinstance(answer, Collection) else answer.code
-        if form.as_kind:
-            value = self._converted(request, answer, form)
-            body = value if isinstance(value, Pieces) else encode(value)
-        elif isinstance(answer, Collection):
-            body = answer.pieces
-        else:
-            body = answer.document.value
-        if form.media_type != codec.JSON or _wants_pretty(request, form):
-            body = _rendered(body if isinstance(body, bytes) else b"".join(body), form)
+        body = await rendering.body_of(request, answer, form, self._clock)
         headers = _headers(request)
-        headers["Content-Type"] = form.content_type
-        if request.headers.get("If-None-Match") is None and len(body) > GZIP_MIN_BYTES:
-            body = await _compressed(request, body, headers)
-        return Reply(exchange, code, headers, body)
-
-    def _converted(self, request: Request, answer: Answer | Collection, form: Form) -> Any:
-        """The answer as a Table, or with its metadata only."""
-        now_s = self._clock.now()
-        if isinstance(answer, Collection):
-            if form.as_kind == negotiation.TABLE:
-                include = tables.include_of(request.first("includeObject"))
-                return tables.of_collection(answer, version=form.version, include=include, now_s=now_s)
-            return tables.partial_collection(answer, version=form.version)
-        obj = answer.document.object
-        if form.as_kind != negotiation.TABLE:
-            return tables.partial(obj, version=form.version) if answer.kind else obj
-        if answer.kind is None:
-            return tables.of_status(obj, version=form.version)
-        metadata = {"resourceVersion": (obj.get("metadata") or {}).get("resourceVersion", "")}
-        include = tables.include_of(request.first("includeObject"))
-        return tables.of_objects(
-            answer.kind, [obj], metadata, version=form.version, include=include, now_s=now_s
-        )
+        headers["Content-Type"] = form.media_type
+        if request.headers.get("If-None-Match") is None:
+            body = await rendering.compressed(request, body, headers)
+        return Reply(exchange, 200 if isinstance(answer, Collection) else answer.code, headers, body)
 
     async def _watch(self, request: Request, exchange: Exchange) -> Response:
         kind, events = self._api.watch(request)
         form = negotiation.watch_form(request.headers.get("Accept", ""))
-        stream = Stream(exchange, {**_headers(request), "Content-Type": form.media_type}, endless=True)
+        write = rendering.writer_of_events(request, kind, form, self._clock)
+        content_type = codec.JSON if form.media_type == codec.JSON else f"{form.media_type};stream=watch"
+        stream = Stream(exchange, {**_headers(request), "Content-Type": content_type}, endless=True)
         key = (kind.group, kind.version, kind.plural)
         self._metrics.watchers[key] = self._metrics.watchers.get(key, 0) + 1
         try:
-            line = self._lines(request, kind, form)
             async with events as batches:
                 stream.begin()
                 audit.note_started(stream.status)
                 async for batch in batches:
-                    await stream.write(b"".join([line(event) for event in batch]))
+                    await stream.write(b"".join([write(event) for event in batch]))
         except StatusError as error:
             if not stream.began:
                 if error.code != 410:
                     raise
                 stream.begin()
-            await stream.write(watching.error_line(error))
+            await stream.write(rendering.written_events(form)(watching.ERROR, error.status))
         finally:
             self._metrics.watchers[key] -= 1
         return stream
-
-    def _lines(self, request: Request, kind: Kind, form: Form) -> Callable[[watching.Told], bytes]:
-        """How one event is written in this form."""
-        if not form.as_kind:
-            return _wire
-        include = (
-            tables.include_of(request.first("includeObject")) if form.as_kind == negotiation.TABLE else ""
-        )
-        first = True
-
-        def line(event: watching.Told) -> bytes:
-            nonlocal first
-            shown: Object
-            obj = event.document.object
-            if form.as_kind == negotiation.TABLE:
-                metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-                if event.type == watching.BOOKMARK:
-                    metadata = obj["metadata"]
-                objects = [] if event.type == watching.BOOKMARK else [obj]
-                shown = tables.of_objects(
-                    kind,
-                    objects,
-                    metadata,
-                    version=form.version,
-                    include=include,
-                    now_s=self._clock.now(),
-                    columns=first,
-                )
-                first = False
-            else:
-                shown = tables.partial(obj, version=form.version)
-            return b'{"type":"%b","object":%b}\n' % (event.type.encode(), encode(shown))
-
-        return line
 
     # Errors -------------------------------------------------------------------------------------
 
@@ -319,10 +247,7 @@ class Front:
         refused = refusal(error)
         if refused.retry_after_s:
             headers["Retry-After"] = str(refused.retry_after_s)
-        headers["Content-Type"] = codec.JSON
-        body = encode(refused.status)
-        if _wants_pretty(request, PLAIN):
-            body = _rendered(body, PLAIN)
+        headers["Content-Type"], body = rendering.refusal_of(request, refused.status)
         return Reply(exchange, refused.code, headers, body)
 
 
@@ -383,37 +308,3 @@ def _has_table(answer: Answer | Collection) -> bool:
     if isinstance(answer, Collection) or answer.kind is not None:
         return True
     return answer.document.object.get("kind") == "Status"
-
-
-def _wire(event: watching.Told) -> bytes:
-    return event.wire
-
-
-def _wants_pretty(request: Request, form: Form) -> bool:
-    if "pretty" in request.query:
-        return request.flag("pretty")
-    return form.pretty or request.headers.get("User-Agent", "").startswith(PRETTY_AGENTS)
-
-
-def _rendered(body: bytes, form: Form) -> bytes:
-    value = orjson.loads(body)
-    if form.media_type == codec.JSON:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    from mamekube.apiserver import yamls
-
-    return yamls.encode(value)
-
-
-async def _compressed(request: Request, body: bytes | Pieces, headers: dict[str, str]) -> bytes | Pieces:
-    """The body as gzip where the client takes it, made in a thread: other requests go on meanwhile."""
-    if "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return body
-    headers["Content-Encoding"] = "gzip"
-    headers["Vary"] = "Accept-Encoding"
-    return await asyncio.get_running_loop().run_in_executor(None, _gzip, body)
-
-
-def _gzip(body: bytes | Pieces) -> bytes:
-    packer = zlib.compressobj(level=1, wbits=31)
-    pieces = (body,) if isinstance(body, bytes) else body
-    return b"".join([*(packer.compress(piece) for piece in pieces), packer.flush()])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from mamekube.apiserver.codec import JSON, YAML
+from mamekube.apiserver.codec import JSON, PROTOBUF, YAML
 from mamekube.objects.status import not_acceptable
 
 META_GROUP = "meta.k8s.io"
@@ -13,7 +14,8 @@ META_VERSIONS = ("v1", "v1beta1")
 TABLE = "Table"
 PARTIAL = "PartialObjectMetadata"
 PARTIAL_LIST = "PartialObjectMetadataList"
-OFFERED = (JSON, YAML)
+OFFERED = (JSON, YAML, PROTOBUF)
+STREAMED = (JSON, PROTOBUF)
 
 
 class Form(NamedTuple):
@@ -68,22 +70,42 @@ def _media_type(media: str) -> str | None:
         return JSON
     if media in (YAML, "application/x-yaml", "text/yaml"):
         return YAML
-    return None
+    return PROTOBUF if media == PROTOBUF else None
 
 
 def object_form(accept: str, *, collection: bool, tabular: bool = True) -> Form:
     """The form for an object (or a collection): itself, a Table if it has one, its metadata only. Raises 406."""
-    for form in forms(accept):
-        if not form.as_kind:
-            return form
-        if form.group != META_GROUP or form.version not in META_VERSIONS:
-            continue
-        if (form.as_kind == TABLE and tabular) or form.as_kind == (PARTIAL_LIST if collection else PARTIAL):
-            return form
-    raise not_acceptable((*OFFERED, "application/vnd.kubernetes.protobuf"))
+    shapes = [TABLE] * tabular + [PARTIAL_LIST if collection else PARTIAL]
+    acceptable = [form for form in forms(accept) if not form.as_kind or _is_meta(form, shapes)]
+    if not acceptable:
+        raise not_acceptable(OFFERED)
+    return _cheapest(acceptable)
+
+
+def _is_meta(form: Form, shapes: list[str]) -> bool:
+    versions = META_VERSIONS[:1] if form.media_type == PROTOBUF else META_VERSIONS
+    return form.group == META_GROUP and form.version in versions and form.as_kind in shapes
+
+
+def _cheapest(acceptable: Sequence[Form]) -> Form:
+    """The first, but JSON for protobuf where both are taken: what the store keeps is JSON."""
+    best = acceptable[0]
+    if best.media_type == PROTOBUF:
+        for form in acceptable:
+            if form.media_type == JSON and form[1:4] == best[1:4]:
+                return form
+    return best
 
 
 def watch_form(accept: str) -> Form:
     """The form of the objects in a watch. Raises 406."""
-    accept = accept.replace(";stream=watch", "")
-    return object_form(accept, collection=False)
+    form = object_form(accept.replace(";stream=watch", ""), collection=False)
+    if form.media_type not in STREAMED:
+        raise not_acceptable([f"{media_type};stream=watch" for media_type in STREAMED])
+    return form
+
+
+def status_form(accept: str) -> Form:
+    """The form of a Status that refuses: what else was asked for, and whether there is that, does not matter."""
+    acceptable = [form for form in forms(accept.replace(";stream=watch", "")) if not form.as_kind]
+    return _cheapest(acceptable) if acceptable else PLAIN

@@ -1,8 +1,7 @@
 """Bodies in Kubernetes' protobuf, read into the same dicts as JSON bodies.
 
-Clients with compiled-in types, `kubectl create` among them, send what they create so; all of them take JSON for an
-answer, so there is no writer. `protobuf_fields.json` has the field numbers of every message, by the name of its
-definition: `number -> "json name, form, type"`, where the form is
+Clients with compiled-in types, `kubectl create` among them, send what they create so. `protobuf_fields.json` has the
+field numbers of every message, by the name of its definition: `number -> "json name, form, type"`, where the form is
 
     one     a value; absent where it was not sent
     some    a value whose zero is the same as absent (Go: no pointer, and omitempty)
@@ -30,6 +29,7 @@ META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 PACKAGES = {
     "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
     "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+    "meta.k8s.io": "io.k8s.apimachinery.pkg.apis.meta",
 }
 """Where the definitions of a group are, if not among `io.k8s.api`."""
 JSON_SCHEMA = f"{PACKAGES['apiextensions.k8s.io']}.v1.JSONSchemaProps"
@@ -59,7 +59,7 @@ def decode(body: bytes) -> Object:
     type_meta, raw = dict(_parts(_bytes(envelope.get(TYPE_META, b"")))), _bytes(envelope.get(RAW, b""))
     api_version, kind = _text(type_meta.get(1, b"")), _text(type_meta.get(2, b""))
     name = message_name(api_version, kind)
-    if name not in _messages():
+    if not is_message(name):
         raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
     return {"kind": kind, "apiVersion": api_version, **_message(raw, name, 0)}
 
@@ -71,13 +71,18 @@ def _messages() -> dict[str, dict[str, str]]:
     return messages
 
 
+def is_message(name: str) -> bool:
+    return name in _messages()
+
+
 @cache
 def fields_of(message: str) -> dict[int, Field]:
     return {int(number): Field(*text.split()) for number, text in _messages()[message].items()}
 
 
 def message_name(api_version: str, kind: str) -> str:
-    if kind == "DeleteOptions":
+    """Of the definition that has the fields of a kind, if there is any."""
+    if kind in ("DeleteOptions", "Status"):
         return f"{META}.{kind}"
     group, _, version = api_version.rpartition("/")
     package = PACKAGES.get(group) or f"io.k8s.api.{group.partition('.')[0] or 'core'}"
@@ -153,14 +158,21 @@ def _int_or_string(part: int | bytes) -> int | str:
 
 def _time(part: int | bytes) -> str | None:
     fields = dict(_parts(_bytes(part)))
-    return format_time(_int(fields[1])) if 1 in fields else None
+    return _written(format_time, _int(fields[1])) if 1 in fields else None
 
 
 def _micro_time(part: int | bytes) -> str | None:
     fields = dict(_parts(_bytes(part)))
     if 1 not in fields:
         return None
-    return format_micro_time(_int(fields[1]) + _int(fields.get(2, 0)) // 1000 / 1_000_000)
+    return _written(format_micro_time, _int(fields[1]) + _int(fields.get(2, 0)) // 1000 / 1_000_000)
+
+
+def _written(write: Callable[[float], str], seconds: float) -> str:
+    try:
+        return write(seconds)
+    except (ValueError, OverflowError, OSError):
+        raise ProtobufError("Time.MarshalJSON: year outside of range [0,9999]") from None
 
 
 def _json(part: int | bytes) -> Any:

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from mamekube.apiserver.documents import Document, Made, encode
+from mamekube.apiserver.documents import Document, Made
 from mamekube.apiserver.listing import too_large_revision
 from mamekube.apiserver.options import ListOptions, parse_revision
 from mamekube.apiserver.selecting import Predicate, predicate
@@ -24,7 +24,7 @@ from mamekube.apiserver.versions import converts, shown_all, storage_key, storag
 from mamekube.foundation.limits import WATCH_TIMEOUT_MIN_S
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
-from mamekube.objects.status import StatusError, expired
+from mamekube.objects.status import expired
 from mamekube.store.backend import Compacted, WatchLost
 from mamekube.store.store import Store, StoreEvent
 from mamekube.store.watchers import Watcher
@@ -245,8 +245,3 @@ def bookmark(kind: Kind, revision: int, *, initial_end: bool = False) -> WatchEv
     return WatchEvent(
         BOOKMARK, Made({"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata})
     )
-
-
-def error_line(error: StatusError) -> bytes:
-    """How a watch that has begun already says that it cannot go on."""
-    return b'{"type":"ERROR","object":%b}\n' % encode(error.status)

@@ -58,6 +58,8 @@ class Web:
             **(headers or {}),
         }
         async with self.session.request(method, self.url + path, data=data, headers=sent) as answer:
+            if "protobuf" in answer.content_type:
+                return Answered(answer.status, await answer.read(), answer.headers)
             json_type = "json" in answer.content_type
             content = await (answer.json() if json_type else answer.text())
             return Answered(answer.status, content, answer.headers)

@@ -105,7 +105,7 @@ async def test_metadata_alone(web):
 
 
 async def test_a_form_that_the_server_cannot_write_is_406(web):
-    answer = await web.send("GET", CONFIGMAPS, headers={"Accept": "application/vnd.kubernetes.protobuf"})
+    answer = await web.send("GET", CONFIGMAPS, headers={"Accept": "application/xml"})
     assert (answer.code, answer.body["reason"]) == (406, "NotAcceptable")
     both = {"Accept": "application/vnd.kubernetes.protobuf,application/json"}
     assert (await web.send("GET", CONFIGMAPS, headers=both)).code == 200

@@ -1,0 +1,179 @@
+"""Answers in the form that the client wants: as they are, as tables, as metadata; JSON, YAML or protobuf.
+
+What the store keeps is JSON, so plain JSON costs nothing; everything else is made here, for one client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from mamekube.apiserver import codec, negotiation, tables, watching
+from mamekube.apiserver.documents import Answer, Collection, Pieces, encode
+from mamekube.apiserver.negotiation import Form
+from mamekube.apiserver.request import Request
+from mamekube.foundation.clock import Clock
+from mamekube.kinds.kind import Kind
+from mamekube.objects.meta import Object
+
+GZIP_MIN_BYTES = 128 * 1024
+AT_ONCE_MAX = 50
+"""Objects that are written in protobuf while everybody waits; more are written in a thread."""
+PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
+"""Clients behind which a person reads: answers are indented for them."""
+
+
+async def body_of(request: Request, answer: Answer | Collection, form: Form, clock: Clock) -> bytes | Pieces:
+    """The body of an answer. Raises 406 for what there is no way to write so."""
+    if form.media_type == codec.PROTOBUF:
+        return await _protobuf(_converted(request, answer, form, clock) if form.as_kind else _plain(answer))
+    body: bytes | Pieces
+    if form.as_kind:
+        value = _converted(request, answer, form, clock)
+        body = value if isinstance(value, Pieces) else encode(value)
+    elif isinstance(answer, Collection):
+        body = answer.pieces
+    else:
+        body = answer.document.value
+    if form.media_type != codec.JSON or _wants_pretty(request, form):
+        return _rendered(body if isinstance(body, bytes) else b"".join(body), form)
+    return body
+
+
+def refusal_of(request: Request, status: Object) -> tuple[str, bytes]:
+    """The content type and the body of a Status that says why there is no other answer."""
+    form = negotiation.status_form(request.headers.get("Accept", ""))
+    if form.media_type == codec.PROTOBUF:
+        from mamekube.apiserver import protobuf_encoding
+
+        return form.media_type, protobuf_encoding.encode(status)
+    body = encode(status)
+    if form.media_type != codec.JSON or _wants_pretty(request, form):
+        body = _rendered(body, form)
+    return form.media_type, body
+
+
+def _plain(answer: Answer | Collection) -> Object:
+    return answer.object if isinstance(answer, Collection) else answer.document.object
+
+
+async def _protobuf(value: Any) -> bytes:
+    from mamekube.apiserver import protobuf_encoding
+
+    if isinstance(value, Pieces):
+        value = orjson.loads(b"".join(value))
+    if len(value.get("items") or ()) <= AT_ONCE_MAX:
+        return protobuf_encoding.encode(value)
+    return await asyncio.to_thread(protobuf_encoding.encode, value)
+
+
+def _converted(request: Request, answer: Answer | Collection, form: Form, clock: Clock) -> Any:
+    """The answer as a Table, or with its metadata only."""
+    now_s = clock.now()
+    if isinstance(answer, Collection):
+        if form.as_kind == negotiation.TABLE:
+            include = tables.include_of(request.first("includeObject"))
+            return tables.of_collection(answer, version=form.version, include=include, now_s=now_s)
+        return tables.partial_collection(answer, version=form.version)
+    obj = answer.document.object
+    if form.as_kind != negotiation.TABLE:
+        return tables.partial(obj, version=form.version) if answer.kind else obj
+    if answer.kind is None:
+        return tables.of_status(obj, version=form.version)
+    metadata = {"resourceVersion": (obj.get("metadata") or {}).get("resourceVersion", "")}
+    include = tables.include_of(request.first("includeObject"))
+    return tables.of_objects(answer.kind, [obj], metadata, version=form.version, include=include, now_s=now_s)
+
+
+# Watches ------------------------------------------------------------------------------------------------
+
+Written = Callable[[str, Object], bytes]
+"""`(event type, object)`: the event as it stands in the stream."""
+
+
+def writer_of_events(
+    request: Request, kind: Kind, form: Form, clock: Clock
+) -> Callable[[watching.Told], bytes]:
+    """How the events of a watch are written in this form. Raises 406 for what cannot be."""
+    written = written_events(form)
+    if form.as_kind == negotiation.TABLE:
+        return _tables(request, kind, form, clock, written)
+    if form.as_kind:
+        return lambda event: written(event.type, tables.partial(event.document.object, version=form.version))
+    if form.media_type == codec.JSON:
+        return lambda event: event.wire
+    if not isinstance(kind.schema, str):
+        from mamekube.apiserver.protobuf_encoding import not_marshalable
+
+        raise not_marshalable({"kind": kind.kind})
+    return lambda event: written(event.type, event.document.object)
+
+
+def written_events(form: Form) -> Written:
+    if form.media_type == codec.PROTOBUF:
+        from mamekube.apiserver.protobuf_encoding import encode_event
+
+        return encode_event
+    return lambda kind, obj: b'{"type":"%b","object":%b}\n' % (kind.encode(), encode(obj))
+
+
+def _tables(
+    request: Request, kind: Kind, form: Form, clock: Clock, written: Written
+) -> Callable[[watching.Told], bytes]:
+    include = tables.include_of(request.first("includeObject"))
+    first = True
+
+    def write(event: watching.Told) -> bytes:
+        nonlocal first
+        obj = event.document.object
+        bookmark = event.type == watching.BOOKMARK
+        shown = tables.of_objects(
+            kind,
+            [] if bookmark else [obj],
+            obj["metadata"] if bookmark else {"resourceVersion": obj["metadata"]["resourceVersion"]},
+            version=form.version,
+            include=include,
+            now_s=clock.now(),
+            columns=first,
+        )
+        first = False
+        return written(event.type, shown)
+
+    return write
+
+
+# Bytes --------------------------------------------------------------------------------------------------
+
+
+def _wants_pretty(request: Request, form: Form) -> bool:
+    if "pretty" in request.query:
+        return request.flag("pretty")
+    return form.pretty or request.headers.get("User-Agent", "").startswith(PRETTY_AGENTS)
+
+
+def _rendered(body: bytes, form: Form) -> bytes:
+    value = orjson.loads(body)
+    if form.media_type == codec.JSON:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    from mamekube.apiserver import yamls
+
+    return yamls.encode(value)
+
+
+async def compressed(request: Request, body: bytes | Pieces, headers: dict[str, str]) -> bytes | Pieces:
+    """A long body as gzip where the client takes it, made in a thread: other requests go on meanwhile."""
+    if len(body) <= GZIP_MIN_BYTES or "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return body
+    headers["Content-Encoding"] = "gzip"
+    headers["Vary"] = "Accept-Encoding"
+    return await asyncio.get_running_loop().run_in_executor(None, _gzip, body)
+
+
+def _gzip(body: bytes | Pieces) -> bytes:
+    packer = zlib.compressobj(level=1, wbits=31)
+    pieces = (body,) if isinstance(body, bytes) else body
+    return b"".join([*(packer.compress(piece) for piece in pieces), packer.flush()])
