@@ -10,14 +10,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
-
-from grpclib.client import Channel
-from grpclib.const import Cardinality, Status
-from grpclib.encoding.base import CodecBase
-from grpclib.exceptions import GRPCError, StreamTerminatedError
+from typing import Any
 
 from mamekube.kubelet import cri_messages as cri
+from mamekube.kubelet.grpc import Channel, GrpcFailure
 from mamekube.kubelet.runtime import (
     CONTAINER_HASH,
     CONTAINER_NAME,
@@ -36,7 +32,6 @@ from mamekube.kubelet.runtime import (
     Sandbox,
     TaskEvent,
 )
-from mamekube.kubelet.wire import Schema
 
 CALL_TIMEOUT_S = 120.0
 """Any call but a pull and a stop, which take the time they need. Upstream: --runtime-request-timeout."""
@@ -47,40 +42,6 @@ TASK_TOPICS = ("/tasks/exit", "/tasks/delete", "/tasks/oom")
 TASK_EVENTS = {"/tasks/exit": "TaskExit", "/tasks/delete": "TaskDelete", "/tasks/oom": "TaskOOM"}
 EVENT_NAMESPACE = "k8s.io"
 NANOSECONDS = 1_000_000_000
-
-CODE_NAMES = {
-    Status.CANCELLED: "Canceled",
-    Status.UNKNOWN: "Unknown",
-    Status.INVALID_ARGUMENT: "InvalidArgument",
-    Status.DEADLINE_EXCEEDED: "DeadlineExceeded",
-    Status.NOT_FOUND: "NotFound",
-    Status.ALREADY_EXISTS: "AlreadyExists",
-    Status.PERMISSION_DENIED: "PermissionDenied",
-    Status.RESOURCE_EXHAUSTED: "ResourceExhausted",
-    Status.FAILED_PRECONDITION: "FailedPrecondition",
-    Status.ABORTED: "Aborted",
-    Status.OUT_OF_RANGE: "OutOfRange",
-    Status.UNIMPLEMENTED: "Unimplemented",
-    Status.INTERNAL: "Internal",
-    Status.UNAVAILABLE: "Unavailable",
-    Status.DATA_LOSS: "DataLoss",
-    Status.UNAUTHENTICATED: "Unauthenticated",
-}
-
-
-class WireCodec(CodecBase):
-    """Hands grpclib a table's codec: a message's type is its name."""
-
-    __content_subtype__ = "proto"
-
-    def __init__(self, schema: Schema) -> None:
-        self._schema = schema
-
-    def encode(self, message: Any, message_type: Any) -> bytes:
-        return self._schema.encode(message_type, message)
-
-    def decode(self, data: bytes, message_type: Any) -> Any:
-        return self._schema.decode(message_type, data)
 
 
 class CriRuntime:
@@ -99,7 +60,7 @@ class CriRuntime:
         self._ending: set[str] = set()
 
     async def open(self) -> None:
-        self._channel = Channel(path=self._socket_path, codec=WireCodec(cri.SCHEMA))
+        self._channel = Channel(path=self._socket_path)
 
     async def close(self) -> None:
         if self._channel is not None:
@@ -333,46 +294,37 @@ class CriRuntime:
     async def _call(
         self, method: str, request: dict[str, Any], *, timeout_s: float | None = CALL_TIMEOUT_S
     ) -> dict[str, Any]:
+        path, request_type, answer_type = cri.METHODS[method]
+        message = cri.SCHEMA.encode(request_type, request)
         with _failures():
-            async with self._open(method, Cardinality.UNARY_UNARY, timeout_s) as stream:
-                await stream.send_message(request, end=True)
-                answer: dict[str, Any] | None = await stream.recv_message()
-        if answer is None:
-            raise RuntimeFailure("the runtime closed the call without an answer", code="Unavailable")
-        return answer
+            answer = await self._open_channel().call(path, message, timeout_s=timeout_s)
+        return cri.SCHEMA.decode(answer_type, answer)
 
     async def _stream(self, method: str, request: dict[str, Any]) -> AsyncIterator[dict[str, Any] | None]:
         """The messages of a stream, after one None that says that the server listens."""
+        path, request_type, answer_type = cri.METHODS[method]
+        message = cri.SCHEMA.encode(request_type, request)
         with _failures():
-            async with self._open(method, Cardinality.UNARY_STREAM, None) as stream:
-                await stream.send_message(request, end=True)
-                # The server does not tell when it has subscribed; it has when it answers a later call.
-                await self.version()
-                yield None
-                async for message in stream:
-                    yield message
+            async for answer in self._open_channel().stream(path, message):
+                if answer is None:
+                    # The server does not tell when it has subscribed; it has when it answers a later call.
+                    await self.version()
+                    yield None
+                else:
+                    yield cri.SCHEMA.decode(answer_type, answer)
 
-    def _open(self, method: str, cardinality: Cardinality, timeout_s: float | None) -> Any:
+    def _open_channel(self) -> Channel:
         if self._channel is None:
             raise RuntimeFailure("the connection to the runtime is closed", code="Unavailable")
-        path, *types = cri.METHODS[method]
-        # grpclib wants classes; to the codec a message's type is its name.
-        request_type, answer_type = cast(list[Any], types)
-        return self._channel.request(path, cardinality, request_type, answer_type, timeout=timeout_s)
+        return self._channel
 
 
 @contextlib.contextmanager
 def _failures() -> Any:
-    """Every way a call can fail, as RuntimeFailure."""
     try:
         yield
-    except GRPCError as error:
-        code = CODE_NAMES.get(error.status, "Unknown")
-        raise RuntimeFailure(error.message or code, code=code) from error
-    except TimeoutError as error:
-        raise RuntimeFailure("context deadline exceeded", code="DeadlineExceeded") from error
-    except (StreamTerminatedError, OSError) as error:
-        raise RuntimeFailure(str(error) or "the connection was lost", code="Unavailable") from error
+    except GrpcFailure as failure:
+        raise RuntimeFailure(failure.message, code=failure.code) from failure
 
 
 def _owner(records: Mapping[str, PodRecord], task_id: str) -> str:

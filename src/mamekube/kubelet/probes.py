@@ -9,11 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mamekube.kubelet.grpc import Channel, GrpcFailure
 from mamekube.kubelet.runtime import Runtime, RuntimeFailure
+from mamekube.kubelet.wire import Schema
 
 USER_AGENT = "kube-probe/1.36"
 BODY_BYTES_MAX = 10 * 1024
 REDIRECTS_MAX = 10
+
+
+HEALTH = Schema("HealthCheckRequest: service=1\nHealthCheckResponse: status=1:int")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,40 +154,34 @@ async def _tcp(host: str, port: int, timeout_s: float) -> Outcome:
 
 
 async def _grpc(action: Mapping[str, Any], pod_ip: str, timeout_s: int) -> Outcome:
-    """grpc.health.v1.Health/Check; SERVING is 1."""
-    from grpclib.client import Channel
-    from grpclib.const import Cardinality
-    from grpclib.exceptions import GRPCError, StreamTerminatedError
-
-    from mamekube.kubelet.cri import WireCodec
-    from mamekube.kubelet.wire import Schema
-
-    schema = Schema("HealthCheckRequest: service=1\nHealthCheckResponse: status=1:int")
+    """grpc.health.v1.Health/Check; SERVING is 1. Outcomes as upstream's `pkg/probe/grpc`."""
     port = action["port"]
-    channel = Channel(pod_ip, port, codec=WireCodec(schema))
-    late = (
-        f'timeout: failed to connect service "{_bracket(pod_ip)}:{port}" within {timeout_s}s: '
-        "context deadline exceeded"
-    )
+    channel = Channel(host=pod_ip, port=port)
+    request = HEALTH.encode("HealthCheckRequest", {"service": action.get("service") or ""})
     try:
-        types: Any = ("HealthCheckRequest", "HealthCheckResponse")
-        request: Any = channel.request(
-            "/grpc.health.v1.Health/Check", Cardinality.UNARY_UNARY, *types, timeout=timeout_s
-        )
-        async with request as stream:
-            await stream.send_message({"service": action.get("service") or ""}, end=True)
-            answer: Any = await stream.recv_message()
-    except (TimeoutError, OSError):
-        return Outcome(False, late)
-    except (GRPCError, StreamTerminatedError) as error:
-        return Outcome(False, f"error: health rpc probe failed: {error}")
+        answer = await channel.call("/grpc.health.v1.Health/Check", request, timeout_s=timeout_s)
+        status = HEALTH.decode("HealthCheckResponse", answer)["status"]
+    except GrpcFailure as failure:
+        place = f"{_bracket(pod_ip)}:{port}"
+        return Outcome(False, _grpc_failure(failure, place, timeout_s=timeout_s, connected=channel.connected))
     finally:
         channel.close()
-    status = answer["status"] if answer else 0
     names = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
     if status == 1:
         return Outcome(True, "service healthy")
     return Outcome(False, f'service unhealthy (responded with "{names.get(status, status)}")')
+
+
+def _grpc_failure(failure: GrpcFailure, place: str, *, timeout_s: int, connected: bool) -> str:
+    if not connected or failure.code == "Unavailable":
+        text = f'timeout: failed to connect service "{place}" within {timeout_s}s'
+        return f"{text}: context deadline exceeded"
+    if failure.code == "DeadlineExceeded":
+        return f"timeout: health rpc did not complete within {timeout_s}s"
+    if failure.code == "Unimplemented":
+        protocol = "the grpc health protocol (grpc.health.v1.Health)"
+        return f"error: this server does not implement {protocol}: {failure.message}"
+    return f"error: health rpc probe failed: {failure}"
 
 
 def dial_error(error: OSError, host: str, port: int) -> str:

@@ -93,7 +93,7 @@ def test_nothing_slow_is_imported_for_a_command_to_begin() -> None:
     import subprocess
     import sys
 
-    slow = "aiohttp uvloop cryptography yaml ssl asyncio grpclib kubernetes_validate"
+    slow = "aiohttp uvloop cryptography yaml ssl asyncio hpack kubernetes_validate"
     program = (
         f"import sys; import mamekube.cluster.cli; print([m for m in '{slow}'.split() if m in sys.modules])"
     )

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 from grpclib.const import Cardinality, Handler, Status
+from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import GRPCError
 from grpclib.server import Server
 
 from mamekube.kubelet import cri
 from mamekube.kubelet import cri_messages as messages
-from mamekube.kubelet.cri import CriRuntime, WireCodec
+from mamekube.kubelet.cri import CriRuntime
 from mamekube.kubelet.runtime import POD_NAME, POD_NAMESPACE, POD_UID, RuntimeFailure, TaskEvent
 
 LABELS = {POD_UID: "u", POD_NAME: "p", POD_NAMESPACE: "ns"}
@@ -20,6 +21,18 @@ CONTAINER_CONFIG = {
     "labels": {**LABELS, "io.kubernetes.container.name": "main"},
     "annotations": {},
 }
+
+
+class WireCodec(CodecBase):
+    """Hands grpclib a table's codec: a message's type is its name."""
+
+    __content_subtype__ = "proto"
+
+    def encode(self, message, message_type):
+        return messages.SCHEMA.encode(message_type, message)
+
+    def decode(self, data, message_type):
+        return messages.SCHEMA.decode(message_type, data)
 
 
 class SmallContainerd:
@@ -110,7 +123,7 @@ class SmallContainerd:
 @asynccontextmanager
 async def connected(tmp_path):
     daemon = SmallContainerd()
-    server = Server([daemon], codec=WireCodec(messages.SCHEMA))
+    server = Server([daemon], codec=WireCodec())
     await server.start(path=str(tmp_path / "cri.sock"))
     runtime = CriRuntime(f"unix://{tmp_path / 'cri.sock'}")
     await runtime.open()
