@@ -19,7 +19,7 @@ from mamekube.apiserver.documents import Answer, Collection, Document, Made
 from mamekube.apiserver.listing import list_items
 from mamekube.apiserver.options import parse_delete, parse_list, parse_patch, parse_write
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.resources import Resources, check_identity, fresh
+from mamekube.apiserver.resources import Change, Resources, SlowChange, check_identity, fresh
 from mamekube.apiserver.reviews import Reviews
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.subresources import (
@@ -111,7 +111,7 @@ class Api:
         self.admission = admission
         self.tokens = tokens
         self.clock = clock
-        self.resources = Resources(store, admission, clock)
+        self.resources = Resources(store, admission, clock, registry.find)
         self.deletion = Deletion(store, admission, clock)
         self._reviews = reviews
 
@@ -204,16 +204,22 @@ class Api:
         apply = patch_type == patching.APPLY_YAML
         options = parse_patch(request, apply=apply)
         patch = payload.decode_patch(patch_type)
-        change = patching.change_for(
-            patch_type,
-            patch,
-            kind,
-            options,
-            clock=self.clock,
-            subresource=rules.subresource,
-            body=payload.body,
-            warnings=request.warnings,
-        )
+        change: Change | SlowChange
+        if apply:
+            change = patching.apply_for(
+                patch,
+                kind,
+                options,
+                clock=self.clock,
+                find=self.registry.find,
+                subresource=rules.subresource,
+                body=payload.body,
+                warnings=request.warnings,
+            )
+        else:
+            change = patching.change_for(
+                patch_type, patch, kind, options, body=payload.body, warnings=request.warnings
+            )
         may_create = apply and not rules.subresource
         return await self.resources.update(
             request, kind, change, options, rules=rules, may_create=may_create, applied=apply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mamekube.apiserver import versions
 from mamekube.apiserver.fieldvalidation import schema_of
 from mamekube.apiserver.objectmeta import timestamp
 from mamekube.apiserver.options import WriteOptions
@@ -11,10 +12,29 @@ from mamekube.objects.meta import Object
 from mamekube.objects.patches import managed_fields
 
 
-def note(
-    old: Object | None, new: Object, kind: Kind, options: WriteOptions, *, clock: Clock, subresource: str = ""
+def note_create(new: Object, kind: Kind, options: WriteOptions, *, clock: Clock) -> Object:
+    """`new` with its managed fields as they are after this create by `options.field_manager`."""
+    return managed_fields.finished(_noted(None, new, kind, options, clock=clock, subresource=""))
+
+
+async def note(
+    old: Object,
+    new: Object,
+    kind: Kind,
+    options: WriteOptions,
+    *,
+    clock: Clock,
+    find: versions.Find,
+    subresource: str = "",
 ) -> Object:
-    """`new` with its managed fields as they are after this create or update by `options.field_manager`."""
+    """The same after an update of `old`."""
+    steps = _noted(old, new, kind, options, clock=clock, subresource=subresource)
+    return await _converting(steps, kind, find)
+
+
+def _noted(
+    old: Object | None, new: Object, kind: Kind, options: WriteOptions, *, clock: Clock, subresource: str
+) -> managed_fields.Steps[Object]:
     return managed_fields.track_update(
         old,
         new,
@@ -26,17 +46,18 @@ def note(
     )
 
 
-def apply(
+async def apply(
     old: Object | None,
     patch: Object,
     kind: Kind,
     options: WriteOptions,
     *,
     clock: Clock,
+    find: versions.Find,
     subresource: str = "",
 ) -> Object:
     """The object that server-side apply makes of `old`, its managed fields noted. Raises 400, 409."""
-    return managed_fields.apply_patch(
+    steps = managed_fields.apply_patch(
         old,
         patch,
         schema_of(kind),
@@ -46,6 +67,20 @@ def apply(
         subresource=subresource,
         ignored=_ignored(kind, subresource),
     )
+    return await _converting(steps, kind, find)
+
+
+async def _converting(steps: managed_fields.Steps[Object], kind: Kind, find: versions.Find) -> Object:
+    """Run the steps, and convert what they want to see in other versions. Raises what a webhook makes of it."""
+    view = None
+    try:
+        while True:
+            wanted = steps.send(view)
+            found = await versions.converted(kind, wanted.objects, wanted.api_version, find)
+            view = managed_fields.View(*found) if found is not None else None
+    except StopIteration as done:
+        result: Object = done.value
+        return result
 
 
 def _ignored(kind: Kind, subresource: str) -> tuple[tuple[str, ...], ...]:

@@ -6,9 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from mamekube.apiserver import codec, ownership
-from mamekube.apiserver.fieldvalidation import check_applied, check_patched, repeated_keys, schema_of
+from mamekube.apiserver.fieldvalidation import (
+    IGNORE,
+    check,
+    check_applied,
+    check_patched,
+    repeated_keys,
+    schema_of,
+)
 from mamekube.apiserver.options import WriteOptions
-from mamekube.apiserver.resources import Change, fresh
+from mamekube.apiserver.resources import Change, SlowChange, fresh
+from mamekube.apiserver.versions import Find
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
@@ -39,37 +47,63 @@ def decode(patch_type: str, body: bytes) -> Any:
     return codec.decode_json(body)
 
 
+def apply_for(
+    patch: Any,
+    kind: Kind,
+    options: WriteOptions,
+    *,
+    clock: Clock,
+    find: Find,
+    subresource: str = "",
+    body: bytes = b"",
+    warnings: list[str] | None = None,
+) -> SlowChange:
+    """The change that server-side apply of `patch` makes; the rest as for `change_for`."""
+    _check_object(patch)
+
+    async def change(old: Object | None) -> Object:
+        made = await ownership.apply(
+            old, patch, kind, options, clock=clock, find=find, subresource=subresource
+        )
+        applied, _ = check(fresh(made), kind, mode=IGNORE)
+        found = check_applied(body, patch, options.field_validation) if body else ()
+        if warnings is not None:
+            warnings.extend(found)
+        return applied
+
+    return change
+
+
+def _check_object(patch: Any) -> None:
+    if not isinstance(patch, dict):
+        raise bad_request("error decoding patch: the patch is not an object")
+    if not isinstance(patch.get("metadata") or {}, dict):
+        raise bad_request("error decoding patch: metadata is not an object")
+
+
 def change_for(
     patch_type: str,
     patch: Any,
     kind: Kind,
     options: WriteOptions,
     *,
-    clock: Clock,
-    subresource: str = "",
     body: bytes = b"",
     warnings: list[str] | None = None,
 ) -> Change:
-    """The change that `patch` makes. It raises 400, 409 (apply conflicts), 422 when it is called.
+    """The change that `patch` makes. It raises 400, 422 when it is called.
 
     `body` is the patch as it was sent, where it was: keys that stand twice are found there. `warnings` is told
     of what the kind does not know, by `options.field_validation`.
     """
     if patch_type != JSON_PATCH and not isinstance(patch, dict):
         raise bad_request("error decoding patch: the patch is not an object")
-    if patch_type == APPLY_YAML and not isinstance(patch.get("metadata") or {}, dict):
-        raise bad_request("error decoding patch: metadata is not an object")
-    repeated = repeated_keys(body, patch) if body and patch_type != APPLY_YAML else []
+    repeated = repeated_keys(body, patch) if body else []
 
     def note(found: Iterable[str]) -> None:
         if warnings is not None:
             warnings.extend(found)
 
     def change(old: Object | None) -> Object:
-        if patch_type == APPLY_YAML:
-            applied = fresh(ownership.apply(old, patch, kind, options, clock=clock, subresource=subresource))
-            note(check_applied(body, patch, options.field_validation) if body else ())
-            return applied
         assert old is not None, "only apply may create"
         patched = _patched(patch_type, patch, old, kind)
         if not isinstance(patched, dict):

@@ -9,7 +9,7 @@ Nothing here knows a kind by name, or speaks HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -20,7 +20,7 @@ from mamekube.apiserver.documents import Answer, Document, Made
 from mamekube.apiserver.options import WriteOptions
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.strategy import Strategy
-from mamekube.apiserver.versions import shown, storage_key, stored
+from mamekube.apiserver.versions import Find, shown, storage_key, stored
 from mamekube.apiserver.writes import CREATE, UPDATE, Write
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
@@ -38,14 +38,17 @@ Change = Callable[[Object | None], Object]
 
 The version of `metadata.resourceVersion` in it is the condition of the write; none means unconditional.
 """
+SlowChange = Callable[[Object | None], Awaitable[Object]]
+"""One that may have to wait for a conversion."""
 
 
 class Resources:
     """The write path of every kind."""
 
-    def __init__(self, store: Store, admission: Admission, clock: Clock) -> None:
+    def __init__(self, store: Store, admission: Admission, clock: Clock, find_kind: Find) -> None:
         self.store = store
         self.clock = clock
+        self.find_kind = find_kind
         self._admission = admission
 
     # Reading ------------------------------------------------------------------------------------
@@ -67,7 +70,7 @@ class Resources:
         """Store `obj`, which is the request's own. Raises 400, 403, 409, 422."""
         check_identity(kind, obj, namespace=request.namespace, name=request.name)
         kind.default(obj)
-        obj = ownership.note(None, obj, kind, options, clock=self.clock)
+        obj = ownership.note_create(obj, kind, options, clock=self.clock)
         meta = obj["metadata"]
         generated = not meta.get("name") and bool(meta.get("generateName"))
         if generated:
@@ -129,7 +132,7 @@ class Resources:
         self,
         request: Request,
         kind: Kind,
-        change: Change,
+        change: Change | SlowChange,
         options: WriteOptions,
         *,
         rules: Strategy = strategy.WHOLE,
@@ -148,11 +151,13 @@ class Resources:
             if item is None:
                 if not may_create:
                     raise status.not_found(kind, request.name)
-                return await self._create_by_update(request, kind, change(None), options, applied=applied)
+                new = await _made(change, None)
+                return await self._create_by_update(request, kind, new, options, applied=applied)
             old = (await shown(kind, item)).object
             try:
+                new = await _made(change, old)
                 return await self._update(
-                    request, kind, item, old, change(old), options, rules=rules, applied=applied
+                    request, kind, item, old, new, options, rules=rules, applied=applied
                 )
             except races.LOST as lost:
                 if not retries:
@@ -189,7 +194,15 @@ class Resources:
         _check_conditions(kind, new, old)
         kind.default(new)
         if not applied:
-            new = ownership.note(old, new, kind, options, clock=self.clock, subresource=rules.subresource)
+            new = await ownership.note(
+                old,
+                new,
+                kind,
+                options,
+                clock=self.clock,
+                find=self.find_kind,
+                subresource=rules.subresource,
+            )
         write = self._write(UPDATE, request, kind, new, options, old=old, subresource=rules.subresource)
         await self._admission.mutate(write)
         assert write.object is not None
@@ -237,6 +250,11 @@ class Resources:
             options=_options_object(operation, options),
             warnings=request.warnings,
         )
+
+
+async def _made(change: Change | SlowChange, old: Object | None) -> Object:
+    made = change(old)
+    return made if isinstance(made, dict) else await made
 
 
 def fresh(obj: Object) -> Object:

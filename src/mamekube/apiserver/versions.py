@@ -5,13 +5,17 @@ Most kinds are served in the version they are stored in, and then nothing here t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mamekube.apiserver.documents import Document, Made
+from mamekube.apiserver.fieldvalidation import schema_of
 from mamekube.apiserver.writes import key_for, prefix_for
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
 from mamekube.objects.resource import Resource
+from mamekube.objects.schema import Schema
+
+Find = Callable[[str, str, str], Kind | None]
 
 
 def home_of(kind: Kind) -> Resource:
@@ -50,6 +54,35 @@ async def shown_all(kind: Kind, items: Sequence[Document]) -> Sequence[Document]
     if kind.from_storage is None:
         return items
     return [Made(kind.from_storage(item.object)) for item in items]
+
+
+async def converted(
+    kind: Kind, objects: Sequence[Object], api_version: str, find: Find
+) -> tuple[Sequence[Object], Schema] | None:
+    """Objects in any version of the resource in another one, and the schema there; None where the resource has no
+    such version. `find`: the kind of a group, version and plural.
+    """
+    if kind.conversion is not None:
+        found: tuple[Sequence[Object], Schema] | None = await kind.conversion.converted(objects, api_version)
+        return found
+    to = _sibling(kind, api_version, find)
+    if to is None:
+        return None
+    out = []
+    for obj in objects:
+        was = _sibling(kind, obj["apiVersion"], find)
+        if was is None:
+            return None
+        out.append((await shown(to, Made(await stored(was, obj)))).object)
+    return out, schema_of(to)
+
+
+def _sibling(kind: Kind, api_version: str, find: Find) -> Kind | None:
+    """The same resource in another version."""
+    group, _, version = api_version.rpartition("/")
+    other = find(group, version, kind.plural)
+    same = other is not None and home_of(other).group_resource == home_of(kind).group_resource
+    return other if same else None
 
 
 async def stored(kind: Kind, obj: Object) -> Object:

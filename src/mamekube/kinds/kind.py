@@ -55,6 +55,8 @@ class Conversion(Protocol):
 
     async def stored(self, obj: Object) -> Object: ...
 
+    async def converted(self, objects: Sequence[Object], api_version: str) -> Any: ...
+
 
 def _nothing(obj: Object) -> None:
     """Change nothing."""
@@ -138,7 +140,10 @@ class Kind(Resource):
     """`(object, now in seconds)` -> one cell for each column. Ages are text such as `5m`, as upstream's."""
 
     selectable: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
-    """Fields of `fieldSelector` besides metadata.name and metadata.namespace."""
+    """Fields of `fieldSelector` besides metadata.name and metadata.namespace.
+
+    A text that is no number and no boolean stands in the object's JSON as it is: what has it not is not even decoded.
+    """
 
     storage: Resource | None = None
     """The version in which it is stored, where that is another one (`autoscaling/v1` is stored as v2)."""

@@ -231,3 +231,72 @@ async def test_fields_are_selected_in_the_version_that_is_asked_for(client, conv
     for resource, selector in ((V1, "spec.hostPort=a:1"), (V2, "spec.host=a")):
         listing = await client.list(resource, field_selector=selector)
         assert [obj["metadata"]["name"] for obj in listing.items] == ["a"]
+
+
+# Owners of fields ---------------------------------------------------------------------------------------
+
+
+def renamed(obj: dict[str, Any], api_version: str) -> dict[str, Any]:
+    """v1 calls `size` what is `extent` in v2."""
+    spec = dict(obj.get("spec") or {})
+    before, after = ("size", "extent") if api_version.endswith("/v2") else ("extent", "size")
+    if before in spec:
+        spec[after] = spec.pop(before)
+    return {**obj, "apiVersion": api_version, "spec": spec}
+
+
+async def apply(client: Any, resource: Resource, manager: str, *, force: bool = False, **spec: str) -> Any:
+    patch = {**crontab(spec=spec), "apiVersion": resource.api_version}
+    return await client.patch(
+        resource,
+        "one",
+        patch,
+        namespace="default",
+        patch_type="apply",
+        field_manager=manager,
+        force=force,
+    )
+
+
+def owned(obj: dict[str, Any]) -> dict[str, Any]:
+    return {
+        entry["manager"]: (entry["apiVersion"], entry["fieldsV1"]["f:spec"])
+        for entry in obj["metadata"]["managedFields"]
+    }
+
+
+async def test_ownership_follows_a_field_that_a_webhook_renames(client, converter):
+    converter.convert = renamed
+    text = {"type": "string"}
+    made = two_versions(converter)
+    for entry, name in zip(made["spec"]["versions"], ("size", "extent"), strict=True):
+        entry["schema"] = {"openAPIV3Schema": spec_of(**{name: text, "place": text})}
+    await established(client, made)
+    await apply(client, V1, "first", size="1", place="x")
+    error = await refusal(apply(client, V2, "second", extent="2"))
+    assert error.message == 'Apply failed with 1 conflict: conflict with "first": .spec.size'
+    taken = await apply(client, V2, "second", force=True, extent="2")
+    assert taken["spec"] == {"extent": "2", "place": "x"}
+    assert owned(taken) == {
+        "first": (f"{GROUP}/v1", {"f:place": {}}),
+        "second": (f"{GROUP}/v2", {"f:extent": {}}),
+    }
+    patched = await client.patch(
+        V1, "one", {"spec": {"size": "3"}}, namespace="default", field_manager="third"
+    )
+    assert owned(patched) == {
+        "first": (f"{GROUP}/v1", {"f:place": {}}),
+        "third": (f"{GROUP}/v1", {"f:size": {}}),
+    }
+
+
+async def test_a_webhook_that_fails_refuses_a_write_that_others_of_its_version_own_fields_of(
+    client, converter
+):
+    converter.convert = renamed
+    await established(client, two_versions(converter))
+    made = {**crontab(spec={"host": "a", "port": "1"}), "apiVersion": f"{GROUP}/v2"}
+    await client.create(V2, made)
+    converter.response = {"result": {"status": "Failure", "message": "out of order"}}
+    error = await refusal(client.patch(V1, "one", {"spec": {"hostPort": "b:2"}}, namespace="default"))
+    assert "out of order" in error.message

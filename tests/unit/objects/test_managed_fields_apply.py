@@ -9,9 +9,10 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.objects.one_version import apply_patch, track_update
 
 from mamekube.objects.meta import Object, metadata
-from mamekube.objects.patches.managed_fields import LAST_APPLIED, apply_patch, track_update
+from mamekube.objects.patches.managed_fields import LAST_APPLIED
 from mamekube.objects.schema import builtin_schema, schema_from_crd
 from mamekube.objects.status import StatusError
 
@@ -294,3 +295,14 @@ def test_after_a_forced_apply_all_holds_that_was_applied_and_nothing_that_nobody
         held = {name: set(fields.get("f:data", {})) for name, fields in owners(result).items()}
         assert held == {name: {f"f:{key}" for key in each} for name, each in stated.items() if each}
         live = result
+
+
+def test_metadata_stays_when_an_applier_drops_the_last_of_it_that_it_owned() -> None:
+    schema = schema_from_crd({"type": "object"})
+    mine = {"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "a"}}
+    made = apply(None, {**mine, "metadata": {"name": "a", "finalizers": ["example.com/a"]}}, schema)
+    stored = {**made, "metadata": {**made["metadata"], "resourceVersion": "7", "uid": "u"}}
+    again = apply(stored, mine, schema)
+    assert again["metadata"]["resourceVersion"] == "7"
+    assert again["metadata"]["uid"] == "u"
+    assert "finalizers" not in again["metadata"]

@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.objects.one_version import apply_patch, track_update
 
 from mamekube.objects import schema
 from mamekube.objects.meta import Object, metadata
 from mamekube.objects.patches import field_sets, typed
-from mamekube.objects.patches.managed_fields import apply_patch, track_update
 from mamekube.objects.patches.typed_validation import problems
 from mamekube.objects.schema import Schema, builtin_schema
 

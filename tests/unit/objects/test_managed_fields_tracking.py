@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from tests.unit.objects.one_version import track_update
+
 from mamekube.objects.meta import Object, metadata
 from mamekube.objects.patches import managed_fields
-from mamekube.objects.patches.managed_fields import manager_name, track_update
+from mamekube.objects.patches.managed_fields import manager_name
 from mamekube.objects.schema import builtin_schema, schema_from_crd
 
 DEPLOYMENT = builtin_schema("io.k8s.api.apps.v1.Deployment")

@@ -100,6 +100,22 @@ class VersionConversion:
             shape.fill(obj)
         return obj
 
+    async def converted(
+        self, objects: Sequence[Object], api_version: str
+    ) -> tuple[list[Object], Schema] | None:
+        """Objects of any versions in one of them, served or not, and its schema. Raises as `stored`."""
+        shape = self._shapes.get(api_version.rpartition("/")[2])
+        if shape is None:
+            return None
+        out = [fresh(obj) for obj in objects]
+        foreign = [index for index, obj in enumerate(out) if obj["apiVersion"] != api_version]
+        if foreign:
+            made = await self._convert([out[index] for index in foreign], api_version)
+            for index, obj in zip(foreign, made, strict=True):
+                shape.prune(obj)
+                out[index] = obj
+        return out, shape.typed
+
     async def stored(self, obj: Object) -> Object:
         """Raises StatusError where a webhook fails."""
         if obj["apiVersion"] == self._stored_as:

@@ -83,7 +83,7 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
         # Nobody owns the fields of a Scale: an apply to it is a merge, owned as the replicas of the object.
         merging = patching.MERGE_PATCH if patch_type == patching.APPLY_YAML else patch_type
         patch = payload.decode_patch(patch_type)
-        change = patching.change_for(merging, patch, SCALE, options, clock=api.clock)
+        change = patching.change_for(merging, patch, SCALE, options)
         conditional = False
     answer = await api.resources.update(
         request, kind, _on_object(request, kind, change), options, rules=STRATEGY, retries=not conditional

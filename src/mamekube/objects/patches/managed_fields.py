@@ -5,13 +5,16 @@ server-side apply: the manager states all it wants, conflicts with others are re
 longer states is removed. Rules, order and wording are apimachinery's (`util/managedfields`) and
 structured-merge-diff's.
 
-A set is taken to mean the same in every version of a kind. Nothing given is changed; results share what stayed.
+A set is one of paths in the version of its entry, so what a write means to a manager is found in that manager's
+version. Converting an object may need a webhook, so the functions that need it are generators: they yield what they
+want (`Wanted`) and are sent a `View`, or None for a version that is no more, whose managers are dropped. Objects with
+managers of one version, which are almost all, want nothing. Nothing given is changed; results share what stayed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import orjson
 
@@ -90,6 +93,37 @@ class Entry(NamedTuple):
 
 
 Managers = dict[Identity, Entry]
+
+
+class Wanted(NamedTuple):
+    """Objects to be converted, none of which has managed fields."""
+
+    objects: Sequence[Object]
+    api_version: str
+
+
+class View(NamedTuple):
+    """These objects in that version, and its schema."""
+
+    objects: Sequence[Object]
+    schema: Schema
+
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[Wanted, View | None, T]
+Changes: TypeAlias = Mapping[str, tuple[FieldSet, FieldSet] | None]
+"""By version: what a write changed and what it removed; None where there is no such version any more."""
+
+
+def finished(steps: Steps[T]) -> T:
+    """The outcome where there is nobody to convert: other versions are as good as gone."""
+    try:
+        next(steps)
+        while True:
+            steps.send(None)
+    except StopIteration as done:
+        outcome: T = done.value
+        return outcome
 
 
 def manager_name(field_manager: str, user_agent: str) -> str:
@@ -197,7 +231,7 @@ def track_update(
     time: str,
     subresource: str = "",
     ignored: tuple[tuple[str, ...], ...] = (),
-) -> Object:
+) -> Steps[Object]:
     """`new` with the managedFields that follow from it, `old` being the stored object (None: a create).
 
     `time` is now as `metav1.Time`. `ignored` are field paths that the request cannot write, such as
@@ -207,14 +241,40 @@ def track_update(
     managers = _starting_managers(old, new, in_subresource=bool(subresource))
     if old is not None and not managers:
         return _with_managers(new, {}) if "managedFields" in metadata(new) else new
+    version = new.get("apiVersion", "")
     changed, removed = _differences(schema, old or {}, new, ignored)
-    if not changed and not removed and old is not None:
+    changes: dict[str, tuple[FieldSet, FieldSet] | None] = {version: (changed, removed)}
+    identity = Identity(manager, UPDATE, version, subresource)
+    if changed or removed:
+        yield from _changes_elsewhere(changes, managers, old, new, identity, ignored)
+    elif old is not None:
         stored = metadata(old).get("managedFields")
         if metadata(new).get("managedFields") == stored:
             return new
         return _with_managers(new, managers)
-    identity = Identity(manager, UPDATE, new.get("apiVersion", ""), subresource)
-    return _with_managers(new, _claim(managers, identity, changed=changed, removed=removed, time=time))
+    return _with_managers(new, _claim(managers, identity, changes, time=time))
+
+
+def _changes_elsewhere(
+    changes: dict[str, tuple[FieldSet, FieldSet] | None],
+    managers: Managers,
+    old: Object | None,
+    new: Object,
+    mine: Identity,
+    ignored: tuple[tuple[str, ...], ...],
+) -> Steps[None]:
+    """Fill in what the write changes in the versions of the other managers."""
+    for identity, entry in managers.items():
+        version = entry.api_version
+        if identity == mine or version in changes:
+            continue
+        objects = [_without_managers(obj) for obj in (old, new) if obj is not None]
+        view = yield Wanted(objects, version)
+        if view is None:
+            changes[version] = None
+            continue
+        before = view.objects[0] if old is not None else {}
+        changes[version] = _differences(view.schema, before, view.objects[-1], ignored)
 
 
 def _starting_managers(old: Object | None, new: Object, *, in_subresource: bool) -> Managers:
@@ -283,17 +343,17 @@ def _metadata_differences(
     )
 
 
-def _claim(
-    managers: Managers, identity: Identity, *, changed: FieldSet, removed: FieldSet, time: str
-) -> Managers:
+def _claim(managers: Managers, identity: Identity, changes: Changes, *, time: str) -> Managers:
     """The managers after one of them wrote: it owns what changed, the others lose that and what was removed."""
     result: Managers = {}
     before = managers.get(identity)
     for other, entry in managers.items():
-        if other != identity:
-            fields = field_sets.difference(field_sets.difference(entry.fields, changed), removed)
+        change = changes[entry.api_version] if other != identity else None
+        if change is not None:
+            fields = field_sets.difference(field_sets.difference(entry.fields, change[0]), change[1])
             if fields:
                 result[other] = entry if fields is entry.fields else entry._replace(fields=fields)
+    changed, removed = changes[identity.api_version] or ({}, {})
     kept = field_sets.difference(before.fields, removed) if before else {}
     mine = field_sets.union(kept, changed)
     if mine:
@@ -341,7 +401,7 @@ def apply_patch(
     time: str,
     subresource: str = "",
     ignored: tuple[tuple[str, ...], ...] = (),
-) -> Object:
+) -> Steps[Object]:
     """The object that server-side apply makes of `live` (None: it does not exist yet) and `applied`.
 
     Its managedFields are complete: `track_update` is not called for an apply. Where nothing changes the stored
@@ -357,16 +417,16 @@ def apply_patch(
     if not managers:
         changed, removed = _differences(schema, {}, live, ignored)
         before = Identity(BEFORE_FIRST_APPLY, UPDATE, applied.get("apiVersion", ""), "")
-        managers = _claim({}, before, changed=changed, removed=removed, time=time)
+        managers = _claim({}, before, {before.api_version: (changed, removed)}, time=time)
     call = _Apply(live, applied, schema, Identity(manager, APPLY, "", subresource), time, ignored)
     try:
-        result = call.run(managers, force=force)
+        result = yield from call.run(managers, force=force)
     except _Conflicts as conflicts:
         if manager == "kubectl":
             conflicts.sets = _not_from_last_applied(conflicts.sets, live, schema)
         if conflicts.sets:
             raise conflict(conflicts.sets) from None
-        result = call.run(managers, force=True)
+        result = yield from call.run(managers, force=True)
     return _with_last_applied(result, applied) if manager == "kubectl" else result
 
 
@@ -408,36 +468,95 @@ class _Apply(NamedTuple):
     time: str
     ignored: tuple[tuple[str, ...], ...]
 
-    def run(self, managers: Managers, *, force: bool) -> Object:
+    def run(self, managers: Managers, *, force: bool) -> Steps[Object]:
         live = _without_managers(self.live)
         last = managers.get(self.identity)
-        fields = field_sets.difference(typed.fields_of(self.schema, self.applied), _UNOWNED)
-        config = self.applied
+        applied, config = typed.fields_of(self.schema, self.applied), self.applied
         if self.ignored:
             mask = field_sets.of_paths(self.ignored)
-            fields = field_sets.difference_below(fields, mask)
+            applied = field_sets.difference_below(applied, mask)
             config = typed.remove(self.schema, config, mask) or {}
         version = self.applied.get("apiVersion", "")
-        after = {**managers, self.identity: Entry(fields, version, last.time if last else self.time)}
+        entry = Entry(applied, version, last.time if last else self.time)
         result = typed.merge(self.schema, live, config)
         if last is not None and last.fields:
-            result = _pruned(self.schema, result, after, last.fields)
+            # What nobody owns counts here: the name that is applied keeps `metadata` from going with its last label.
+            result = yield from self._pruned(result, {**managers, self.identity: entry}, last)
+        fields = field_sets.in_order(field_sets.difference(applied, _UNOWNED))
+        after = {**managers, self.identity: entry._replace(fields=fields)}
         changed, removed = _differences(self.schema, live, result, self.ignored)
-        after = _settled(after, self.identity, changed=changed, removed=removed, force=force)
+        changes: dict[str, tuple[FieldSet, FieldSet] | None] = {version: (changed, removed)}
+        yield from _changes_elsewhere(changes, after, live, result, self.identity, self.ignored)
+        after = _settled(after, self.identity, changes, force=force)
         if (changed or removed or after != managers) and self.identity in after:
             after[self.identity] = after[self.identity]._replace(time=self.time)
         return _with_managers(result, after)
 
+    def _pruned(self, merged: Object, managers: Managers, last: Entry) -> Steps[Object]:
+        """`merged` without what the applier set last time, does not set now, and nobody else claims.
 
-def _settled(
-    managers: Managers, mine: Identity, *, changed: FieldSet, removed: FieldSet, force: bool
-) -> Managers:
+        It is looked at in the version of the last time, and for what others claim in theirs.
+        """
+        mine = self.applied.get("apiVersion", "")
+        in_last = yield from self._view((merged,), mine, last.api_version)
+        if in_last is None:
+            return merged
+        all_merged, last_schema = in_last.objects[0], in_last.schema
+        fields = typed.with_named_fields(last_schema, last.fields)
+        pruned, version, whole = (
+            typed.remove(last_schema, all_merged, fields) or {},
+            last.api_version,
+            all_merged,
+        )
+        for other, owned in _owned_by_version(managers).items():
+            view = yield from self._view((whole, pruned), version, other)
+            if view is not None:
+                whole, pruned = view.objects
+                pruned, version = _with_owned(view.schema, whole, pruned, owned), other
+        back = yield from self._view((pruned,), version, last.api_version)
+        if back is None:
+            return merged
+        everything = typed.with_named_fields(last_schema, typed.fields_of(last_schema, all_merged))
+        left = typed.with_named_fields(last_schema, typed.fields_of(last_schema, back.objects[0]))
+        dropped = field_sets.intersection(field_sets.difference(everything, left), fields)
+        result: Object = typed.remove(last_schema, all_merged, dropped) or {}
+        home = yield from self._view((result,), last.api_version, mine)
+        return home.objects[0] if home is not None else merged
+
+    def _view(self, objects: Sequence[Object], version: str, wanted: str) -> Steps[View | None]:
+        if wanted == version == self.applied.get("apiVersion", ""):
+            return View(objects, self.schema)
+        return (yield Wanted(objects, wanted))
+
+
+def _owned_by_version(managers: Managers) -> dict[str, FieldSet]:
+    owned: dict[str, FieldSet] = {}
+    for entry in managers.values():
+        owned[entry.api_version] = field_sets.union(owned.get(entry.api_version, {}), entry.fields)
+    return dict(sorted(owned.items()))
+
+
+def _with_owned(schema: Schema, merged: Object, pruned: Object, owned: FieldSet) -> Object:
+    """`pruned` and what of `merged` is owned besides."""
+    owned = typed.with_named_fields(schema, owned)
+    everything = typed.with_named_fields(schema, typed.fields_of(schema, merged))
+    left = typed.with_named_fields(schema, typed.fields_of(schema, pruned))
+    unowned = field_sets.difference(everything, field_sets.union(left, owned))
+    result: Object = typed.remove(schema, merged, unowned) or {}
+    return result
+
+
+def _settled(managers: Managers, mine: Identity, changes: Changes, *, force: bool) -> Managers:
     """The managers after the merge: others lose what changed under them, or their claim is a conflict."""
     conflicts: dict[Identity, FieldSet] = {}
     result: Managers = {}
     for identity, entry in managers.items():
         fields = entry.fields
         if identity != mine:
+            change = changes[entry.api_version]
+            if change is None:
+                continue
+            changed, removed = change
             contested = field_sets.intersection(fields, changed)
             if contested:
                 conflicts[identity] = contested
@@ -446,26 +565,6 @@ def _settled(
             result[identity] = entry if fields is entry.fields else entry._replace(fields=fields)
     if conflicts and not force:
         raise _Conflicts(conflicts)
-    return result
-
-
-def _pruned(schema: Schema, merged: Object, managers: Managers, last: FieldSet) -> Object:
-    """`merged` without what the applier set last time, does not set now, and nobody else claims."""
-    owned: FieldSet = {}
-    for entry in managers.values():
-        owned = field_sets.union(owned, entry.fields)
-    last = typed.with_named_fields(schema, last)
-    owned = typed.with_named_fields(schema, owned)
-    everything = typed.with_named_fields(schema, typed.fields_of(schema, merged))
-
-    without_last = typed.remove(schema, merged, last) or {}
-    left = typed.with_named_fields(schema, typed.fields_of(schema, without_last))
-    unowned = field_sets.difference(everything, field_sets.union(left, owned))
-    without_unowned = typed.remove(schema, merged, unowned) or {}
-
-    left = typed.with_named_fields(schema, typed.fields_of(schema, without_unowned))
-    dropped = field_sets.intersection(field_sets.difference(everything, left), last)
-    result: Object = typed.remove(schema, merged, dropped) or {}
     return result
 
 
