@@ -91,3 +91,20 @@ def test_what_is_no_set_is_told_from_one() -> None:
     assert not field_sets.is_valid({"spec": {}})
     assert not field_sets.is_valid({"k:{not json": {}})
     assert field_sets.is_valid({"f:a": {"i:0": {}, ".": {}}})
+
+
+def test_sets_are_written_in_upstreams_order() -> None:
+    mixed = {
+        "v:2": {},
+        'k:{"name":"b"}': {"f:name": {}, "f:image": {}, ".": {}},
+        "f:b": {},
+        "i:0": {},
+        'k:{"name":"a"}': {},
+        "f:a": {"f:y": {}, "f:x": {}},
+        ".": {},
+    }
+    ordered = field_sets.in_order(mixed)
+    assert ordered == mixed
+    assert list(ordered) == [".", "f:a", "f:b", 'k:{"name":"a"}', 'k:{"name":"b"}', "v:2", "i:0"]
+    assert list(ordered["f:a"]) == ["f:x", "f:y"]
+    assert list(ordered['k:{"name":"b"}']) == [".", "f:image", "f:name"]

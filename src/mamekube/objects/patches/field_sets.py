@@ -117,7 +117,12 @@ def paths_of(fields: FieldSet, prefix: str = "") -> Iterator[str]:
 
 
 def _order(entry: tuple[str, FieldSet]) -> tuple[int, str]:
-    return "fkvi".index(entry[0][0]), entry[0]
+    return ".fkvi".index(entry[0][0]), entry[0]
+
+
+def in_order(fields: FieldSet) -> FieldSet:
+    """The same set as upstream writes it: each level sorted, names before keys before values before indices."""
+    return {element: in_order(node) if node else node for element, node in sorted(fields.items(), key=_order)}
 
 
 def print_element(element: str) -> str:
