@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.conformance.api import Api, Object
+from tests.conformance.api import Api, Object, Watch
 
 VERBS = {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A resource of a group, and an object of it that is valid."""
+    """A resource of a group (`""`: the core group), and an object of it that is valid."""
 
     group: str
     plural: str
@@ -24,15 +24,31 @@ class Resource:
     """Where in the object `spec` stands; `""` is at its top."""
     version: str = "v1"
     subresources: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Three, where a name has to be of a form of its own."""
+
+    @property
+    def group_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def root(self) -> str:
+        """The path of the group's version."""
+        return f"/apis/{self.group_version}" if self.group else f"/api/{self.version}"
 
     @property
     def path(self) -> str:
-        return f"/apis/{self.group}/{self.version}/{self.plural}"
+        """Of the collection: of all namespaces, where it is in namespaces."""
+        return f"{self.root}/{self.plural}"
+
+    def within(self, namespace: str) -> str:
+        """The collection in a namespace; `""` for what is in none."""
+        return f"{self.root}/namespaces/{namespace}/{self.plural}" if namespace else self.path
 
     def object(self, name: str, labels: Mapping[str, str]) -> Object:
         fields = copy.deepcopy({self.field: self.spec} if self.field else dict(self.spec))
         return {
-            "apiVersion": f"{self.group}/{self.version}",
+            "apiVersion": self.group_version,
             "kind": self.kind,
             "metadata": {"name": name, "labels": dict(labels)},
             **fields,
@@ -40,50 +56,78 @@ class Resource:
 
 
 def check_discovery(api: Api, resource: Resource) -> None:
-    """All three documents name it, with the verbs."""
-    (group,) = [one for one in api.get("/apis")["groups"] if one["name"] == resource.group]
-    group_version = f"{resource.group}/{resource.version}"
-    assert group_version in [one["groupVersion"] for one in group["versions"]]
-    versions = api.get(f"/apis/{resource.group}")["versions"]
-    assert {"groupVersion": group_version, "version": resource.version} in versions
-    listed = {one["name"]: one for one in api.get(f"/apis/{group_version}")["resources"]}
+    """All documents name it, with the verbs."""
+    if resource.group:
+        (group,) = [one for one in api.get("/apis")["groups"] if one["name"] == resource.group]
+        assert resource.group_version in [one["groupVersion"] for one in group["versions"]]
+        versions = api.get(f"/apis/{resource.group}")["versions"]
+        assert {"groupVersion": resource.group_version, "version": resource.version} in versions
+    listed = {one["name"]: one for one in api.get(resource.root)["resources"]}
     assert set(listed[resource.plural]["verbs"]) == VERBS
     for subresource in resource.subresources:
         assert {"get", "patch", "update"} <= set(listed[f"{resource.plural}/{subresource}"]["verbs"])
 
 
-def check_verbs(api: Api, resource: Resource, unique: str) -> None:
+def check_verbs(api: Api, resource: Resource, unique: str, *, namespace: str = "") -> None:
     """Create, get, list, watch, patch, update, delete and deletecollection, with three objects."""
-    path, label = resource.path, {"test": unique}
-    selector = f"test={unique}"
-    names = [f"{unique}-{number}" for number in (1, 2, 3)]
-    created = [api.create(path, resource.object(name, label)) for name in names]
-    assert api.get(f"{path}/{names[0]}")["metadata"]["uid"] == created[0]["metadata"]["uid"]
-    assert [one["metadata"]["name"] for one in api.items(path, labelSelector=selector)] == names
-    since = created[-1]["metadata"]["resourceVersion"]
-    with api.watch(path, labelSelector=selector, resourceVersion=since) as watch:
-        patched = api.patch(f"{path}/{names[0]}", {"metadata": {"annotations": {"patched": "true"}}})
-        assert patched["metadata"]["annotations"]["patched"] == "true"
-        seen = watch.until("MODIFIED", lambda obj: "patched" in obj["metadata"].get("annotations", {}))
-        assert seen["metadata"]["name"] == names[0]
-        obj = api.get(f"{path}/{names[0]}")
-        obj["metadata"]["annotations"]["updated"] = "true"
-        assert api.update(f"{path}/{names[0]}", obj)["metadata"]["annotations"]["updated"] == "true"
-        watch.until("MODIFIED", lambda obj: "updated" in obj["metadata"].get("annotations", {}))
+    path, selector = resource.within(namespace), f"test={unique}"
+    names = list(resource.names) or [f"{unique}-{number}" for number in (1, 2, 3)]
+    uids = [api.create(path, resource.object(name, {"test": unique}))["metadata"]["uid"] for name in names]
+    assert api.get(f"{path}/{names[0]}")["metadata"]["uid"] == uids[0]
+    again = api.refusal("POST", path, resource.object(names[0], {}))
+    assert (again.code, again.reason) == (409, "AlreadyExists")
+    for place in (path, resource.path):
+        listing = api.get(place, labelSelector=selector)
+        assert {one["metadata"]["uid"] for one in listing["items"]} == set(uids)
+    since = listing["metadata"]["resourceVersion"]
+    with (
+        api.watch(path, labelSelector=selector, resourceVersion=since) as watch,
+        api.watch(resource.path, labelSelector=selector, resourceVersion=since) as everywhere,
+    ):
+        _change(api, f"{path}/{names[0]}")
+        for one in (watch, everywhere):
+            _check_changes(one, resource, uids[0])
         api.delete(f"{path}/{names[0]}")
-        watch.until("DELETED", lambda obj: obj["metadata"]["name"] == names[0])
+        watch.until("DELETED", lambda obj: obj["metadata"]["uid"] == uids[0])
         assert api.missing(f"{path}/{names[0]}")
         assert len(api.items(path, labelSelector=selector)) == 2
         api.delete(path, labelSelector=selector)
-        deleted = {watch.until("DELETED")["metadata"]["name"] for _ in range(2)}
-    assert deleted == set(names[1:])
+        assert {watch.until("DELETED")["metadata"]["uid"] for _ in range(2)} == set(uids[1:])
     assert api.items(path, labelSelector=selector) == []
 
 
-def check_status(api: Api, resource: Resource, unique: str, conditions: list[Object]) -> None:
+def _change(api: Api, path: str) -> None:
+    """Annotate an object by a patch, and by an update of what that answered."""
+    before = api.get(path)
+    patched = api.patch(path, {"metadata": {"annotations": {"patched": "true"}}})
+    assert patched["metadata"]["annotations"]["patched"] == "true"
+    assert int(patched["metadata"]["resourceVersion"]) > int(before["metadata"]["resourceVersion"])
+    patched["metadata"]["annotations"]["updated"] = "true"
+    updated = api.update(path, patched)
+    assert updated["metadata"]["annotations"] == patched["metadata"]["annotations"]
+    assert int(updated["metadata"]["resourceVersion"]) > int(patched["metadata"]["resourceVersion"])
+
+
+def _check_changes(watch: Watch, resource: Resource, uid: str) -> None:
+    """Both changes are told, in order, as objects that say what they are."""
+
+    def annotated(obj: Object) -> list[str]:
+        return [word for word in ("patched", "updated") if word in obj["metadata"].get("annotations", {})]
+
+    patched = watch.until("MODIFIED", annotated)
+    updated = watch.until("MODIFIED", lambda obj: "updated" in annotated(obj))
+    assert annotated(patched) == ["patched"]
+    for obj in (patched, updated):
+        said = (obj["metadata"]["uid"], obj["kind"], obj["apiVersion"])
+        assert said == (uid, resource.kind, resource.group_version)
+
+
+def check_status(
+    api: Api, resource: Resource, unique: str, conditions: list[Object], *, namespace: str = ""
+) -> None:
     """The status is read, patched and updated by itself."""
-    path = f"{resource.path}/{unique}"
-    api.create(resource.path, resource.object(unique, {"test": unique}))
+    path = f"{resource.within(namespace)}/{unique}"
+    api.create(resource.within(namespace), resource.object(unique, {"test": unique}))
     assert api.get(f"{path}/status")["metadata"]["name"] == unique
     first, second = conditions
     patch = {"metadata": {"annotations": {"patched": "true"}}, "status": {"conditions": [first]}}

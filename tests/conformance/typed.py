@@ -7,6 +7,7 @@ same way as others, not the numbers.
 from __future__ import annotations
 
 import base64
+import math
 import struct
 from collections.abc import Iterable
 from datetime import datetime
@@ -97,7 +98,9 @@ def _value(number: int, value: Any, kind: str) -> bytes:
         case "raw" | "fieldsV1":
             return _bytes(number, _bytes(1, orjson.dumps(value)))
         case "time" | "microTime":
-            return _bytes(number, _varint(8) + _varint(int(datetime.fromisoformat(value).timestamp())))
+            moment = datetime.fromisoformat(value)
+            seconds, nanos = math.floor(moment.timestamp()), moment.microsecond * 1000
+            return _bytes(number, _value(1, seconds, "int") + _value(2, nanos, "int"))
         case "intOrString":
             return _bytes(number, _int_or_string(value))
         case "items":

@@ -195,6 +195,7 @@ def test_every_kind_that_is_served_can_be_sent(kind):
         envelope("v1", "Pod", b"\xff" * 20),
         envelope("v1", "Pod", field(1, 7)),
         envelope("v1", "ConfigMap", field(2, field(1, b"\xff") + field(2, b"v"))),
+        envelope("v1", "ConfigMap", field(1, field(8, b"\x08" + varint(1 << 62)))),
     ],
 )
 def test_a_body_that_is_none_is_refused(body):
