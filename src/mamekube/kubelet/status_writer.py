@@ -12,10 +12,11 @@ from mamekube.objects.meta import Object, name_of, namespace_of, uid_of
 from mamekube.objects.status import StatusError
 
 RETRY_S = 1.0
-PATIENCE_S = 1.0
+PATIENCE_S, PATIENCE_LIMIT_S = 1.0, 8.0
 """How long a state on the way to readiness is kept back: a pod that starts at once is written once.
 
-While twenty start at once each takes seconds, and every write of a state in between delays them all."""
+Doubled with every such write in a row: what takes long is no news, and while many pods start at once each
+write delays them all."""
 REPLACED_LISTS = ("podIPs", "hostIPs")
 """Lists that strategic merge would merge by key, where the kubelet means the whole."""
 
@@ -54,6 +55,7 @@ class StatusWriter:
         self._wanted: Callable[[], dict[str, Any]] | None = None
         self._task: asyncio.Task[None] | None = None
         self._urgent = asyncio.Event()
+        self._patience_s = PATIENCE_S
 
     def observe(self, pod: Object) -> None:
         """The API server's object has changed."""
@@ -62,6 +64,7 @@ class StatusWriter:
     def set(self, status: dict[str, Any]) -> None:
         """Write it as soon as possible."""
         self._wanted = lambda: status
+        self._patience_s = PATIENCE_S
         self._urgent.set()
         if self._is_idle() and status_patch(self._known, status, uid="") is not None:
             self._task = asyncio.create_task(self._write())
@@ -90,10 +93,10 @@ class StatusWriter:
         namespace, name, uid = self._resource
         while self._wanted is not None:
             try:
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(self._patience_s):
                     await self._urgent.wait()
             except TimeoutError:
-                pass
+                self._patience_s = min(self._patience_s * 2, PATIENCE_LIMIT_S)
             self._urgent.clear()
             wanted, self._wanted = self._wanted, None
             patch = status_patch(self._known, wanted(), uid=uid)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from tests.unit.kubelet.kubelet_api import SmallApi, make_pod
 from tests.virtual import on_virtual_time, settled
 
@@ -55,6 +56,22 @@ async def test_a_state_that_lasts_is_written_after_a_moment():
     writer.set_later(lambda: {"phase": "Pending", "startTime": "x"})
     await asyncio.sleep(PATIENCE_S + 0.01)
     assert server.pod("default/p")["status"]["startTime"] == "x"
+
+
+@on_virtual_time
+async def test_states_that_follow_each_other_are_written_ever_later():
+    server = SmallApi()
+    writer = StatusWriter(server, server.put(api.PODS, make_pod("p")))
+    loop, writes = asyncio.get_running_loop(), []
+    began_s = loop.time()
+    for number in range(3):
+        writer.set_later(lambda number=number: {"phase": "Pending", "startTime": str(number)})
+        await writer._task
+        writes.append(loop.time() - began_s)
+    assert writes == pytest.approx([PATIENCE_S, 3 * PATIENCE_S, 7 * PATIENCE_S])
+    writer.set({"phase": "Running"})
+    await writer.flush()
+    assert loop.time() - began_s == pytest.approx(writes[-1])
 
 
 @on_virtual_time
