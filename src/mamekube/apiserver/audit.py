@@ -11,6 +11,7 @@ import asyncio
 import logging
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -23,6 +24,7 @@ from mamekube.apiserver.documents import encode
 from mamekube.apiserver.request import Request, User
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component
+from mamekube.foundation.metrics import Family
 from mamekube.objects.status import StatusError
 
 log = logging.getLogger(__name__)
@@ -129,6 +131,8 @@ class AuditLog(Component):
         super().__init__()
         self.written = 0
         self.dropped = 0
+        self.levels: Counter[int] = Counter()
+        """Requests by how much is noted of them."""
         self._policy = policy
         self._path = path
         self._clock = clock
@@ -153,6 +157,7 @@ class AuditLog(Component):
     def begin(self, request: Request, user: User, target: str) -> Record | None:
         """Start to note a request, if the policy wants it. `target`: as it stood in the request line."""
         rule = self._policy.rule_for(request, user)
+        self.levels[rule.level] += 1
         if rule.level < METADATA:
             _current.set(None)
             return None
@@ -203,17 +208,29 @@ class AuditLog(Component):
             self.dropped += len(lines)
             log.error("the audit log cannot be written: %s", error)
 
-    def families(self) -> Iterator[Any]:
+    def families(self) -> Iterator[Family]:
         """What `/metrics` says of it."""
-        from prometheus_client.core import CounterMetricFamily
-
-        for name, text, count in (
-            ("apiserver_audit_event_total", "Events that were written to the audit log", self.written),
-            ("apiserver_audit_error_total", "Events that were dropped", self.dropped),
-        ):
-            family = CounterMetricFamily(name, text, labels=["plugin"])
-            family.add_metric(["log"], count)
-            yield family
+        events = Family(
+            "apiserver_audit_event_total",
+            "counter",
+            "Counter of audit events generated and sent to the audit backend.",
+        )
+        levels = Family(
+            "apiserver_audit_level_total",
+            "counter",
+            "Counter of policy levels for audit events (1 per request).",
+            labels=["level"],
+        )
+        for level, count in sorted(self.levels.items()):
+            levels.add([LEVELS[level]], count)
+        errors = Family(
+            "apiserver_audit_error_total",
+            "counter",
+            "Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by the "
+            "error.",
+            labels=["plugin"],
+        )
+        yield from (events.add([], self.written), levels, errors.add(["log"], self.dropped))
 
 
 def _open(path: str) -> BinaryIO:

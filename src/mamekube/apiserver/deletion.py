@@ -188,6 +188,7 @@ class Deletion:
             dry_run=options.dry_run,
             options={"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"},
             warnings=request.warnings,
+            waits=request.waits,
         )
         await self._admission.mutate(write)
         await self._admission.validate(write)

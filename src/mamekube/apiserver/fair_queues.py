@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
+
+from mamekube.foundation.metrics import Histogram
 
 HASH_BYTES = 8
 
@@ -64,14 +65,21 @@ class Counts:
 
     dispatched: int = 0
     executing: int = 0
+    seats: int = 0
+    """That are taken by those that execute."""
     waiting: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
-    waits: list[float] = field(default_factory=lambda: [0.0] * (len(WAIT_BOUNDS_S) + 2))
-    """A histogram of how long requests waited; the last number is the sum of seconds."""
+    waits: Histogram = field(default_factory=lambda: Histogram(WAIT_BOUNDS_S))
+    """Of requests that waited and were let in."""
+    vain_waits: Histogram = field(default_factory=lambda: Histogram(WAIT_BOUNDS_S))
+    """Of those that were not."""
 
-    def note_wait(self, seconds: float) -> None:
-        self.waits[bisect_left(WAIT_BOUNDS_S, seconds)] += 1
-        self.waits[-1] += seconds
+    def all_waits(self) -> Histogram:
+        """Of all that were let in: those who did not wait are in the first part."""
+        every = Histogram(WAIT_BOUNDS_S)
+        every.add(self.waits)
+        every.counts[0] += max(0, self.dispatched - self.waits.count)
+        return every
 
 
 class Level:

@@ -118,8 +118,10 @@ class Fairness(Component):
             if not self._turning:
                 self._await_turn()
         level.executing += seats
-        flow.counts.executing += 1
-        flow.counts.dispatched += 1
+        counts = flow.counts
+        counts.executing += 1
+        counts.seats += seats
+        counts.dispatched += 1
         return True
 
     async def enter(self, flow: Flow, seats: int = 1) -> None:
@@ -133,6 +135,7 @@ class Fairness(Component):
         else:
             await self._wait(flow, seats)
         counts.executing += 1
+        counts.seats += seats
         counts.dispatched += 1
 
     async def _wait(self, flow: Flow, seats: int) -> None:
@@ -150,6 +153,7 @@ class Fairness(Component):
             async with asyncio.timeout(WAIT_S_MAX):
                 await waiter.wake
         except BaseException as error:
+            counts.vain_waits.observe(time.monotonic() - began_s)
             if waiter.seated:
                 # It was given its seats in the same turn in which it gave up.
                 self._give_back(flow, seats)
@@ -158,14 +162,16 @@ class Fairness(Component):
             if isinstance(error, TimeoutError):
                 self._reject(counts, "time-out")
             raise
+        else:
+            counts.waits.observe(time.monotonic() - began_s)
         finally:
             self._waiting -= 1
             counts.waiting -= 1
-            counts.note_wait(time.monotonic() - began_s)
 
     def leave(self, flow: Flow, seats: int = 1) -> None:
         """Give the seats back. Who waits for them gets them in the next turn of the loop."""
         flow.counts.executing -= 1
+        flow.counts.seats -= seats
         self._give_back(flow, seats)
 
     def seats_of(self, request: Request) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from mamekube.apiserver.fair_queues import WAIT_BOUNDS_S, Counts
 from mamekube.apiserver.fairness import Fairness
+from mamekube.foundation.metrics import ALPHA, BETA, Family
 
 PREFIX = "apiserver_flowcontrol_"
 LEVEL = "priority_level"
@@ -17,62 +16,93 @@ LEVEL_GAUGES = (
         "nominal_limit_seats",
         "Nominal number of execution seats configured for each priority level",
         "nominal",
+        BETA,
     ),
-    ("lower_limit_seats", "Configured lower bound on number of execution seats", "lower"),
-    ("upper_limit_seats", "Configured upper bound on number of execution seats", "upper"),
-    ("current_limit_seats", "current derived number of execution seats available", "nominal"),
+    (
+        "lower_limit_seats",
+        "Configured lower bound on number of execution seats available to each priority level",
+        "lower",
+        ALPHA,
+    ),
+    (
+        "upper_limit_seats",
+        "Configured upper bound on number of execution seats available to each priority level",
+        "upper",
+        ALPHA,
+    ),
+    (
+        "current_limit_seats",
+        "current derived number of execution seats available to each priority level",
+        "nominal",
+        ALPHA,
+    ),
+)
+FLOW_NUMBERS = (
+    (
+        "current_executing_requests",
+        "gauge",
+        "Number of requests in initial (for a WATCH) or any (for a non-WATCH) execution stage in the API Priority and "
+        "Fairness subsystem",
+        "executing",
+    ),
+    (
+        "current_executing_seats",
+        "gauge",
+        "Concurrency (number of seats) occupied by the currently executing (initial stage for a WATCH, any stage "
+        "otherwise) requests in the API Priority and Fairness subsystem",
+        "seats",
+    ),
+    (
+        "current_inqueue_requests",
+        "gauge",
+        "Number of requests currently pending in queues of the API Priority and Fairness subsystem",
+        "waiting",
+    ),
+    (
+        "dispatched_requests_total",
+        "counter",
+        "Number of requests executed by API Priority and Fairness subsystem",
+        "dispatched",
+    ),
 )
 
 
-def families(fairness: Fairness) -> Iterator[Any]:
+def families(fairness: Fairness) -> Iterator[Family]:
     """The metric families, with the numbers of now."""
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-
-    for name, text, field in LEVEL_GAUGES:
-        gauge = GaugeMetricFamily(PREFIX + name, text, labels=[LEVEL])
+    for name, text, field, stability in LEVEL_GAUGES:
+        gauge = Family(PREFIX + name, "gauge", text, labels=[LEVEL], stability=stability)
         for level in fairness.levels():
             bounds = {
                 "nominal": level.nominal,
                 "lower": level.nominal - level.lendable,
                 "upper": level.nominal + level.borrowed_max,
             }
-            gauge.add_metric([level.name], bounds[field])
+            gauge.add([level.name], bounds[field])
         yield gauge
     counts = list(fairness.counts())
-    for name, text, field in (
-        ("current_executing_requests", "Number of requests that execute in the flow schema", "executing"),
-        ("current_inqueue_requests", "Number of requests that wait in queues", "waiting"),
-    ):
-        gauge = GaugeMetricFamily(PREFIX + name, text, labels=[LEVEL, SCHEMA])
+    for name, type, text, field in FLOW_NUMBERS:
+        family = Family(PREFIX + name, type, text, labels=[LEVEL, SCHEMA], stability=BETA)
         for level_name, schema, counted in counts:
-            gauge.add_metric([level_name, schema], getattr(counted, field))
-        yield gauge
-    dispatched = CounterMetricFamily(
-        PREFIX + "dispatched_requests_total",
-        "Number of requests that were let in, by the flow schema",
-        labels=[LEVEL, SCHEMA],
-    )
-    rejected = CounterMetricFamily(
+            family.add([level_name, schema], getattr(counted, field))
+        yield family
+    rejected = Family(
         PREFIX + "rejected_requests_total",
-        "Number of requests that were answered 429, by the reason",
+        "counter",
+        "Number of requests rejected by API Priority and Fairness subsystem",
         labels=[LEVEL, SCHEMA, "reason"],
+        stability=BETA,
     )
-    waits = HistogramMetricFamily(
+    waits = Family(
         PREFIX + "request_wait_duration_seconds",
+        "histogram",
         "Length of time a request spent waiting in its queue",
         labels=[LEVEL, SCHEMA, "execute"],
+        stability=BETA,
     )
     for level_name, schema, counted in counts:
-        dispatched.add_metric([level_name, schema], counted.dispatched)
         for reason, count in counted.rejected.items():
-            rejected.add_metric([level_name, schema, reason], count)
-        waits.add_metric([level_name, schema, "true"], list(_buckets(counted)), counted.waits[-1])
-    yield from (dispatched, rejected, waits)
-
-
-def _buckets(counted: Counts) -> Iterator[tuple[str, float]]:
-    """Those who did not wait are in the first one."""
-    total = counted.dispatched - sum(counted.waits[:-1])
-    for bound, count in zip((*map(str, WAIT_BOUNDS_S), "+Inf"), counted.waits[:-1], strict=True):
-        total += count
-        yield bound, max(0.0, total)
+            rejected.add([level_name, schema, reason], count)
+        waits.add([level_name, schema, "true"], counted.all_waits())
+        if counted.vain_waits.count:
+            waits.add([level_name, schema, "false"], counted.vain_waits)
+    yield from (rejected, waits)

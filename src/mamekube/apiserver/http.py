@@ -19,7 +19,7 @@ from mamekube.apiserver.authentication import Authenticator, impersonate
 from mamekube.apiserver.authorization import Attributes, Authorizer
 from mamekube.apiserver.documents import Answer, Collection, Text
 from mamekube.apiserver.fairness import RETRY_AFTER_S, Fairness, Rejected
-from mamekube.apiserver.metrics import Metrics
+from mamekube.apiserver.metrics import MUTATING, Metrics
 from mamekube.apiserver.negotiation import PLAIN
 from mamekube.apiserver.reply import Reply, Response, Stream
 from mamekube.apiserver.request import Request, User, parse_request
@@ -109,7 +109,7 @@ class Front:
                 raise ConnectionResetError("the answer broke off") from error
             response = self._failure(request, exchange, error)
         duration_s = time.perf_counter() - started_s
-        self._metrics.note(request, response.status, duration_s)
+        self._metrics.note(request, response.status, duration_s, size=response.size)
         if self._audit is not None:
             if isinstance(response, Reply):
                 response.finish_audit()
@@ -120,14 +120,18 @@ class Front:
         await response.finish()
 
     async def _respond(self, request: Request, exchange: Exchange) -> Response:
+        began_s = time.perf_counter()
         try:
             user = await self._authenticator.authenticate(
                 certificate=exchange.certificate, headers=exchange.headers, query=request.query
             )
         except StatusError:
+            self._metrics.note_authentication("failure", time.perf_counter() - began_s)
             if self._audit is not None:
                 self._audit.begin(request, User(""), exchange.target)
             raise
+        at_s = time.perf_counter()
+        self._metrics.note_authentication("success", at_s - began_s, user.name)
         if self._audit is not None:
             self._audit.begin(request, user, exchange.target)
         request.user = impersonate(user, exchange.headers, self._authorizer)
@@ -139,20 +143,22 @@ class Front:
         seats = fairness.seats_of(request) if request.verb == "list" else 1
         if not fairness.try_enter(flow, seats):
             await fairness.enter(flow, seats)
+            request.waits.append(time.perf_counter() - at_s)
         if request.verb == "watch" or request.subresource in LONG_RUNNING:
             # It takes its turn, but no seat for as long as it lasts.
             fairness.leave(flow, seats)
-            return await self._serve(request, exchange)
+            with self._metrics.running(request):
+                return await self._serve(request, exchange)
+        flight = self._metrics.in_flight[request.verb in MUTATING]
+        flight.begin(at_s)
         try:
             return await self._serve(request, exchange)
         finally:
+            flight.now -= 1
             fairness.leave(flow, seats)
 
     async def _serve(self, request: Request, exchange: Exchange) -> Response:
-        if self._audit is None:
-            self._authorizer.authorize_request(request)
-        else:
-            self._authorize_noted(request)
+        self._authorize(request)
         remote = self._aggregation.find(request)
         if remote is not None:
             return await self._aggregation.serve(remote, request, exchange)
@@ -176,12 +182,19 @@ class Front:
                 self._fairness.note_size(request, len(answer.items))
         return await self._write(request, exchange, answer)
 
-    def _authorize_noted(self, request: Request) -> None:
-        """The same, with the decision in the audit log. Raises 403."""
-        decision = self._authorizer.explain(Attributes.of(request))
-        audit.annotate("authorization.k8s.io/decision", "allow" if decision.allowed else "forbid")
-        audit.annotate("authorization.k8s.io/reason", decision.reason)
-        self._authorizer.authorize_request(request)
+    def _authorize(self, request: Request) -> None:
+        """Raises 403. The decision is noted in the audit log."""
+        if self._audit is not None:
+            decision = self._authorizer.explain(Attributes.of(request))
+            audit.annotate("authorization.k8s.io/decision", "allow" if decision.allowed else "forbid")
+            audit.annotate("authorization.k8s.io/reason", decision.reason)
+        began_s = time.perf_counter()
+        result = "no-opinion"
+        try:
+            self._authorizer.authorize_request(request)
+            result = "allowed"
+        finally:
+            self._metrics.note_authorization(result, time.perf_counter() - began_s)
 
     # Answers ------------------------------------------------------------------------------------
 
@@ -211,22 +224,22 @@ class Front:
         write = rendering.writer_of_events(request, kind, form, self._clock)
         content_type = codec.JSON if form.media_type == codec.JSON else f"{form.media_type};stream=watch"
         stream = Stream(exchange, {**_headers(request), "Content-Type": content_type}, endless=True)
-        key = (kind.group, kind.version, kind.plural)
-        self._metrics.watchers[key] = self._metrics.watchers.get(key, 0) + 1
+        sizes = self._metrics.watched(kind.group, kind.version, kind.plural)
         try:
             async with events as batches:
                 stream.begin()
                 audit.note_started(stream.status)
                 async for batch in batches:
-                    await stream.write(b"".join([write(event) for event in batch]))
+                    lines = [write(event) for event in batch]
+                    for line in lines:
+                        sizes.observe(len(line))
+                    await stream.write(b"".join(lines))
         except StatusError as error:
             if not stream.began:
                 if error.code != 410:
                     raise
                 stream.begin()
             await stream.write(rendering.written_events(form)(watching.ERROR, error.status))
-        finally:
-            self._metrics.watchers[key] -= 1
         return stream
 
     # Errors -------------------------------------------------------------------------------------

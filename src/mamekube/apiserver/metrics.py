@@ -1,19 +1,30 @@
 """Counting requests, and `/metrics` in Prometheus' text format with upstream's names.
 
-Counting must cost next to nothing, so it is plain dictionaries; the Prometheus library is loaded when somebody
-asks for the numbers.
+Counting must cost next to nothing: a request finds its series by one look into a dictionary. Series are bounded by the
+kinds that are served, so nobody fills the memory by asking for paths that do not exist.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from mamekube.apiserver import version
 from mamekube.apiserver.documents import Text
+from mamekube.apiserver.health import PATHS as HEALTH_PATHS
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.versions import storage_prefix
+from mamekube.foundation.metrics import (
+    ALPHA,
+    CONTENT_TYPE,
+    STABLE,
+    Family,
+    Histogram,
+    exponential,
+    render,
+)
+from mamekube.kinds import subresources
 from mamekube.kinds.registry import Registry
 from mamekube.store.store import Store
 
@@ -21,8 +32,34 @@ DURATION_BOUNDS_S = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
 """Upstream's buckets of apiserver_request_duration_seconds."""
+SLI_BOUNDS_S = DURATION_BOUNDS_S[2:]
+SIZE_BOUNDS = exponential(1000, 10, 7)
+EVENT_SIZE_BOUNDS = exponential(1024, 2, 8)
+ACCESS_BOUNDS_S = exponential(0.001, 2, 15)
+"""Of authentication and authorization."""
 
-VERBS = {"create": "POST", "update": "PUT", "deletecollection": "DELETE"}
+VERBS = {
+    "get": "GET",
+    "list": "LIST",
+    "watch": "WATCH",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETECOLLECTION",
+    "post": "POST",
+    "put": "PUT",
+    "head": "GET",
+}
+READS = frozenset({"GET", "LIST"})
+CONNECTING = frozenset({"attach", "exec", "portforward", "proxy"})
+MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+TERMINATED = (429, 504)
+"""Answers of a server that defends itself."""
+KNOWN_USERS = frozenset(
+    {"admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"}
+)
+COMPONENT = "apiserver"
 BUILD_LABELS = {
     "major": "major",
     "minor": "minor",
@@ -34,7 +71,71 @@ BUILD_LABELS = {
     "compiler": "compiler",
     "platform": "platform",
 }
-Labels = tuple[str, str, str, str, str, str]
+Source = Callable[[], Iterable[Family]]
+
+
+class Labels(NamedTuple):
+    """How a request is called in all families. Names and order are those of `NAMES`."""
+
+    verb: str
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    scope: str = ""
+
+
+NAMES = Labels._fields
+
+
+class Series:
+    """What is counted of requests that are called the same."""
+
+    __slots__ = ("codes", "dry_run", "durations", "labels", "sizes", "sli")
+
+    def __init__(self, labels: Labels, dry_run: str) -> None:
+        self.labels = labels
+        self.dry_run = dry_run
+        self.codes: dict[int, int] = {}
+        self.durations = Histogram(DURATION_BOUNDS_S)
+        self.sli: Histogram | None = None
+        """Kept apart from `durations` from the first request on that had to wait for others."""
+        self.sizes = Histogram(SIZE_BOUNDS) if labels.verb in READS else None
+
+
+class Watched:
+    """What is counted of the watches of one resource."""
+
+    __slots__ = ("running", "sizes")
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.sizes = Histogram(EVENT_SIZE_BOUNDS)
+
+
+class InFlight:
+    """How many requests of a sort are worked on, and how many were at most within a second."""
+
+    __slots__ = ("_peak", "_peak_before", "_second", "now")
+
+    def __init__(self) -> None:
+        self.now = 0
+        self._second = 0
+        self._peak = self._peak_before = 0
+
+    def begin(self, at_s: float) -> None:
+        second = int(at_s)
+        if second != self._second:
+            self._peak_before = self._peak if second == self._second + 1 else self.now
+            self._second, self._peak = second, self.now
+        self.now += 1
+        if self.now > self._peak:
+            self._peak = self.now
+
+    def peak(self, at_s: float) -> int:
+        """In the second before `at_s`."""
+        age_s = int(at_s) - self._second
+        return max(self._peak, self._peak_before) if age_s == 0 else self._peak if age_s == 1 else self.now
 
 
 class Metrics:
@@ -43,139 +144,352 @@ class Metrics:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
-        self._counts: dict[tuple[Labels, int, str], int] = {}
-        self._durations: dict[Labels, list[float]] = {}
-        self.watchers: dict[tuple[str, str, str], int] = {}
-        """Long-running requests by (group, version, resource)."""
-        self.in_flight = {"mutating": 0, "readOnly": 0}
-        self._sources: list[Callable[[], Iterable[Any]]] = []
+        self._series: dict[tuple[Labels, str], Series] = {}
+        self._series_by_key: dict[tuple[Any, ...], Series] = {}
+        """The same by what a request says, where that is something that is served."""
+        self._watched: dict[tuple[str, str, str], Watched] = {}
+        self._running: dict[Labels, int] = {}
+        self.in_flight = {False: InFlight(), True: InFlight()}
+        """By whether they change anything."""
+        self._authentications: dict[str, Histogram] = {}
+        self._authorizations: dict[str, Histogram] = {}
+        self._users: dict[str, int] = {}
+        self._deprecated: set[tuple[str, str, str, str]] = set()
+        self._sources: list[Source] = [self._request_families, self._access_families, self._live_families]
 
-    def add(self, source: Callable[[], Iterable[Any]]) -> None:
-        """Show what `source` yields, too: families of the Prometheus library, made when somebody asks."""
+    def add(self, source: Source) -> None:
+        """Show what `source` yields, too. It is asked when somebody reads `/metrics`."""
         self._sources.append(source)
 
-    def note(self, request: Request, code: int, duration_s: float, *, dry_run: str = "") -> None:
+    def note(self, request: Request, code: int, duration_s: float, *, size: int = 0) -> None:
         """Count one answered request."""
-        labels = _labels(request)
-        key = (labels, code, dry_run)
-        self._counts[key] = self._counts.get(key, 0) + 1
-        if request.verb == "watch":
-            return
-        histogram = self._durations.get(labels)
-        if histogram is None:
-            histogram = self._durations[labels] = [0.0] * (len(DURATION_BOUNDS_S) + 2)
-        histogram[bisect_left(DURATION_BOUNDS_S, duration_s)] += 1
-        histogram[-1] += duration_s
+        series = self._series_of(request)
+        series.codes[code] = series.codes.get(code, 0) + 1
+        series.durations.observe(duration_s)
+        if series.sizes is not None:
+            series.sizes.observe(size)
+        if request.waits:
+            if series.sli is None:
+                series.sli = Histogram(DURATION_BOUNDS_S)
+                series.sli.add(series.durations)
+            else:
+                series.sli.observe(duration_s)
+            series.sli.move(duration_s, max(0.0, duration_s - sum(request.waits)))
+        elif series.sli is not None:
+            series.sli.observe(duration_s)
 
-    async def render(self) -> Text:
-        from prometheus_client import CollectorRegistry, generate_latest
-        from prometheus_client.gc_collector import GCCollector
-        from prometheus_client.process_collector import ProcessCollector
+    def note_authentication(self, result: str, duration_s: float, user_name: str = "") -> None:
+        """`result` is `success` or `failure`."""
+        _histogram(self._authentications, result).observe(duration_s)
+        if result == "success":
+            name = user_name if user_name in KNOWN_USERS else "email_id" if "@" in user_name else "other"
+            self._users[name] = self._users.get(name, 0) + 1
 
-        registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        GCCollector(registry=registry)
-        counts = await self._count_objects()
-        registry.register(_Families(lambda: self._families(counts)))
-        return Text(generate_latest(registry), "text/plain; version=0.0.4; charset=utf-8")
+    def note_authorization(self, result: str, duration_s: float) -> None:
+        """`result` is `allowed` or `no-opinion`."""
+        _histogram(self._authorizations, result).observe(duration_s)
 
-    async def _count_objects(self) -> list[tuple[str, str, int]]:
-        """(group, plural, number of objects) of every kind that is stored in its own version."""
-        counts = []
+    @contextmanager
+    def running(self, request: Request) -> Iterator[None]:
+        """A request that lasts as long as its client wants."""
+        labels = self._series_of(request).labels
+        self._running[labels] = self._running.get(labels, 0) + 1
+        try:
+            yield
+        finally:
+            self._running[labels] -= 1
+
+    def watched(self, group: str, api_version: str, resource: str) -> Histogram:
+        """Where the sizes of the events of a resource are counted."""
+        key = (group, api_version, resource)
+        watched = self._watched.get(key)
+        if watched is None:
+            watched = self._watched[key] = Watched()
+        return watched.sizes
+
+    def _series_of(self, request: Request) -> Series:
+        key = (
+            request.verb,
+            request.group,
+            request.version,
+            request.resource,
+            request.subresource,
+            _names_one(request),
+            bool(request.namespace),
+            "dryRun" in request.query,
+            request.verb == "patch" and _applies(request),
+        )
+        series = self._series_by_key.get(key)
+        if series is not None:
+            return series
+        labels, dry_run = self._labels(request), _dry_run(request)
+        series = self._series.get((labels, dry_run))
+        if series is None:
+            series = self._series[labels, dry_run] = Series(labels, dry_run)
+        if labels.resource and labels.subresource == request.subresource:
+            self._series_by_key[key] = series
+        return series
+
+    def _labels(self, request: Request) -> Labels:
+        verb = VERBS.get(request.verb, "other")
+        if not request.is_resource:
+            path = request.path if request.path in HEALTH_PATHS else ""
+            return Labels(verb, subresource=path)
+        kind = self._registry.find(request.group, request.version, request.resource)
+        if kind is None:
+            return Labels(verb)
+        if kind.deprecation:
+            self._deprecated.add((kind.group, kind.version, kind.plural, request.subresource))
+        subresource = request.subresource if request.subresource in subresources.names(kind) else ""
+        if request.subresource in CONNECTING:
+            verb = "CONNECT"
+        elif request.verb == "patch" and _applies(request):
+            verb = "APPLY"
+        if _names_one(request) or request.verb == "create":
+            scope = "resource"
+        else:
+            scope = "namespace" if request.namespace else "cluster"
+        return Labels(verb, kind.group, kind.version, kind.plural, subresource, scope)
+
+    async def render(self, now_s: float) -> Text:
+        """`now_s`: of the clock that `in_flight` goes by."""
+        families = [*await self._object_families(), *self._flight_families(now_s)]
+        for source in self._sources:
+            families += source()
+        return Text(render(families), CONTENT_TYPE)
+
+    # Families -----------------------------------------------------------------------------------
+
+    def _request_families(self) -> Iterator[Family]:
+        every = list(self._series.values())
+        total = Family(
+            "apiserver_request_total",
+            "counter",
+            "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, "
+            "component, and HTTP response code.",
+            labels=[*NAMES, "component", "code", "dry_run"],
+            stability=STABLE,
+        )
+        terminations = Family(
+            "apiserver_request_terminations_total",
+            "counter",
+            "Number of requests which apiserver terminated in self-defense.",
+            labels=[*NAMES, "component", "code"],
+        )
+        durations = Family(
+            "apiserver_request_duration_seconds",
+            "histogram",
+            "Response latency distribution in seconds for each verb, dry run value, group, version, resource, "
+            "subresource, scope and component.",
+            labels=[*NAMES, "component", "dry_run"],
+            stability=STABLE,
+        )
+        for series in every:
+            for code, count in series.codes.items():
+                total.add([*series.labels, COMPONENT, str(code), series.dry_run], count)
+                if code in TERMINATED:
+                    terminations.add([*series.labels, COMPONENT, str(code)], count)
+            durations.add([*series.labels, COMPONENT, series.dry_run], series.durations)
+        yield from (total, terminations, durations)
+        sli = Family(
+            "apiserver_request_sli_duration_seconds",
+            "histogram",
+            "Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in "
+            "seconds for each verb, group, version, resource, subresource, scope and component.",
+            labels=[*NAMES, "component"],
+        )
+        sizes = Family(
+            "apiserver_response_sizes",
+            "histogram",
+            "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and "
+            "component.",
+            labels=[*NAMES, "component"],
+            stability=STABLE,
+        )
+        for labels, merged in _merged_sli(every).items():
+            sli.add([*labels, COMPONENT], merged)
+        for series in every:
+            if series.sizes is not None and not series.dry_run:
+                sizes.add([*series.labels, COMPONENT], series.sizes)
+        yield from (sli, sizes)
+
+    def _flight_families(self, now_s: float) -> Iterator[Family]:
+        flight = Family(
+            "apiserver_current_inflight_requests",
+            "gauge",
+            "Maximal number of currently used inflight request limit of this apiserver per request kind in last "
+            "second.",
+            labels=["request_kind"],
+            stability=STABLE,
+        )
+        flight.add(["mutating"], self.in_flight[True].peak(now_s))
+        yield flight.add(["readOnly"], self.in_flight[False].peak(now_s))
+
+    def _live_families(self) -> Iterator[Family]:
+        running = Family(
+            "apiserver_longrunning_requests",
+            "gauge",
+            "Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope "
+            "and component. Not all requests are tracked this way.",
+            labels=[*NAMES, "component"],
+            stability=STABLE,
+        )
+        for labels, count in self._running.items():
+            running.add([*labels, COMPONENT], count)
+        names = ["group", "version", "resource"]
+        events = Family(
+            "apiserver_watch_events_total", "counter", "Number of events sent in watch clients", labels=names
+        )
+        sizes = Family(
+            "apiserver_watch_events_sizes",
+            "histogram",
+            "Watch event size distribution in bytes",
+            labels=names,
+        )
+        for key, watched in self._watched.items():
+            events.add(key, watched.sizes.count)
+            sizes.add(key, watched.sizes)
+        deprecated = Family(
+            "apiserver_requested_deprecated_apis",
+            "gauge",
+            "Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, "
+            "subresource, and removed_release.",
+            labels=["group", "version", "resource", "subresource", "removed_release"],
+            stability=STABLE,
+        )
+        for one in sorted(self._deprecated):
+            deprecated.add([*one, ""], 1)
+        yield from (running, events, sizes, deprecated, *process_families(), _build_info())
+
+    def _access_families(self) -> Iterator[Family]:
+        attempts = Family(
+            "authentication_attempts", "counter", "Counter of authenticated attempts.", labels=["result"]
+        )
+        took = Family(
+            "authentication_duration_seconds",
+            "histogram",
+            "Authentication duration in seconds broken out by result.",
+            labels=["result"],
+        )
+        for result, histogram in self._authentications.items():
+            attempts.add([result], histogram.count)
+            took.add([result], histogram)
+        users = Family(
+            "authenticated_user_requests",
+            "counter",
+            "Counter of authenticated requests broken out by username.",
+            labels=["username"],
+        )
+        for name, count in self._users.items():
+            users.add([name], count)
+        yield from (attempts, took, users)
+        attempts = Family(
+            "authorization_attempts_total",
+            "counter",
+            "Counter of authorization attempts broken down by result. It can be either 'allowed', 'denied', "
+            "'no-opinion' or 'error'.",
+            labels=["result"],
+        )
+        took = Family(
+            "authorization_duration_seconds",
+            "histogram",
+            "Authorization duration in seconds broken out by result.",
+            labels=["result"],
+        )
+        for result, histogram in self._authorizations.items():
+            attempts.add([result], histogram.count)
+            took.add([result], histogram)
+        yield from (attempts, took)
+
+    async def _object_families(self) -> Sequence[Family]:
+        """How many objects there are of every kind that is stored in its own version."""
+        unknown = (
+            "at the time of last check split by kind. In case of a fetching error, the value will be -1."
+        )
+        objects = Family(
+            "apiserver_resource_objects",
+            "gauge",
+            f"Number of stored objects {unknown}",
+            labels=["group", "resource"],
+            stability=ALPHA,
+        )
+        before = Family(
+            "apiserver_storage_objects",
+            "gauge",
+            "[DEPRECATED, consider using apiserver_resource_objects instead] Number of stored objects "
+            + unknown,
+            labels=["resource"],
+            stability=STABLE,
+        )
         for kind in self._registry.all():
             if "list" in kind.verbs and kind.storage is None:
                 snapshot = await self._store.list(prefix=storage_prefix(kind), limit=1)
-                counts.append((kind.group, kind.plural, len(snapshot.items) + snapshot.remaining))
-        return counts
-
-    def _families(self, counts: Iterable[tuple[str, str, int]]) -> Iterator[Any]:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-
-        names = ["verb", "group", "version", "resource", "subresource", "scope"]
-        total = CounterMetricFamily(
-            "apiserver_request_total",
-            "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, "
-            "component, and HTTP response code.",
-            labels=[*names, "component", "code", "dry_run"],
-        )
-        for (labels, code, dry_run), count in self._counts.items():
-            total.add_metric([*labels, "apiserver", str(code), dry_run], count)
-        yield total
-        durations = HistogramMetricFamily(
-            "apiserver_request_duration_seconds",
-            "Response latency distribution in seconds for each verb, dry run value, group, version, resource, "
-            "subresource, scope and component.",
-            labels=[*names, "component", "dry_run"],
-        )
-        for labels, histogram in self._durations.items():
-            durations.add_metric([*labels, "apiserver", ""], list(_buckets(histogram)), histogram[-1])
-        yield durations
-        running = GaugeMetricFamily(
-            "apiserver_longrunning_requests",
-            "Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope "
-            "and component. Not all requests are tracked this way.",
-            labels=["verb", "group", "version", "resource", "component"],
-        )
-        for (group, api_version, resource), count in self.watchers.items():
-            running.add_metric(["WATCH", group, api_version, resource, "apiserver"], count)
-        yield running
-        flight = GaugeMetricFamily(
-            "apiserver_current_inflight_requests",
-            "Requests that are being worked on, per request kind.",
-            labels=["request_kind"],
-        )
-        for kind, count in self.in_flight.items():
-            flight.add_metric([kind], count)
-        yield flight
-        objects = GaugeMetricFamily(
-            "apiserver_resource_objects",
-            "Number of stored objects at the time of last check split by kind.",
-            labels=["group", "resource"],
-        )
-        for group, plural, count in counts:
-            objects.add_metric([group, plural], count)
-        yield objects
-        for source in self._sources:
-            yield from source()
-        yield _build_info()
+                count = len(snapshot.items) + snapshot.remaining
+                objects.add([kind.group, kind.plural], count)
+                before.add([kind.group_resource], count)
+        return (objects, before)
 
 
-def _build_info() -> Any:
-    from prometheus_client.core import GaugeMetricFamily
+def process_families() -> Iterator[Family]:
+    """What the system says of this process, and the interpreter of its memory."""
+    from prometheus_client.gc_collector import GCCollector
+    from prometheus_client.process_collector import ProcessCollector
+    from prometheus_client.registry import CollectorRegistry
 
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector(registry=registry), GCCollector(registry=registry)):
+        for metric in collector.collect():
+            name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+            labels = sorted(metric.samples[0].labels) if metric.samples else []
+            family = Family(name, metric.type, metric.documentation, labels=labels, stability="")
+            for sample in metric.samples:
+                family.add([sample.labels[label] for label in labels], sample.value)
+            yield family
+
+
+def _build_info() -> Family:
     info = version.describe()
-    build = GaugeMetricFamily(
+    build = Family(
         "kubernetes_build_info",
-        "A metric with a constant '1' value labeled by what the server was built from and runs on.",
+        "gauge",
+        "A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree state, build "
+        "date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.",
         labels=list(BUILD_LABELS),
     )
-    build.add_metric([info[key] for key in BUILD_LABELS.values()], 1)
-    return build
+    return build.add([info[key] for key in BUILD_LABELS.values()], 1)
 
 
-class _Families:
-    """What the Prometheus library calls a collector."""
-
-    def __init__(self, families: Any) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Any]:
-        yield from self._families()
-
-
-def _labels(request: Request) -> Labels:
-    verb = VERBS.get(request.verb, request.verb.upper())
-    if not request.is_resource:
-        return (verb, "", "", "", request.path.strip("/").partition("/")[0], "")
-    if request.name:
-        scope = "resource"
-    else:
-        scope = "namespace" if request.namespace else "cluster"
-    return (verb, request.group, request.version, request.resource, request.subresource, scope)
+def _merged_sli(every: Iterable[Series]) -> dict[Labels, Histogram]:
+    """Dry runs are not told apart, and its first part is wider than that of the duration."""
+    merged: dict[Labels, Histogram] = {}
+    for series in every:
+        whole = series.sli or series.durations
+        narrow = Histogram(SLI_BOUNDS_S)
+        narrow.counts = [sum(whole.counts[:3]), *whole.counts[3:]]
+        narrow.sum = whole.sum
+        if series.labels in merged:
+            merged[series.labels].add(narrow)
+        else:
+            merged[series.labels] = narrow
+    return merged
 
 
-def _buckets(histogram: list[float]) -> Iterator[tuple[str, float]]:
-    total = 0.0
-    for bound, count in zip((*map(str, DURATION_BOUNDS_S), "+Inf"), histogram[:-1], strict=True):
-        total += count
-        yield bound, total
+def _histogram(table: dict[str, Histogram], result: str) -> Histogram:
+    histogram = table.get(result)
+    if histogram is None:
+        histogram = table[result] = Histogram(ACCESS_BOUNDS_S)
+    return histogram
+
+
+def _names_one(request: Request) -> bool:
+    """A collection that was removed has left the name of its last object in the request."""
+    return bool(request.name) and request.verb != "deletecollection"
+
+
+def _applies(request: Request) -> bool:
+    return request.headers.get("Content-Type", "").startswith("application/apply-patch+")
+
+
+def _dry_run(request: Request) -> str:
+    values = request.query.get("dryRun")
+    return "" if values is None else "All" if set(values) == {"All"} else "invalid"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from mamekube.apiserver import version
@@ -32,10 +33,17 @@ class Pages:
     """Finds the page for a path."""
 
     def __init__(
-        self, *, registry: Registry, discovery: Discovery, health: Health, metrics: Metrics, tokens: Tokens
+        self,
+        *,
+        registry: Registry,
+        openapi: OpenApi,
+        discovery: Discovery,
+        health: Health,
+        metrics: Metrics,
+        tokens: Tokens,
     ) -> None:
         self._registry = registry
-        self._openapi = OpenApi(registry)
+        self._openapi = openapi
         self._discovery = discovery
         self._health = health
         self._metrics = metrics
@@ -50,7 +58,7 @@ class Pages:
         """None where there is nothing at the path."""
         path = request.path.rstrip("/")
         if path == "/metrics":
-            return await self._metrics.render()
+            return await self._metrics.render(time.perf_counter())
         page = self._exact.get(path)
         if page is not None:
             return page(request)

@@ -36,6 +36,11 @@ class Reply:
         self._headers = headers
         self._body = body
 
+    @property
+    def size(self) -> int:
+        """Of the body, in bytes."""
+        return len(self._body)
+
     def finish_audit(self) -> None:
         """Show the answer to the audit log."""
         audit.finish(self.status, self._body, self._headers)
@@ -62,6 +67,8 @@ class Reply:
 class Stream:
     """An answer that goes on: chunks as they come. `endless`: it ends when its client has had enough."""
 
+    size = 0
+    """Nobody counts what goes on."""
     __slots__ = ("_endless", "_exchange", "_headers", "_line", "_plain", "began", "status")
 
     def __init__(
@@ -118,6 +125,7 @@ class Stream:
 class Passed:
     """Stands for an answer that went through a tunnel: there is nothing left to write."""
 
+    size = 0
     __slots__ = ("status",)
 
     def __init__(self, status: int) -> None:

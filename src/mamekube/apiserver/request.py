@@ -83,6 +83,8 @@ class Request:
     """The client's address."""
     warnings: list[str] = field(default_factory=list)
     """Texts for the `Warning` header."""
+    waits: list[float] = field(default_factory=list)
+    """Seconds that it stood in a queue or waited for webhooks: not the server's own work."""
     flow_headers: Mapping[str, str] = field(default_factory=dict)
     """What the answer says of the flow that the request was served in."""
 

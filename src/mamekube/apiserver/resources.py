@@ -249,6 +249,7 @@ class Resources:
             dry_run=options.dry_run,
             options=_options_object(operation, options),
             warnings=request.warnings,
+            waits=request.waits,
         )
 
 

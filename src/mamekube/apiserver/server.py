@@ -33,9 +33,11 @@ from mamekube.apiserver.legacy_tokens import LegacyTokenTracking
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.local_apiservices import LocalApiServices
 from mamekube.apiserver.metrics import Metrics
+from mamekube.apiserver.openapi import OpenApi
 from mamekube.apiserver.pages import Pages
 from mamekube.apiserver.policy_status import PolicyStatus
 from mamekube.apiserver.remote_calls import RemoteCalls
+from mamekube.apiserver.remote_openapi import RemoteOpenApi
 from mamekube.apiserver.request import User
 from mamekube.apiserver.reviews import Reviews
 from mamekube.apiserver.tokens import Tokens
@@ -129,6 +131,7 @@ class ApiServer(Component):
         self._fairness = Fairness(store)
         self._metrics.add(lambda: fairness_metrics.families(self._fairness))
         self._metrics.add(self._webhooks.client.counts.families)
+        self._metrics.add(lambda: self.api.admission.families())
         self._custom_resources = CustomResources(store, self.registry, self._webhooks.client, clock)
         self.api = Api(
             store=store,
@@ -211,6 +214,7 @@ class ApiServer(Component):
         await self._stack.enter_async_context(self._services)
         pages = Pages(
             registry=self.registry,
+            openapi=OpenApi(self.registry, RemoteOpenApi(self._services)),
             discovery=self._discovery,
             health=self._health(),
             metrics=self._metrics,

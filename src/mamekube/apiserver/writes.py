@@ -40,6 +40,8 @@ class Write:
     """The CreateOptions, UpdateOptions, PatchOptions or DeleteOptions, as the JSON that webhooks see."""
     warnings: list[str] = field(default_factory=list)
     """Texts for the `Warning` header of the answer."""
+    waits: list[float] = field(default_factory=list)
+    """Seconds that were spent on asking outside code."""
     reinvoke: bool = False
     """Set by a plugin when outside code changed the object: the plugins before it have to see it again."""
     reinvoking: bool = False

@@ -92,4 +92,4 @@ async def test_metrics_count_requests(web):
         'apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="pods"' in text
     )
     assert "apiserver_request_duration_seconds_bucket" in text
-    assert 'apiserver_resource_objects{group="",resource="namespaces"} 4.0' in text
+    assert 'apiserver_resource_objects{group="",resource="namespaces"} 4' in text

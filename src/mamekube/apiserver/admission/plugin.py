@@ -6,7 +6,10 @@ overrides `mutate`, `validate` or both; a plugin refuses by raising StatusError.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mamekube.apiserver.writes import CREATE, UPDATE, Write
+from mamekube.foundation.metrics import Family
 from mamekube.objects import status
 from mamekube.objects.meta import metadata
 from mamekube.objects.status import StatusError
@@ -26,6 +29,10 @@ class Plugin:
 
     async def validate(self, write: Write) -> None:
         """Look at the object as it will be stored, or refuse."""
+
+    def families(self) -> Iterable[Family]:
+        """What it counts besides how long it takes, for `/metrics`."""
+        return ()
 
     def wants(self, operation: str, target: str) -> bool:
         return operation in self.operations and (self.resources is None or target in self.resources)

@@ -7,7 +7,8 @@ audit log, which changes no answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from mamekube.apiserver import audit, builtin
 from mamekube.apiserver.admission.plugin import CREATE_AND_UPDATE, Plugin, forbidden
 from mamekube.apiserver.admission.pod_security_checks import Subject, subject_of, violations
 from mamekube.apiserver.writes import UPDATE, Reader, Write
+from mamekube.foundation.metrics import Family
 from mamekube.objects import fielderrors, owners, status
 from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object, annotations_of, labels_of, metadata, name_of
@@ -24,6 +26,15 @@ MODES = ("enforce", "audit", "warn")
 LEVELS = ("privileged", "baseline", "restricted")
 ENFORCED_ANNOTATION = f"{PREFIX}enforce-policy"
 VIOLATIONS_ANNOTATION = f"{PREFIX}audit-violations"
+EVALUATION_LABELS = (
+    "decision",
+    "policy_level",
+    "policy_version",
+    "mode",
+    "request_operation",
+    "resource",
+    "subresource",
+)
 SECCOMP_PREFIX = "container.seccomp.security.alpha.kubernetes.io/"
 VERSION = re.compile(r"v1\.(0|[1-9][0-9]*)\Z")
 NEWEST = 1 << 30
@@ -73,6 +84,22 @@ class PodSecurity(Plugin):
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._evaluations: Counter[tuple[str, ...]] = Counter()
+
+    def families(self) -> Iterator[Family]:
+        evaluations = Family(
+            "pod_security_evaluations_total",
+            "counter",
+            "Number of policy evaluations that occurred, not counting ignored or exempt requests.",
+            labels=EVALUATION_LABELS,
+        )
+        for labels, count in self._evaluations.items():
+            evaluations.add(labels, count)
+        yield evaluations
+
+    def _count(self, write: Write, mode: str, policy: Policy, decision: str) -> None:
+        resource = "pod" if write.kind.plural == "pods" else "controller"
+        self._evaluations[decision, *policy, mode, write.operation.lower(), resource, write.subresource] += 1
 
     async def validate(self, write: Write) -> None:
         if write.kind.plural == "namespaces":
@@ -83,9 +110,45 @@ class PodSecurity(Plugin):
         enforced = write.kind.plural == "pods"
         if not any(label.startswith(PREFIX) for label in labels):
             if enforced:
-                audit.annotate(ENFORCED_ANNOTATION, str(PRIVILEGED))
+                self._note_privileged(write)
             return
-        _check(write, labels, enforced=enforced)
+        self._check(write, labels, enforced=enforced)
+
+    def _check(self, write: Write, labels: Mapping[str, str], *, enforced: bool) -> None:
+        """Refuse, note and warn. Templates are never refused: their pods will be."""
+        policies, errors = policies_of(labels), label_errors(labels)
+        modes = policies if enforced else policies[1:]
+        if not errors and all(policy.level == "privileged" for policy in modes):
+            if enforced:
+                self._note_privileged(write)
+            return
+        subject = subject_of(write.object or {}) if enforced else _template(write)
+        if subject is None or (enforced and write.operation == UPDATE and not _matters(write)):
+            return
+        if errors:
+            audit.annotate(f"{PREFIX}error", f"Failed to parse policy: {fielderrors.summary(errors)}")
+
+        @cache
+        def found(policy: Policy) -> str:
+            return ", ".join(map(str, violations(subject, policy.level, minor=policy.minor)))
+
+        if enforced:
+            audit.annotate(ENFORCED_ANNOTATION, str(policies.enforce))
+            decision = "deny" if found(policies.enforce) else "allow"
+            self._count(write, "enforce", policies.enforce, decision)
+        if found(policies.audit):
+            text = f'would violate PodSecurity "{policies.audit}": {found(policies.audit)}'
+            audit.annotate(VIOLATIONS_ANNOTATION, text)
+            self._count(write, "audit", policies.audit, "deny")
+        if enforced and found(policies.enforce):
+            raise forbidden(write, f'violates PodSecurity "{policies.enforce}": {found(policies.enforce)}')
+        if found(policies.warn):
+            self._count(write, "warn", policies.warn, "deny")
+            write.warnings.append(f'would violate PodSecurity "{policies.warn}": {found(policies.warn)}')
+
+    def _note_privileged(self, write: Write) -> None:
+        audit.annotate(ENFORCED_ANNOTATION, str(PRIVILEGED))
+        self._count(write, "enforce", PRIVILEGED, "allow")
 
     async def _check_namespace(self, write: Write) -> None:
         """Refuse labels that say nothing; warn of pods that a stricter level would not let in."""
@@ -149,35 +212,6 @@ def label_errors(labels: Mapping[str, str]) -> list[FieldError]:
                 )
             )
     return errors
-
-
-def _check(write: Write, labels: Mapping[str, str], *, enforced: bool) -> None:
-    """Refuse, note and warn. Templates are never refused: their pods will be."""
-    policies, errors = policies_of(labels), label_errors(labels)
-    modes = policies if enforced else policies[1:]
-    if not errors and all(policy.level == "privileged" for policy in modes):
-        if enforced:
-            audit.annotate(ENFORCED_ANNOTATION, str(PRIVILEGED))
-        return
-    subject = subject_of(write.object or {}) if enforced else _template(write)
-    if subject is None or (enforced and write.operation == UPDATE and not _matters(write)):
-        return
-    if errors:
-        audit.annotate(f"{PREFIX}error", f"Failed to parse policy: {fielderrors.summary(errors)}")
-
-    @cache
-    def found(policy: Policy) -> str:
-        return ", ".join(map(str, violations(subject, policy.level, minor=policy.minor)))
-
-    if enforced:
-        audit.annotate(ENFORCED_ANNOTATION, str(policies.enforce))
-    if found(policies.audit):
-        text = f'would violate PodSecurity "{policies.audit}": {found(policies.audit)}'
-        audit.annotate(VIOLATIONS_ANNOTATION, text)
-    if enforced and found(policies.enforce):
-        raise forbidden(write, f'violates PodSecurity "{policies.enforce}": {found(policies.enforce)}')
-    if found(policies.warn):
-        write.warnings.append(f'would violate PodSecurity "{policies.warn}": {found(policies.warn)}')
 
 
 def _template(write: Write) -> Subject | None:

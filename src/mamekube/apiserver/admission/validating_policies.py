@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,8 +20,10 @@ from mamekube.apiserver.admission.policy_invocations import (
     PolicyPlugin,
     with_variables,
 )
-from mamekube.apiserver.admission.policy_records import Binding, Policy, Validation
-from mamekube.apiserver.writes import Write
+from mamekube.apiserver.admission.policy_records import Binding, Policies, Policy, Validation
+from mamekube.apiserver.authorization import Authorizer
+from mamekube.apiserver.writes import Reader, Write
+from mamekube.foundation.metrics import BETA, Family, Histogram
 from mamekube.objects import cel
 from mamekube.objects.status import StatusError
 
@@ -28,6 +32,9 @@ MESSAGE_LENGTH_MAX = 5 * 1024
 ANNOTATION_LENGTH_MAX = 10 * 1024
 BREATH_COST = 50_000
 """After expressions that cost this much, some 20 ms, other requests get their turn before the next one."""
+CHECKS = "apiserver_validating_admission_policy_"
+CHECK_BOUNDS_S = (0.0000005, 0.001, 0.01, 0.1, 1.0)
+CHECK_LABELS = ("policy", "policy_binding", "error_type", "enforcement_action")
 FAILURE_ANNOTATION = "validation.policy.admission.k8s.io/validation_failure"
 
 
@@ -60,6 +67,41 @@ class _Findings:
 class ValidatingAdmissionPolicy(PolicyPlugin):
     name = "ValidatingAdmissionPolicy"
 
+    def __init__(self, policies: Policies, reader: Reader, authorizer: Authorizer) -> None:
+        super().__init__(policies, reader, authorizer)
+        self._checks: dict[tuple[str, str, str, str], Histogram] = {}
+
+    def families(self) -> Iterator[Family]:
+        total = Family(
+            CHECKS + "check_total",
+            "counter",
+            "Validation admission policy check total, labeled by policy and further identified by binding and "
+            "enforcement action taken.",
+            labels=CHECK_LABELS,
+            stability=BETA,
+        )
+        took = Family(
+            CHECKS + "check_duration_seconds",
+            "histogram",
+            "Validation admission latency for individual validation expressions in seconds, labeled by policy and "
+            "further including binding and enforcement action taken.",
+            labels=CHECK_LABELS,
+            stability=BETA,
+        )
+        for labels, histogram in self._checks.items():
+            total.add(labels, histogram.count)
+            took.add(labels, histogram)
+        yield from (total, took)
+
+    def _count(self, invocation: Invocation, findings: _Findings, took_s: float) -> None:
+        """What was found, by each action that follows; what all expressions took is shared among them."""
+        names = (invocation.policy.name, invocation.binding.name)
+        keys = [(*names, "invalid_error", "deny")] * len(findings.errors)
+        for action in invocation.binding.listed_actions:
+            keys += [(*names, "no_error", action.lower())] * len(findings.denials)
+        for key in keys:
+            self._checks.setdefault(key, Histogram(CHECK_BOUNDS_S)).observe(took_s / len(keys))
+
     async def validate(self, write: Write) -> None:
         denials: list[Denial] = []
         for policy, bound in self._policies.bound:
@@ -69,7 +111,9 @@ class ValidatingAdmissionPolicy(PolicyPlugin):
                     if policy.fails:
                         denials.append(Denial(policy, invocation.binding, invocation.message))
                     continue
+                began_s = time.perf_counter()
                 findings = await _evaluate(invocation, await self.bindings(invocation, write))
+                self._count(invocation, findings, time.perf_counter() - began_s)
                 denials += _act(invocation, findings, write)
                 for key, value in findings.annotations:
                     values = annotations.setdefault(key, [])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from mamekube.apiserver import audit, builtin, fieldvalidation
 from mamekube.apiserver.admission import webhook_review
 from mamekube.apiserver.admission.matching import ExpressionFailed, bindings_of
 from mamekube.apiserver.admission.plugin import Plugin, forbidden
-from mamekube.apiserver.admission.webhook_counts import CALL_FAILED, NO_ERROR
+from mamekube.apiserver.admission.webhook_counts import CALL_FAILED, NO_ERROR, CallCount
 from mamekube.apiserver.admission.webhook_records import Webhook, Webhooks
 from mamekube.apiserver.admission.webhook_review import InvalidResponse, Verdict, View
 from mamekube.apiserver.authorization import Authorizer
@@ -127,6 +128,23 @@ class _WebhookPlugin(Plugin):
             raise status.bad_request(f'admission webhook "{webhook.name}" does not support dry run')
         if not webhook.versions:
             raise FailedCall(webhook, "webhook does not accept known AdmissionReview versions (v1, v1beta1)")
+        began_s = time.perf_counter()
+        rejected, code = webhook.fails, 0
+        try:
+            verdict = await self._post(webhook, write, seen, mutating=mutating)
+            rejected, code = not verdict.allowed, _code(webhook, verdict)
+        finally:
+            took_s = time.perf_counter() - began_s
+            write.waits.append(took_s)
+            counted = CallCount(webhook.name, self.counted_as, write.operation, rejected)
+            self._counts.note_call(counted, code=code, duration_s=took_s)
+        write.warnings.extend(verdict.warnings)
+        for key, value in verdict.annotations.items():
+            audit.annotate(f"{webhook.name}/{key}", value)
+        return verdict
+
+    async def _post(self, webhook: Webhook, write: Write, seen: View, *, mutating: bool) -> Verdict:
+        """Raises FailedCall."""
         uid, version = make_uid(), webhook.versions[0]
         body = webhook_review.review(write, seen, uid=uid, version=version)
         try:
@@ -134,13 +152,9 @@ class _WebhookPlugin(Plugin):
         except CallError as error:
             raise FailedCall(webhook, f"failed to call webhook: {error}") from error
         try:
-            verdict = webhook_review.read_answer(answer, uid=uid, version=version, mutating=mutating)
+            return webhook_review.read_answer(answer, uid=uid, version=version, mutating=mutating)
         except InvalidResponse as error:
             raise FailedCall(webhook, f"received invalid webhook response: {error}") from error
-        write.warnings.extend(verdict.warnings)
-        for key, value in verdict.annotations.items():
-            audit.annotate(f"{webhook.name}/{key}", value)
-        return verdict
 
     def _refused(self, webhook: Webhook, write: Write, verdict: Verdict) -> StatusError:
         """The refusal of a write to which the webhook said no."""
@@ -161,6 +175,10 @@ class _WebhookPlugin(Plugin):
         log.warning("Failed calling webhook, failing open %s: %s", webhook.name, error)
         self._counts.note_failed_open(webhook.name, self.counted_as)
         return None
+
+
+def _code(webhook: Webhook, verdict: Verdict) -> int:
+    return 200 if verdict.allowed else webhook_review.refusal(webhook.name, verdict.result).code
 
 
 class MutatingAdmissionWebhook(_WebhookPlugin):
