@@ -11,12 +11,15 @@ import asyncio
 import gzip
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
 
-from mamekube.apiserver import openapi_documents, openapi_protobuf, version
+from mamekube.apiserver import openapi_documents, openapi_merging, openapi_protobuf, version
 from mamekube.apiserver.openapi_documents import V2, V3
+from mamekube.apiserver.openapi_merging import Part
+from mamekube.apiserver.remote_openapi import RemoteOpenApi
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects import schema
@@ -50,8 +53,10 @@ class _Kept(NamedTuple):
 class OpenApi:
     """The answers to every request below /openapi, for the kinds of one registry."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, others: RemoteOpenApi | None = None) -> None:
         self._registry = registry
+        self._others = others
+        """The documents of other servers."""
         self._kept: dict[str, _Kept] = {}
         self._building: dict[str, asyncio.Task[_Kept]] = {}
 
@@ -69,7 +74,7 @@ class OpenApi:
         if path == "/openapi/v2":
             return await self._v2(accept, if_none_match, accept_encoding)
         if path == "/openapi/v3":
-            return self._index(accept, if_none_match)
+            return await self._index(accept, if_none_match)
         if path.startswith("/openapi/v3/"):
             return await self._v3(path, accept, query, if_none_match, accept_encoding)
         return 404, {"Content-Type": "text/plain"}, b"404 page not found\n"
@@ -81,20 +86,25 @@ class OpenApi:
         kinds = list(self._registry.all())
         build = json_v2 if form == JSON else protobuf_v2
         content_type = JSON if form == JSON else PROTOBUF_V2_ANSWER
-        wanted = fingerprint([*kinds], content_type)
+        parts = await self._others.parts() if self._others is not None else []
+        wanted = fingerprint(kinds, content_type)
+        if parts:
+            wanted = _digest([wanted.encode(), *(part.digest.encode() for part in parts)])
         headers = {"Content-Type": content_type, "Etag": f'"{wanted}"', "Vary": "Accept"}
         if _matches(if_none_match, wanted):
             return 304, headers, b""
-        kept = await self._document("v2 " + content_type, wanted, lambda: build(kinds))
+        kept = await self._document("v2 " + content_type, wanted, lambda: build(kinds, parts))
         return _encoded(headers, kept.gzipped, accept_encoding)
 
-    def _index(self, accept: str, if_none_match: str) -> Answer:
+    async def _index(self, accept: str, if_none_match: str) -> Answer:
         if not choose(accept, (JSON,)):
             return _not_acceptable()
-        urls = {}
+        urls: dict[str, Any] = {}
         for name, kinds in self._by_version().items():
             url = f"/openapi/v3/{name}?hash={fingerprint(kinds, JSON)}"
             urls[name] = {"serverRelativeURL": url}
+        if self._others is not None:
+            urls = {**await self._others.entries(), **urls}
         body = orjson.dumps({"paths": urls})
         etag = _digest([body])
         headers = {"Content-Type": JSON, "Etag": f'"{etag}"', "Vary": "Accept", "Cache-Control": "no-cache"}
@@ -110,12 +120,15 @@ class OpenApi:
     ) -> Answer:
         name = path.removeprefix("/openapi/v3/")
         kinds = self._by_version().get(name)
+        asked = (query.get("hash") or [""])[0]
+        remote = self._others.find(name) if kinds is None and self._others is not None else None
+        if remote is not None and self._others is not None:
+            return await self._others.forward(remote, hash_=asked, accept=accept, if_none_match=if_none_match)
         if kinds is None:
             return 404, {"Content-Type": "text/plain"}, b"404 page not found\n"
         if not choose(accept, (JSON,)):
             return _not_acceptable()
         wanted = fingerprint(kinds, JSON)
-        asked = (query.get("hash") or [""])[0]
         if asked and asked != wanted:
             return 301, {"Location": f"/openapi/v3/{name}?hash={wanted}"}, b""
         headers = {
@@ -183,16 +196,17 @@ def json_v3(kinds: Sequence[Kind]) -> bytes:
     )
 
 
-def json_v2(kinds: Sequence[Kind]) -> bytes:
-    """The document of all kinds, as JSON."""
+def json_v2(kinds: Sequence[Kind], parts: Sequence[Part] = ()) -> bytes:
+    """The document of all kinds and of other servers' parts, as JSON."""
+    others = openapi_merging.merged(parts, _definitions_v2(kinds) if parts else ())
     return b"".join(
         (
             b'{"swagger":"2.0","info":',
             orjson.dumps(_info_v2()),
             b',"paths":{',
-            _members(openapi_documents.paths(kinds, V2)),
+            _members(chain(openapi_documents.paths(kinds, V2), others.paths.items())),
             b'},"definitions":{',
-            _members(_definitions_v2(kinds)),
+            _members(chain(_definitions_v2(kinds), others.definitions.items())),
             b'},"securityDefinitions":',
             orjson.dumps(SECURITY),
             b',"security":[{"BearerToken":[]}]}',
@@ -200,12 +214,13 @@ def json_v2(kinds: Sequence[Kind]) -> bytes:
     )
 
 
-def protobuf_v2(kinds: Sequence[Kind]) -> bytes:
-    """The document of all kinds, as protobuf."""
+def protobuf_v2(kinds: Sequence[Kind], parts: Sequence[Part] = ()) -> bytes:
+    """The same as protobuf."""
+    others = openapi_merging.merged(parts, _definitions_v2(kinds) if parts else ())
     return openapi_protobuf.encode_document(
         info=_info_v2(),
-        paths=openapi_documents.paths(kinds, V2),
-        definitions=_definitions_v2(kinds),
+        paths=chain(openapi_documents.paths(kinds, V2), others.paths.items()),
+        definitions=chain(_definitions_v2(kinds), others.definitions.items()),
         security=SECURITY,
     )
 

@@ -49,6 +49,8 @@ class Extension:
     resources: list[Any] = field(default_factory=lambda: RESOURCES)
     flunders: dict[str, Object] = field(default_factory=dict)
     """What is kept, where there is any; requests are answered with how they came otherwise."""
+    openapi: dict[str, bytes] = field(default_factory=dict)
+    """By path: what is answered below /openapi."""
     removed: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     """Names of deleted flunders."""
     watched: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,6 +61,8 @@ class Extension:
             if not self.healthy:
                 return web.Response(status=500)
             return web.json_response({"kind": "APIResourceList", "resources": self.resources})
+        if request.path.startswith("/openapi/"):
+            return self._openapi(request)
         self.seen.append(request)
         self.bodies.append(await request.read())
         assert request.transport is not None
@@ -72,6 +76,12 @@ class Extension:
         if request.path.endswith("/elsewhere"):
             return web.Response(status=302, headers={"Location": "https://evil.example.com/"})
         return web.json_response({"kind": "Flunder", "path": request.path_qs}, status=201)
+
+    def _openapi(self, request: web.BaseRequest) -> web.Response:
+        if request.path not in self.openapi:
+            return web.Response(status=404)
+        headers = {"Etag": '"theirs"', "Cache-Control": "public"}
+        return web.Response(body=self.openapi[request.path], content_type="application/json", headers=headers)
 
     async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
