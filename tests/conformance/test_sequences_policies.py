@@ -230,12 +230,31 @@ EXPRESSION = """
                             }"""
 
 
-@pytest.mark.conformance(
-    "[sig-api-machinery] MutatingAdmissionPolicy [Privileged:ClusterAdmin] should mutate a Deployment with annotations "
-    "[Conformance]"
+@pytest.mark.parametrize(
+    ("expression", "mutated"),
+    [
+        pytest.param(
+            EXPRESSION,
+            lambda obj: obj["metadata"].get("annotations", {}).get("mutated-by") == "admission-policy",
+            marks=pytest.mark.conformance(
+                "[sig-api-machinery] MutatingAdmissionPolicy [Privileged:ClusterAdmin] should mutate a Deployment with "
+                "annotations [Conformance]"
+            ),
+            id="annotations",
+        ),
+        pytest.param(
+            "Object{spec: Object.spec{replicas: 1337}}",
+            lambda obj: obj["spec"]["replicas"] == 1337,
+            marks=pytest.mark.conformance(
+                "[sig-api-machinery] MutatingAdmissionPolicy [Privileged:ClusterAdmin] should mutate a Deployment "
+                "[Conformance]"
+            ),
+            id="replicas",
+        ),
+    ],
 )
-def test_a_deployment_gets_an_annotation(api, apps, labelled, make):
-    mutation = {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": EXPRESSION}}
+def test_a_marker_is_mutated(api, apps, labelled, make, expression, mutated):
+    mutation = {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}
     spec = {
         "matchConstraints": constraints(labelled),
         "mutations": [mutation],
@@ -244,8 +263,13 @@ def test_a_deployment_gets_an_annotation(api, apps, labelled, make):
     policy = make("MutatingAdmissionPolicy", "policy", spec)
     binding = {"policyName": policy["metadata"]["name"], "matchResources": selected(labelled)}
     make("MutatingAdmissionPolicyBinding", "binding", binding)
-    made = api.create(f"{apps}/deployments", workload("Deployment", "test-deployment", 2))
-    assert made["metadata"]["annotations"]["mutated-by"] == "admission-policy"
+
+    def marker():
+        made = api.create(f"{apps}/deployments", workload("Deployment", "marker-deployment", 1))
+        api.delete(f"{apps}/deployments/marker-deployment")
+        return mutated(made)
+
+    eventually(marker, "the policy to act")
 
 
 # Verbs ------------------------------------------------------------------------------------------------------------
@@ -263,7 +287,12 @@ SPECS = {
     },
     "MutatingAdmissionPolicy": {
         "reinvocationPolicy": "Never",
-        "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": EXPRESSION}}],
+        "mutations": [
+            {
+                "patchType": "ApplyConfiguration",
+                "applyConfiguration": {"expression": "Object{spec: Object.spec{replicas: 100}}"},
+            }
+        ],
         "matchConstraints": CREATES,
     },
     "MutatingAdmissionPolicyBinding": {"policyName": "replicalimit-policy.example.com"},
@@ -313,21 +342,38 @@ def test_typed_clients_do_everything_with_policies(api, unique, kind):
     assert api.items(path, labelSelector=selector) == []
 
 
+SWITCHED = {
+    "ValidatingAdmissionPolicy": ("failurePolicy", "Ignore", "Fail"),
+    "MutatingAdmissionPolicy": ("reinvocationPolicy", "IfNeeded", "Never"),
+}
+"""A field of the spec, and what it is patched and updated to."""
+
+
 def change_by_types(api, typed, path, kind):
-    policy = kind.endswith("Policy")
+    field, first, second = SWITCHED.get(kind, ("", "", ""))
+    before = api.get(path)
     patch = {"metadata": {"annotations": {"patched": "true"}}}
-    patched = api.patch(path, {**patch, "spec": {"failurePolicy": "Ignore"}} if policy else patch)
+    patched = api.patch(path, {**patch, "spec": {field: first}} if field else patch)
     assert patched["metadata"]["annotations"]["patched"] == "true"
-    assert not policy or patched["spec"]["failurePolicy"] == "Ignore"
+    assert not field or patched["spec"][field] == first
+    assert revision(before) < revision(patched)
 
     def change(obj):
         obj["metadata"]["annotations"]["updated"] = "true"
-        if policy:
-            obj["spec"]["failurePolicy"] = "Fail"
+        if field:
+            obj["spec"][field] = second
 
     updated = update(api, typed, path, path, change)
     assert updated["metadata"]["annotations"]["updated"] == "true"
-    assert not policy or updated["spec"]["failurePolicy"] == "Fail"
+    assert not field or updated["spec"][field] == second
+    assert revision(patched) < revision(updated)
+
+
+def revision(obj):
+    """Comparable: a number, written one way only."""
+    text = obj["metadata"]["resourceVersion"]
+    assert str(int(text)) == text
+    return int(text)
 
 
 def update(api, typed, path, place, change):
