@@ -66,7 +66,7 @@ class Pages:
             return self._discovery.serve(path, request.headers)
         if path.startswith("/openapi/"):
             return await self._openapi_page(request)
-        return self._health.serve(request)
+        return await self._health.serve(request)
 
     def _index(self, request: Request) -> Text:
         """`GET /`: every path there is."""

@@ -28,7 +28,7 @@ from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.expiry import EventExpiry
 from mamekube.apiserver.fairness import Fairness
 from mamekube.apiserver.flow_status import FlowStatus
-from mamekube.apiserver.health import Health
+from mamekube.apiserver.health import Health, finished, passes, store_check
 from mamekube.apiserver.legacy_tokens import LegacyTokenTracking
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.local_apiservices import LocalApiServices
@@ -54,7 +54,23 @@ if TYPE_CHECKING:
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 LOOPBACK_USER = "system:apiserver"
-BOOTSTRAP_CHECK = "poststarthook/rbac/bootstrap-roles"
+STARTED_CHECKS = (
+    "start-apiserver-admission-initializer",
+    "priority-and-fairness-config-consumer",
+    "priority-and-fairness-filter",
+    "crd-informer-synced",
+)
+"""What runs before the server listens, as upstream calls it."""
+BOOTSTRAP_CHECKS = (
+    "start-system-namespaces-controller",
+    "start-legacy-token-tracking-controller",
+    "rbac/bootstrap-roles",
+    "scheduling/bootstrap-system-priority-classes",
+    "priority-and-fairness-config-producer",
+    "bootstrap-controller",
+    "kube-apiserver-autoregistration",
+)
+"""What is done when all is there that a cluster is born with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +123,7 @@ class ApiServer(Component):
         self._serve_http = serve_http
         self._stack = AsyncExitStack()
         self._bootstrapped = asyncio.Event()
+        self._stopping = False
         reader = Reader(store, self.registry)
         self._authorizer = Authorizer(store)
         self._addresses = ServiceAddresses(
@@ -196,6 +213,7 @@ class ApiServer(Component):
         self.spawn(self._finish_start(), name="apiserver-bootstrap")
 
     async def stop(self) -> None:
+        self._stopping = True
         await self._stack.aclose()
 
     async def _finish_start(self) -> None:
@@ -256,13 +274,20 @@ class ApiServer(Component):
 
     def _health(self) -> Health:
         health = Health()
-        health.add("ping", lambda: True)
-        health.add("log", lambda: True)
-        health.add("etcd", lambda: True)
-        health.add("poststarthook/start-apiserver-admission-initializer", lambda: True)
-        health.add(BOOTSTRAP_CHECK, self._bootstrapped.is_set)
-        health.add("informer-sync", lambda: True, paths=("/readyz",))
+        for name in ("ping", "log"):
+            health.add(name, passes)
+        health.add("etcd", store_check(self.api.store))
+        health.add("informer-sync", passes, paths=("/readyz",))
+        for name in STARTED_CHECKS:
+            health.add(f"poststarthook/{name}", passes)
+        for name in BOOTSTRAP_CHECKS:
+            health.add(f"poststarthook/{name}", finished(self._bootstrapped))
+        health.add("shutdown", self._stays, paths=("/readyz",))
+        self._metrics.add(health.families)
         return health
+
+    async def _stays(self) -> str:
+        return "process is shutting down" if self._stopping else ""
 
 
 def tls_context(config: ApiServerConfig) -> ssl.SSLContext | None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -154,6 +154,8 @@ class Store(Component):
         self._last_states: dict[tuple[str, int], bytes] = {}
         self._feed = AsyncExitStack()
         self._stopped = False
+        self._failure: StoreFailed | None = None
+        """Why the last write was not stored."""
 
     async def start(self) -> None:
         newest = await self._backend.revision()
@@ -177,15 +179,21 @@ class Store(Component):
         """The revision of the newest change that can be read."""
         return self._revision
 
+    async def check(self) -> None:
+        """Ask the backend for something. Raises StoreFailed if it cannot tell, or could not keep the last write."""
+        if self._failure is not None:
+            raise self._failure
+        await self._backend.get(key="health")
+
     # Writing ------------------------------------------------------------------------------------
 
     async def create(self, *, key: str, obj: Object) -> Item:
         """Store a new object. Raises KeyExists."""
-        return await self._visible(await self._backend.create(key=key, value=encode(obj)))
+        return await self._write(self._backend.create(key=key, value=encode(obj)))
 
     async def update(self, *, key: str, obj: Object, expected: int) -> Item:
         """Replace the object that is at revision `expected`. Raises KeyMissing, RevisionMismatch."""
-        return await self._visible(await self._backend.update(key=key, value=encode(obj), expected=expected))
+        return await self._write(self._backend.update(key=key, value=encode(obj), expected=expected))
 
     async def delete(self, *, key: str, expected: int, last: Object | None = None) -> Item:
         """Remove the object; the answer, and the DELETED event, are its last state at the removal's revision.
@@ -193,12 +201,21 @@ class Store(Component):
         `last` is that state where it differs from what is stored. Raises KeyMissing, RevisionMismatch.
         """
         if last is None:
-            return await self._visible(await self._backend.delete(key=key, expected=expected))
+            return await self._write(self._backend.delete(key=key, expected=expected))
         self._last_states[key, expected] = encode(last)
         try:
-            return await self._visible(await self._backend.delete(key=key, expected=expected))
+            return await self._write(self._backend.delete(key=key, expected=expected))
         finally:
             self._last_states.pop((key, expected), None)
+
+    async def _write(self, written: Awaitable[int]) -> Item:
+        try:
+            revision = await written
+        except StoreFailed as error:
+            self._failure = error
+            raise
+        self._failure = None
+        return await self._visible(revision)
 
     async def _visible(self, revision: int) -> Item:
         """The item that the write with this revision made, as soon as it can be read."""
