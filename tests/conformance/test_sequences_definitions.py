@@ -68,22 +68,28 @@ def create(api, typed, crd):
 
 
 def create_watchable(api, typed, crd):
-    """Made, and its watch cache has seen a life: what is made and deleted comes out of a watch from its making."""
+    """Made, and each version's watch has seen a life: what is made and deleted comes out of a watch from its making."""
     made = create(api, typed, crd)
-    objects = collection(crd, served(crd)[0])
+    namespace = "default" if crd["spec"]["scope"] == "Namespaced" else ""
+    versions = served(crd)
     body = {
-        "apiVersion": f"{crd['spec']['group']}/{served(crd)[0]}",
+        "apiVersion": f"{crd['spec']['group']}/{versions[0]}",
         "kind": crd["spec"]["names"]["kind"],
-        "metadata": {"name": "setup-instance", "namespace": ""},
+        "metadata": {"name": "setup-instance", "namespace": namespace},
         "alpha": "foo_123",
         "beta": 10,
         "gamma": "bar",
+        "delta": "hello",
+        "epsilon": "foobar",
         "spec": {},
     }
+    objects = collection(crd, versions[0], namespace)
     instance = api.create(objects, body)
     api.delete(f"{objects}/setup-instance", {"kind": "DeleteOptions", "apiVersion": "v1"})
-    with api.watch(objects, resourceVersion=instance["metadata"]["resourceVersion"]) as watch:
-        assert watch.next()[0] == "DELETED"
+    since = instance["metadata"]["resourceVersion"]
+    for version in versions:
+        with api.watch(collection(crd, version, namespace), resourceVersion=since) as watch:
+            assert watch.next()[0] == "DELETED"
     return made
 
 
@@ -185,6 +191,38 @@ def test_defaults_are_patched_in_and_out(api, typed):
     assert "a" not in first
     second = api.get(f"{objects}/cr-2")
     assert (second["a"], second["b"]) == ("A", "B")
+    remove(api, typed, crd)
+
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+@pytest.mark.conformance("Aggregated Discovery Endpoint Accept Headers CRDs")
+@pytest.mark.conformance("Aggregated Discovery Interface CRDs")
+def test_a_namespaced_resource_comes_into_aggregated_discovery(api, typed, unique):
+    """In the one form that the raw request accepts, and in that which clients prefer to others."""
+    crd = random_definition({"name": "v1", "storage": True}, scope="Namespaced")
+    crd["spec"]["group"] = f"group{unique}.example.com"
+    crd["spec"]["names"] = {
+        "plural": "testcrds",
+        "singular": "testcrd",
+        "kind": "testcrd",
+        "listKind": "testcrdList",
+    }
+    crd["metadata"]["name"] = f"testcrds.{crd['spec']['group']}"
+    create_watchable(api, typed, crd)
+    for accept in (AGGREGATED, f"{AGGREGATED},{AGGREGATED.replace('v=v2;', 'v=v2beta1;')},application/json"):
+
+        def listed(accept=accept):
+            return [
+                (version["version"], resource["resource"])
+                for item in api.send("GET", "/apis", headers={"Accept": accept}).object["items"]
+                if item["metadata"]["name"] == crd["spec"]["group"]
+                for version in item["versions"]
+                for resource in version["resources"]
+            ]
+
+        assert eventually(listed, "the resource") == [("v1", "testcrds")]
     remove(api, typed, crd)
 
 
