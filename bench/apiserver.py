@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 CONNECTIONS = 16
 SECONDS = 4
+READY_LIMIT_S = 60
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -94,14 +95,15 @@ def spawn(folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, context: ssl.SSLContext) -> None:
-    while process.poll() is None:
+    deadline_s = time.monotonic() + READY_LIMIT_S
+    while process.poll() is None and time.monotonic() < deadline_s:
         with contextlib.suppress(OSError):
             connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=1)
             connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
                 return
         time.sleep(0.005)
-    raise RuntimeError("the server ended before it was ready")
+    raise RuntimeError("the server ended before it was ready, or did not become it")
 
 
 # Clients ----------------------------------------------------------------------------------------

@@ -24,6 +24,25 @@ class Document(Protocol):
     @property
     def value(self) -> bytes: ...
 
+    @property
+    def decoded(self) -> bool:
+        """Whether `object` costs nothing."""
+        ...
+
+    @property
+    def raw(self) -> bytes:
+        """JSON for a look inside: its resourceVersion may be missing."""
+        ...
+
+    @property
+    def labels(self) -> bytes:
+        """The JSON of metadata.labels."""
+        ...
+
+    def transient(self) -> Object:
+        """The object, not kept if it has to be decoded."""
+        ...
+
 
 class Made:
     """A document that is not in the store: the outcome of a dry run, a review, another version of an object."""
@@ -39,6 +58,21 @@ class Made:
         if self._value is None:
             self._value = encode(self.object)
         return self._value
+
+    @property
+    def decoded(self) -> bool:
+        return True
+
+    @property
+    def raw(self) -> bytes:
+        return self.value
+
+    @property
+    def labels(self) -> bytes:
+        return encode(self.object["metadata"].get("labels") or {})
+
+    def transient(self) -> Object:
+        return self.object
 
 
 @dataclass(slots=True)

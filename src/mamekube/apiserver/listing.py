@@ -38,7 +38,7 @@ class Position(NamedTuple):
 
 async def list_items(store: Store, kind: Kind, *, namespace: str, options: ListOptions) -> Collection:
     """Raises 400, 410 and, where the revision asked for is still to come, 504."""
-    selected = predicate(kind, options)
+    selected = predicate(kind, options, once=True)
     prefix = storage_prefix(kind, namespace)
     revision, start = _begin(options, prefix, reached=store.revision)
     name = options.fields.exact("metadata.name")

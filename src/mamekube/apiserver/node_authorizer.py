@@ -323,11 +323,11 @@ _DIVIDED: dict[tuple[str, str], Callable[[NodeAuthorizer, str, Attributes], str]
 
 def digest_pod(item: Item, old: PodReferences | None) -> PodReferences | None:
     """None for what is on no node yet: it has no node's name in it."""
-    names = NODE_NAME.findall(item.value)
+    names = NODE_NAME.findall(item.raw)
     if not names:
         return None
     same = old is not None and old.known is not None and old.created == item.created
-    if same and not any(mark in item.value for mark in CHANGING):
+    if same and not any(mark in item.raw for mark in CHANGING):
         return old
     return PodReferences(item, frozenset(name.decode() for name in names))
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 FIRST_REVISION = 1
 """The revision of an empty store, as in etcd."""
@@ -68,8 +68,7 @@ class StoreFailed(StoreError):
     """The disk or the remote store failed: what was not acknowledged is not stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A key with its value, as of the write that took `revision`."""
 
     key: str
@@ -79,8 +78,7 @@ class Record:
     """The revision of the write that created the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One write: a put, or a deletion, whose record has the deletion's revision and no value."""
 
     record: Record

@@ -79,10 +79,11 @@ SELECT_CHANGES = """
     SELECT key, value, revision, created, previous, deleted FROM history
     WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?
 """
-SELECT_HEADS = """
-    SELECT key, revision, created FROM history
-    JOIN (SELECT max(revision) AS revision FROM history GROUP BY key) USING (revision) WHERE NOT deleted
+SELECT_HEADS = "SELECT key, revision, created, deleted FROM history ORDER BY revision"
+SELECT_EVERYTHING = """
+    SELECT key, value, revision, created, deleted FROM history WHERE revision <= ? ORDER BY revision
 """
+"""Both in the order of the file: a start that jumped from key to key would take several times as long."""
 DELETE_SUPERSEDED = """
     DELETE FROM history WHERE revision IN
     (SELECT previous FROM history WHERE revision > ? AND revision <= ? AND previous > 0)
@@ -158,13 +159,17 @@ class SqliteBackend:
 
     async def list(self, *, prefix: str, revision: int = 0, start: str = "", limit: int = 0) -> Page:
         revision = self._readable(revision)
+        if not (prefix or start or limit):
+            return Page(await self._read(lambda reader: _everything(reader, revision)), revision)
         bounds = {"start": max(prefix, start), "end": _end_of(prefix), "revision": revision}
 
         def read(reader: sqlite3.Connection) -> Page:
             rows = reader.execute(SELECT_PAGE, {**bounds, "limit": limit or -1}).fetchall()
             total = reader.execute(COUNT, bounds).fetchone()[0] if limit else len(rows)
             remaining = total - len(rows)
-            return Page([Record(*row) for row in rows], revision, more=remaining > 0, remaining=remaining)
+            return Page(
+                [Record._make(row) for row in rows], revision, more=remaining > 0, remaining=remaining
+            )
 
         return await self._read(read)
 
@@ -364,8 +369,11 @@ class SqliteBackend:
         self._compacted = rows[0] or 0
         newest = self._writer.execute("SELECT max(revision) FROM history").fetchone()[0] or FIRST_REVISION
         self._revision = self._last_taken = max(newest, self._compacted)
-        for key, revision, created in self._writer.execute(SELECT_HEADS):
-            self._heads[key] = Head(revision, created)
+        for key, revision, created, deleted in self._writer.execute(SELECT_HEADS):
+            if deleted:
+                self._heads.pop(key, None)
+            else:
+                self._heads[key] = Head(revision, created)
 
     def _reopen(self, published: int) -> Sequence[Change]:
         """A fresh connection after a failure; answer what the file holds beyond what was published."""
@@ -401,6 +409,17 @@ def _insert(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
     connection.execute(
         f"INSERT INTO history (revision, key, deleted, previous, created, value) VALUES {rows}", values
     )
+
+
+def _everything(connection: sqlite3.Connection, revision: int) -> list[Record]:
+    """What was current at `revision`."""
+    records: dict[str, Record] = {}
+    for key, value, written, created, deleted in connection.execute(SELECT_EVERYTHING, (revision,)):
+        if deleted:
+            records.pop(key, None)
+        else:
+            records[key] = Record(key, value, written, created)
+    return [records[key] for key in sorted(records)]
 
 
 def _changes(connection: sqlite3.Connection, after: int, until: int, limit: int) -> list[Change]:

@@ -8,7 +8,7 @@ Invariants:
 
 * `_items` is the state of the backend as of `_revision`; a batch of changes is applied without a pause.
 * A stored value has no metadata.resourceVersion and begins with apiVersion, kind and metadata, so the first
-  `"metadata":{` in it is the object's own. An `Item` has the version stamped in at that place.
+  `"metadata":{` in it is the object's own. An `Item` has the version stamped in at that place; the labels follow.
 
 It knows nothing of kinds, selectors or HTTP.
 """
@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -42,7 +44,12 @@ from mamekube.store.backend import (
 from mamekube.store.watchers import Watcher, Watchers
 
 METADATA = b'"metadata":{'
-STAMP = b'"metadata":{"resourceVersion":"'
+STAMP = b'"resourceVersion":"'
+LABELS = re.compile(rb'"metadata":\{(?:"resourceVersion":"\d+",)?"labels":(\{(?:"[^"\\]*":"[^"\\]*",?)*\})')
+"""Where they are in what `encode` made. A value that was stored otherwise is decoded."""
+NO_LABELS = b"{}"
+LABELS_SHARED_MAX = 10_000
+"""Sets of labels that all items with them share: the pods of one template have equal ones."""
 COLLECTION_DEPTH = 4
 """Slashes in the prefix of a resource, `/registry/apps/deployments/`."""
 APPLY_CHUNK = 250
@@ -59,17 +66,50 @@ log = logging.getLogger(__name__)
 
 
 class Item:
-    """One object as of one revision. Immutable, and shared by the cache, the watches and in-process clients."""
+    """One object as of one revision. Immutable, and shared by the cache, the watches and in-process clients.
 
-    __slots__ = ("_object", "created", "key", "revision", "value")
+    `stored` is the value without its version: it is stamped for the first who asks, since of the objects that a
+    start loads most are asked for late or never.
+    """
 
-    def __init__(self, key: str, *, value: bytes, revision: int, created: int) -> None:
+    __slots__ = ("_bytes", "_labels", "_object", "_stamped", "created", "key", "revision")
+
+    def __init__(self, key: str, stored: bytes, revision: int, created: int) -> None:
         self.key = key
-        self.value = value
-        """The wire JSON, with metadata.resourceVersion stamped in."""
         self.revision = revision
         self.created = created
+        self._bytes = stored
+        self._stamped = False
+        self._labels: bytes | None = None
         self._object: Object | None = None
+
+    @property
+    def value(self) -> bytes:
+        """The wire JSON, with metadata.resourceVersion stamped in."""
+        if not self._stamped:
+            self._bytes = stamp(self._bytes, self.revision)
+            self._stamped = True
+        return self._bytes
+
+    @property
+    def raw(self) -> bytes:
+        """The JSON as it is at hand, with its version or without: for a look inside."""
+        return self._bytes
+
+    @property
+    def labels(self) -> bytes:
+        """The JSON of metadata.labels, found without decoding the rest; `{}` where there are none."""
+        if self._labels is None:
+            self._labels = self._find_labels()
+        return self._labels
+
+    def _find_labels(self) -> bytes:
+        found = LABELS.match(self._bytes, self._bytes.index(METADATA))
+        if found is not None:
+            return _shared(found.group(1))
+        if b'"labels":{' not in self._bytes:
+            return NO_LABELS
+        return _shared(orjson.dumps(self.transient()["metadata"].get("labels") or {}))
 
     @property
     def object(self) -> Object:
@@ -77,6 +117,10 @@ class Item:
         if self._object is None:
             self._object = orjson.loads(self.value)
         return self._object
+
+    @property
+    def decoded(self) -> bool:
+        return self._object is not None
 
     def transient(self) -> Object:
         """The decoded value, kept only where it is already: for whoever looks at many objects and is done with them."""
@@ -471,10 +515,14 @@ class _Recent:
 
 
 def encode(obj: Object) -> bytes:
-    """The object as it is stored: apiVersion, kind and metadata first, without metadata.resourceVersion."""
-    metadata = obj.get("metadata") or {}
-    if "resourceVersion" in metadata:
-        metadata = {name: value for name, value in metadata.items() if name != "resourceVersion"}
+    """The object as it is stored: apiVersion, kind and metadata first, and in the metadata the labels.
+
+    metadata.resourceVersion is left out.
+    """
+    metadata = dict(obj.get("metadata") or {})
+    metadata.pop("resourceVersion", None)
+    if metadata.get("labels"):
+        metadata = {"labels": metadata["labels"], **metadata}
     ordered: dict[str, Any] = {}
     for name in ("apiVersion", "kind"):
         if name in obj:
@@ -490,18 +538,23 @@ def stamp(value: bytes, revision: int) -> bytes:
     """A stored value with its resourceVersion."""
     at = value.index(METADATA) + len(METADATA)
     comma = b"" if value[at : at + 1] == b"}" else b","
-    return b'%b"resourceVersion":"%d"%b%b' % (value[:at], revision, comma, value[at:])
+    return b'%b%b%d"%b%b' % (value[:at], STAMP, revision, comma, value[at:])
 
 
-def restamp(value: bytes, revision: int) -> bytes:
-    """A stamped value with another resourceVersion."""
-    at = value.index(STAMP) + len(STAMP)
-    return b"%b%d%b" % (value[:at], revision, value[value.index(b'"', at) :])
+def unstamp(value: bytes) -> bytes:
+    """A stamped value as it was stored."""
+    at = value.index(METADATA) + len(METADATA)
+    end = value.index(b'"', at + len(STAMP)) + 1
+    return value[:at] + value[end + 1 if value[end : end + 1] == b"," else end :]
+
+
+@lru_cache(maxsize=LABELS_SHARED_MAX)
+def _shared(labels: bytes) -> bytes:
+    return labels
 
 
 def _item(record: Record) -> Item:
-    value = stamp(record.value, record.revision)
-    return Item(record.key, value=value, revision=record.revision, created=record.created)
+    return Item(*record)
 
 
 def _event(change: Change, previous: Item | None, *, last: bytes | None = None) -> StoreEvent:
@@ -509,6 +562,7 @@ def _event(change: Change, previous: Item | None, *, last: bytes | None = None) 
         return StoreEvent("MODIFIED" if change.previous else "ADDED", _item(change.record), previous)
     assert previous is not None, "a deletion of what was not there"
     record = change.record
-    value = stamp(last, record.revision) if last is not None else restamp(previous.value, record.revision)
-    item = Item(record.key, value=value, revision=record.revision, created=record.created)
+    item = Item(
+        record.key, last if last is not None else unstamp(previous.value), record.revision, record.created
+    )
     return StoreEvent("DELETED", item, previous)
