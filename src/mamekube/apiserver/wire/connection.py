@@ -58,17 +58,16 @@ _REASONS = {
 
 
 class Malformed(Exception):
-    """What the client sent is no request. `text` follows the status where Go's net/http says more."""
+    """What the client sent is no request. `text` follows the status where Go's net/http says more; `why` is for us."""
 
-    def __init__(self, code: int, text: str = "", *, why: str = "") -> None:
-        super().__init__(why or text or _REASONS[code])
-        self.code = code
-        self.text = text
+    def __init__(self, code: int, text: str = "", *, why: str = "", body: str = "") -> None:
+        super().__init__(why or text or body or _REASONS[code])
+        self._line = f"{code} {_REASONS[code]}" + (f": {text}" if text else "")
+        self._body = body or self._line
 
     def answer(self) -> bytes:
-        line = f"{self.code} {_REASONS[self.code]}" + (f": {self.text}" if self.text else "")
-        head = f"HTTP/1.1 {line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
-        return f"{head}Content-Length: {len(line)}\r\n\r\n{line}".encode()
+        head = f"HTTP/1.1 {self._line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+        return f"{head}Content-Length: {len(self._body)}\r\n\r\n{self._body}".encode()
 
 
 class Connection(asyncio.Protocol):
@@ -297,6 +296,8 @@ class Connection(asyncio.Protocol):
             if parser.should_upgrade():
                 raise Malformed(400, why="a body before another protocol")
             self._framed = self._chunks = 0
+            # Trailers are parsed like headers; they must not become any.
+            self._headers = Headers()
         if "expect" in headers:
             if headers["expect"].lower() != "100-continue":
                 raise Malformed(417)
@@ -496,7 +497,7 @@ def _body_length(headers: Headers, version: str) -> int | None:
         if version != "1.1":
             raise Malformed(400, why="chunks in HTTP/1.0")
         if headers["transfer-encoding"].lower() != "chunked" or len(headers.getall("transfer-encoding")) > 1:
-            raise Malformed(501, "unsupported transfer encoding")
+            raise Malformed(501, body="Unsupported transfer encoding")
         return None
     length = headers.get("content-length")
     return int(length) if length is not None else 0
