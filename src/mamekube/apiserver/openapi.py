@@ -10,21 +10,27 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
 
-from mamekube.apiserver import openapi_documents, openapi_merging, openapi_protobuf, version
-from mamekube.apiserver.openapi_documents import V2, V3
+from mamekube.apiserver import (
+    openapi_documents,
+    openapi_merging,
+    openapi_operations,
+    openapi_protobuf,
+    version,
+)
 from mamekube.apiserver.openapi_merging import Part
+from mamekube.apiserver.openapi_operations import V2, V3, Operation
 from mamekube.apiserver.remote_openapi import RemoteOpenApi
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects import schema
 
-FORMAT = "2"
+FORMAT = "3"
 """Counts up when the same kinds come to give another document."""
 
 JSON = "application/json"
@@ -48,6 +54,19 @@ Answer = tuple[int, dict[str, str], bytes]
 class _Kept(NamedTuple):
     hash: str
     gzipped: bytes
+
+
+class Source(NamedTuple):
+    """What a document is made of."""
+
+    kinds: Sequence[Kind] = ()
+    others: Sequence[Operation] = ()
+    """Operations on no kind: discovery, the version and so on."""
+
+    def operations(self) -> Iterator[Operation]:
+        yield from self.others
+        for kind in self.kinds:
+            yield from openapi_operations.operations(kind)
 
 
 class OpenApi:
@@ -83,29 +102,33 @@ class OpenApi:
         form = choose(accept, (JSON, PROTOBUF_V2, PROTOBUF_V2_ANSWER))
         if not form:
             return _not_acceptable()
-        kinds = list(self._registry.all())
+        sources = self._sources().values()
+        source = Source(
+            [kind for source in sources for kind in source.kinds],
+            [operation for source in sources for operation in source.others],
+        )
         build = json_v2 if form == JSON else protobuf_v2
         content_type = JSON if form == JSON else PROTOBUF_V2_ANSWER
         parts = await self._others.parts() if self._others is not None else []
-        wanted = fingerprint(kinds, content_type)
+        wanted = fingerprint(source, content_type)
         if parts:
             wanted = _digest([wanted.encode(), *(part.digest.encode() for part in parts)])
         headers = {"Content-Type": content_type, "Etag": f'"{wanted}"', "Vary": "Accept"}
         if _matches(if_none_match, wanted):
             return 304, headers, b""
-        kept = await self._document("v2 " + content_type, wanted, lambda: build(kinds, parts))
+        kept = await self._document("v2 " + content_type, wanted, lambda: build(source, parts))
         return _encoded(headers, kept.gzipped, accept_encoding)
 
     async def _index(self, accept: str, if_none_match: str) -> Answer:
         if not choose(accept, (JSON,)):
             return _not_acceptable()
         urls: dict[str, Any] = {}
-        for name, kinds in self._by_version().items():
-            url = f"/openapi/v3/{name}?hash={fingerprint(kinds, JSON)}"
+        for name, source in self._sources().items():
+            url = f"/openapi/v3/{name}?hash={fingerprint(source, JSON)}"
             urls[name] = {"serverRelativeURL": url}
         if self._others is not None:
             urls = {**await self._others.entries(), **urls}
-        body = orjson.dumps({"paths": urls})
+        body = orjson.dumps({"paths": dict(sorted(urls.items()))})
         etag = _digest([body])
         headers = {"Content-Type": JSON, "Etag": f'"{etag}"', "Vary": "Accept", "Cache-Control": "no-cache"}
         return (304, headers, b"") if _matches(if_none_match, etag) else (200, headers, body)
@@ -119,16 +142,16 @@ class OpenApi:
         accept_encoding: str,
     ) -> Answer:
         name = path.removeprefix("/openapi/v3/")
-        kinds = self._by_version().get(name)
+        source = self._sources().get(name)
         asked = (query.get("hash") or [""])[0]
-        remote = self._others.find(name) if kinds is None and self._others is not None else None
+        remote = self._others.find(name) if source is None and self._others is not None else None
         if remote is not None and self._others is not None:
             return await self._others.forward(remote, hash_=asked, accept=accept, if_none_match=if_none_match)
-        if kinds is None:
+        if source is None:
             return 404, {"Content-Type": "text/plain"}, b"404 page not found\n"
         if not choose(accept, (JSON,)):
             return _not_acceptable()
-        wanted = fingerprint(kinds, JSON)
+        wanted = fingerprint(source, JSON)
         if asked and asked != wanted:
             return 301, {"Location": f"/openapi/v3/{name}?hash={wanted}"}, b""
         headers = {
@@ -139,16 +162,25 @@ class OpenApi:
         }
         if _matches(if_none_match, wanted):
             return 304, headers, b""
-        kept = await self._document(name, wanted, lambda: json_v3(kinds))
+        kept = await self._document(name, wanted, lambda: json_v3(source))
         return _encoded(headers, kept.gzipped, accept_encoding)
 
-    def _by_version(self) -> dict[str, list[Kind]]:
-        """The kinds by the name of their group and version in the index: `api/v1`, `apis/apps/v1`."""
-        versions: dict[str, list[Kind]] = {}
+    def _sources(self) -> dict[str, Source]:
+        """By the name of the document in the index: `version`, `apis/apps`, `apis/apps/v1`."""
+        versions: dict[tuple[str, str], list[Kind]] = {}
         for kind in self._registry.all():
-            name = f"apis/{kind.group}/{kind.version}" if kind.group else f"api/{kind.version}"
-            versions.setdefault(name, []).append(kind)
-        return versions
+            versions.setdefault((kind.group, kind.version), []).append(kind)
+        found = {
+            name: Source((), described) for name, described in openapi_operations.page_operations().items()
+        }
+        for (group, name), kinds in versions.items():
+            # Of custom resources upstream publishes the resources and not what discovery says of them.
+            built_in = isinstance(kinds[0].schema, str)
+            if built_in and group:
+                found[f"apis/{group}"] = Source((), (openapi_operations.group_operation(group),))
+            described = (openapi_operations.version_operation(group, name),) if built_in else ()
+            found[f"apis/{group}/{name}" if group else f"api/{name}"] = Source(kinds, described)
+        return found
 
     async def _document(self, name: str, wanted: str, build: Any) -> _Kept:
         """The document `name` as of hash `wanted`, built once however many ask for it."""
@@ -174,19 +206,19 @@ def _built(wanted: str, build: Any) -> _Kept:
 # Documents ----------------------------------------------------------------------------------------------
 
 
-def json_v3(kinds: Sequence[Kind]) -> bytes:
-    """The document of one group and version."""
+def json_v3(source: Source) -> bytes:
+    """A document of version 3."""
     info = {"title": "Kubernetes", "version": version.GIT_VERSION}
     schemas = (
         (name, openapi_documents.dialect(name, definition, V3))
-        for name, definition in openapi_documents.closure(kinds)
+        for name, definition in openapi_documents.closure(source.kinds, source.operations())
     )
     return b"".join(
         (
             b'{"openapi":"3.0.0","info":',
             orjson.dumps(info),
             b',"paths":{',
-            _members(openapi_documents.paths(kinds, V3)),
+            _members(openapi_operations.paths(source.operations(), V3)),
             b'},"components":{"schemas":{',
             _members(schemas),
             b'},"securitySchemes":',
@@ -196,17 +228,17 @@ def json_v3(kinds: Sequence[Kind]) -> bytes:
     )
 
 
-def json_v2(kinds: Sequence[Kind], parts: Sequence[Part] = ()) -> bytes:
+def json_v2(source: Source, parts: Sequence[Part] = ()) -> bytes:
     """The document of all kinds and of other servers' parts, as JSON."""
-    others = openapi_merging.merged(parts, _definitions_v2(kinds) if parts else ())
+    others = openapi_merging.merged(parts, _definitions_v2(source) if parts else ())
     return b"".join(
         (
             b'{"swagger":"2.0","info":',
             orjson.dumps(_info_v2()),
             b',"paths":{',
-            _members(chain(openapi_documents.paths(kinds, V2), others.paths.items())),
+            _members(chain(openapi_operations.paths(source.operations(), V2), others.paths.items())),
             b'},"definitions":{',
-            _members(chain(_definitions_v2(kinds), others.definitions.items())),
+            _members(chain(_definitions_v2(source), others.definitions.items())),
             b'},"securityDefinitions":',
             orjson.dumps(SECURITY),
             b',"security":[{"BearerToken":[]}]}',
@@ -214,13 +246,13 @@ def json_v2(kinds: Sequence[Kind], parts: Sequence[Part] = ()) -> bytes:
     )
 
 
-def protobuf_v2(kinds: Sequence[Kind], parts: Sequence[Part] = ()) -> bytes:
+def protobuf_v2(source: Source, parts: Sequence[Part] = ()) -> bytes:
     """The same as protobuf."""
-    others = openapi_merging.merged(parts, _definitions_v2(kinds) if parts else ())
+    others = openapi_merging.merged(parts, _definitions_v2(source) if parts else ())
     return openapi_protobuf.encode_document(
         info=_info_v2(),
-        paths=chain(openapi_documents.paths(kinds, V2), others.paths.items()),
-        definitions=chain(_definitions_v2(kinds), others.definitions.items()),
+        paths=chain(openapi_operations.paths(source.operations(), V2), others.paths.items()),
+        definitions=chain(_definitions_v2(source), others.definitions.items()),
         security=SECURITY,
     )
 
@@ -229,8 +261,8 @@ def _info_v2() -> dict[str, str]:
     return {"title": "Kubernetes", "version": version.GIT_VERSION}
 
 
-def _definitions_v2(kinds: Sequence[Kind]) -> Iterable[tuple[str, dict[str, Any]]]:
-    for name, definition in openapi_documents.closure(kinds):
+def _definitions_v2(source: Source) -> Iterable[tuple[str, dict[str, Any]]]:
+    for name, definition in openapi_documents.closure(source.kinds, source.operations()):
         yield name, openapi_documents.dialect(name, definition, V2)
 
 
@@ -238,10 +270,11 @@ def _members(items: Iterable[tuple[str, Mapping[str, Any]]]) -> bytes:
     return b",".join(orjson.dumps(name) + b":" + orjson.dumps(item) for name, item in items)
 
 
-def fingerprint(kinds: Sequence[Kind], form: str) -> str:
-    """A hash of everything that a document of these kinds in this form is made of."""
+def fingerprint(source: Source, form: str) -> str:
+    """A hash of everything that a document in this form is made of."""
     parts = [FORMAT.encode(), schema.VERSION.encode(), version.GIT_VERSION.encode(), form.encode()]
-    for kind in kinds:
+    parts += [operation.path.encode() for operation in source.others]
+    for kind in source.kinds:
         parts.append(f"{kind.api_version} {kind.kind} {kind.plural} {kind.namespaced} {kind.verbs}".encode())
         parts.append(f"{kind.subresources} {kind.has_status} {kind.scale is not None}".encode())
         own = kind.schema

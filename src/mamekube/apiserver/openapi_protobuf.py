@@ -52,6 +52,8 @@ MESSAGES: Mapping[str, tuple[Mapping[str, Field], int]] = {
             "put": (3, "Operation"),
             "post": (4, "Operation"),
             "delete": (5, "Operation"),
+            "options": (6, "Operation"),
+            "head": (7, "Operation"),
             "patch": (8, "Operation"),
             "parameters": (9, "ParametersItem*"),
         },

@@ -258,6 +258,12 @@ def definitions() -> Definitions:
     return Definitions(folder / f"{VERSION}-local" / "_definitions.json")
 
 
+def held_by_value(name: str, definition: Mapping[str, Any]) -> frozenset[str]:
+    """The fields of a definition that Go holds as structs and not as pointers: they are never absent there."""
+    known = frozenset(_struct_fields().get(name, "").split())
+    return known or (_BY_VALUE if "x-kubernetes-group-version-kind" in definition else known)
+
+
 @cache
 def _struct_fields() -> dict[str, str]:
     """By definition, the fields that upstream holds by value: they are there, if empty, even in a new object."""
@@ -287,9 +293,7 @@ def builtin_schema(name: str) -> Schema:
 def _build_builtin(schema: Schema) -> None:
     simple = schema.name.rpartition(".")[2]
     definition = definitions()[schema.name]
-    by_value = set(_struct_fields().get(schema.name, "").split())
-    if not by_value and "x-kubernetes-group-version-kind" in definition:
-        by_value = set(_BY_VALUE)
+    by_value = held_by_value(schema.name, definition)
     required = definition.get("required") or ()
     fields: dict[str, Schema] = {}
     for name, prop in (definition.get("properties") or {}).items():

@@ -63,12 +63,10 @@ async def test_the_index_leads_to_documents_whose_references_all_resolve(served:
         schemas = found["components"]["schemas"]
         for reference in references(found):
             assert reference.removeprefix("#/components/schemas/") in schemas, (name, reference)
-        kinds = [
-            gvk["kind"]
-            for schema in schemas.values()
-            for gvk in schema.get("x-kubernetes-group-version-kind", ())
-        ]
-        assert kinds
+        assert found["paths"], name
+    assert {"api", "apis", "apis/apps", "version", "openid/v1/jwks"} <= index.keys()
+    assert ".well-known/openid-configuration" in index
+    assert list(index) == sorted(index)
     assert "Deployment" in str(await document(served, "/openapi/v3/apis/apps/v1"))
 
 
@@ -84,6 +82,59 @@ async def test_every_definition_is_that_of_the_package_in_openapis_words(served:
     assert found["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]["format"] == "int-or-string"
     assert found["io.k8s.apimachinery.pkg.api.resource.Quantity"]["type"] == "string"
     assert not any("oneOf" in schema for schema in found.values())
+
+
+async def test_version_3_alone_says_what_stands_for_absent_fields(served: OpenApi) -> None:
+    schemas = (await document(served, "/openapi/v3/apis/batch/v1"))["components"]["schemas"]
+    spec = schemas["io.k8s.api.batch.v1.CronJobSpec"]["properties"]
+    template = "#/components/schemas/io.k8s.api.batch.v1.JobTemplateSpec"
+    assert (spec["jobTemplate"]["allOf"], spec["jobTemplate"]["default"]) == ([{"$ref": template}], {})
+    assert spec["schedule"]["default"] == ""
+    assert "default" not in spec["suspend"]
+    status = schemas["io.k8s.api.batch.v1.CronJobStatus"]["properties"]
+    assert status["active"]["items"]["default"] == {}
+    assert "default" not in status["lastScheduleTime"]
+    container = schemas["io.k8s.api.core.v1.Container"]["properties"]
+    assert container["command"]["items"] == {"type": "string", "default": ""}
+    assert "default" not in schemas["io.k8s.api.core.v1.ResourceRequirements"]["properties"]["limits"]
+    v2 = (await document(served, "/openapi/v2"))["definitions"]
+    assert "default" not in v2["io.k8s.api.batch.v1.CronJobSpec"]["properties"]["schedule"]
+
+
+def names(parameters: list[dict[str, Any]]) -> list[str]:
+    return [parameter["name"] for parameter in parameters]
+
+
+async def test_operations_are_described_as_clients_are_generated_from_them(served: OpenApi) -> None:
+    paths = (await document(served, "/openapi/v2"))["paths"]
+    pods = "/api/v1/namespaces/{namespace}/pods"
+    assert names(paths[pods]["parameters"]) == ["namespace", "pretty"]
+    create = paths[pods]["post"]
+    assert (create["operationId"], create["description"]) == ("createCoreV1NamespacedPod", "create a Pod")
+    assert create["parameters"][0]["required"] is True
+    pod = {"$ref": "#/definitions/io.k8s.api.core.v1.Pod"}
+    assert paths[f"{pods}/{{name}}"]["delete"]["responses"]["202"]["schema"] == pod
+    listing = paths["/api/v1/pods"]
+    assert "parameters" not in listing["get"] and "labelSelector" in names(listing["parameters"])
+    assert "application/json;stream=watch" in listing["get"]["produces"]
+    watch = paths["/api/v1/watch/namespaces/{namespace}/pods/{name}"]["get"]
+    assert (watch["x-kubernetes-action"], watch["operationId"]) == ("watch", "watchCoreV1NamespacedPod")
+    proxy = paths[f"{pods}/{{name}}/proxy/{{path}}"]
+    assert {"delete", "get", "head", "options", "patch", "post", "put"} <= proxy.keys()
+    assert proxy["head"]["operationId"] == "connectCoreV1HeadNamespacedPodProxyWithPath"
+    assert proxy["head"]["x-kubernetes-action"] == "connect"
+    log = paths[f"{pods}/{{name}}/log"]
+    assert log["get"]["produces"][0] == "text/plain" and "tailLines" in names(log["parameters"])
+    assert paths["/apis/apps/"]["get"]["operationId"] == "getAppsAPIGroup"
+    assert paths["/apis/apps/v1/"]["get"]["operationId"] == "getAppsV1APIResources"
+    assert paths["/version/"]["get"]["responses"]["200"]["schema"]["$ref"].endswith("version.Info")
+    identifiers = [
+        operation["operationId"]
+        for item in paths.values()
+        for method, operation in item.items()
+        if method != "parameters"
+    ]
+    assert len(identifiers) == len(set(identifiers))
 
 
 async def test_kubectl_finds_that_the_server_validates_fields_and_knows_dry_runs(served: OpenApi) -> None:
