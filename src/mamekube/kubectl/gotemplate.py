@@ -31,6 +31,7 @@ class Node:
     otherwise: list[Node] = field(default_factory=list)
 
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _ACTION = re.compile(r"\{\{(-\s)?\s*(.*?)\s*(\s-)?\}\}", re.DOTALL)
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|(?P<number>-?\d+(?:\.\d+)?)|(?P<define>:=)|"""
@@ -68,9 +69,11 @@ def parse(template: str) -> list[Node]:
 
 
 def _add(text: str, stack: list[tuple[Node | None, list[Node]]]) -> None:
-    word, _, rest = text.partition(" ")
     if text.startswith("/*"):
         return
+    # A keyword ends where its letters do: `range.items` and `if(eq .a .b)` are as good as with a blank.
+    word = text[: len(text) - len(text.lstrip(_LETTERS))]
+    rest = text[len(word) :]
     if word in ("if", "range", "with"):
         node = Node(word, _tokens(rest))
         stack[-1][1].append(node)

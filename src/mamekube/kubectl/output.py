@@ -8,6 +8,7 @@ from typing import Any
 
 from mamekube.kubectl import gotemplate, tabs
 from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
 from mamekube.objects import jsonpath
 from mamekube.objects.meta import Object, name_of
@@ -18,9 +19,20 @@ FORMATS = (
 )
 
 
+OUTPUT_FLAGS = (Flag("output", short="o"), Flag("template"))
+
+
+def chosen_format(session: Session) -> str:
+    """What `-o` says; a template without it is a Go template."""
+    return str(session.flag("output", "go-template" if session.flag("template") else ""))
+
+
 def printer(session: Session, format_text: str) -> Callable[[Any], str]:
     """A function from an object (or a List) to text. Raises Failure for a format that does not exist."""
     name, _, argument = format_text.partition("=")
+    argument = argument or session.flag("template", "")
+    if not argument and name in ("go-template", "template"):
+        raise Failure("error: template format specified but no template given")
     if name.endswith("-file") or name == "templatefile":
         name, argument = name.removesuffix("-file").removesuffix("file"), session.read_input(argument)
     hide = not session.flag("show-managed-fields")

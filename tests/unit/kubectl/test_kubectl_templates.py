@@ -54,6 +54,9 @@ def test_kubectl_takes_paths_without_braces_and_dots(path):
 
 
 GO_TEMPLATES = [
+    ("{{range.items}}{{.metadata.name}} {{end}}", "a b "),
+    ('{{if(eq .kind "List")}}yes{{else}}no{{end}}', "yes"),
+    ('{{if (exists . "items")}}{{range .items}}{{if (exists . "status" "n")}}n{{end}}{{end}}{{end}}', "nn"),
     ("{{.kind}}", "List"),
     ("{{(index .items 0).metadata.name}}", "a"),
     ("{{range .items}}{{.metadata.name}} {{end}}", "a b "),

@@ -90,7 +90,8 @@ def _events(session: Session, obj: Object) -> Sequence[Object]:
 
 def _pods_of(session: Session, owner: Object) -> list[Object]:
     selector = owner["spec"].get("selector") or {}
-    text = from_label_selector(selector) if "matchLabels" in selector else from_labels(selector)
+    plain = owner["kind"] == "ReplicationController"
+    text = from_labels(selector) if plain else from_label_selector(selector)
     path = f"/api/v1/namespaces/{namespace_of(owner)}/pods"
     items = session.api.get(path, query={"labelSelector": str(text)})["items"]
     return [pod for pod in items if is_controlled_by(pod, owner)]
@@ -102,6 +103,10 @@ def _deployment(session: Session, writer: Writer, obj: Object) -> None:
     workloads.describe_deployment(
         writer, obj, session.api.get(path, query={"labelSelector": selector})["items"]
     )
+
+
+def _replica_set(session: Session, writer: Writer, obj: Object) -> None:
+    workloads.describe_replica_set(writer, obj, _pods_of(session, obj))
 
 
 def _service(session: Session, writer: Writer, obj: Object) -> None:
@@ -122,9 +127,8 @@ def _node(session: Session, writer: Writer, obj: Object) -> None:
 DESCRIBERS: dict[str, Callable[[Session, Writer, Object], None]] = {
     "Pod": lambda session, writer, obj: pods.describe_pod(writer, obj),
     "Deployment": _deployment,
-    "ReplicaSet": lambda session, writer, obj: workloads.describe_replica_set(
-        writer, obj, _pods_of(session, obj)
-    ),
+    "ReplicaSet": _replica_set,
+    "ReplicationController": _replica_set,
     "DaemonSet": lambda session, writer, obj: workloads.describe_set(writer, obj, _pods_of(session, obj)),
     "StatefulSet": lambda session, writer, obj: workloads.describe_set(writer, obj, _pods_of(session, obj)),
     "Job": lambda session, writer, obj: workloads.describe_set(writer, obj, _pods_of(session, obj)),

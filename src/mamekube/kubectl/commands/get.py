@@ -8,7 +8,7 @@ from typing import Any
 from mamekube.kubectl import tabs
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
-from mamekube.kubectl.output import printer
+from mamekube.kubectl.output import OUTPUT_FLAGS, chosen_format, printer
 from mamekube.kubectl.session import Session
 from mamekube.kubectl.targets import SELECTION_FLAGS, Target, kind_name, resolve, selection_query
 from mamekube.kubectl.transport import TABLE_ACCEPT
@@ -16,7 +16,7 @@ from mamekube.objects.meta import labels_of, metadata, namespace_of
 
 FLAGS = (
     *SELECTION_FLAGS,
-    Flag("output", short="o"),
+    *OUTPUT_FLAGS,
     Flag("watch", "bool", short="w"),
     Flag("watch-only", "bool"),
     Flag("no-headers", "bool"),
@@ -43,7 +43,7 @@ def run(session: Session) -> int:
         session.out.write(session.api.request("GET", session.flag("raw")).body.decode())
         return 0
     targets = resolve(session, session.words, usage=USAGE)
-    output = session.flag("output", "")
+    output = chosen_format(session)
     if session.flag("watch") or session.flag("watch-only"):
         return _watch(session, targets, output)
     if output in ("", "wide"):

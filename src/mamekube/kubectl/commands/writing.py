@@ -6,14 +6,14 @@ from typing import Any
 
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
-from mamekube.kubectl.output import printer
+from mamekube.kubectl.output import OUTPUT_FLAGS, chosen_format, printer
 from mamekube.kubectl.session import Session
 from mamekube.kubectl.targets import Target, kind_name
 from mamekube.objects.meta import Object, name_of
 
 WRITE_FLAGS = (
     Flag("dry-run", bare="unchanged"),
-    Flag("output", short="o"),
+    *OUTPUT_FLAGS,
     Flag("field-manager"),
     Flag("show-managed-fields", "bool"),
     Flag("validate", bare="strict"),
@@ -41,7 +41,7 @@ def write_query(session: Session, manager: str, *, validated: bool = True) -> di
 
 def report(session: Session, target: Target, obj: Object, done: str) -> None:
     """`deployment.apps/web scaled`, or the object in the format that was asked for."""
-    output = session.flag("output", "")
+    output = chosen_format(session)
     if output and output != "name":
         session.out.write(printer(session, output)(typed(target, obj)))
         return
