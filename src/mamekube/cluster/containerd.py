@@ -29,7 +29,7 @@ UNUSED_PLUGINS = (
     "io.containerd.nri.v1.nri",
 )
 
-ENVIRONMENT = {"GOGC": "50", "CONTAINERD_ADDRESS": "/run/containerd/containerd.sock"}
+ENVIRONMENT = {"CONTAINERD_ADDRESS": "/run/containerd/containerd.sock"}
 
 
 def configuration(

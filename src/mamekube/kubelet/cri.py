@@ -56,7 +56,7 @@ class CriRuntime:
         # happens to them comes as an event; once events may have been missed, nothing is known.
         self._known: dict[str, PodRecord] = {}
         self._all_known = False
-        # Sandboxes that have ended, or are about to: what is known of them does not count.
+        # Sandboxes and containers that have ended, or are about to: what is known of them does not count.
         self._ending: set[str] = set()
 
     async def open(self) -> None:
@@ -77,6 +77,8 @@ class CriRuntime:
 
     async def list_pods(self) -> dict[str, PodRecord]:
         records = await self._records({})
+        for uid, record in records.items():
+            self._ending |= _ended_unheard(self._known.get(uid), record)
         self._known = {**records, **{uid: self._known[uid] for uid in records if uid in self._known}}
         self._all_known = True
         return records
@@ -132,6 +134,8 @@ class CriRuntime:
     async def _container_status(self, container: Container) -> Container | None:
         if container.state == "exited" and container.id in self._dead:
             return self._dead[container.id]
+        if container.running and container.started_s and container.id not in self._ending:
+            return container
         try:
             answer = await self._call("ContainerStatus", {"container_id": container.id})
         except RuntimeFailure as failure:
@@ -141,6 +145,7 @@ class CriRuntime:
         full = container_from_status(answer["status"], container)
         if full.state == "exited":
             self._dead[container.id] = full
+            self._ending.discard(container.id)
         return full
 
     async def events(self) -> AsyncIterator[TaskEvent]:
@@ -170,8 +175,7 @@ class CriRuntime:
                 continue  # a process that somebody started inside by exec
             uid = _owner(self._known, task_id) or _owner(await self.list_pods(), task_id)
             if uid:
-                if any(sandbox.id == task_id for sandbox in self._known[uid].sandboxes):
-                    self._ending.add(task_id)
+                self._ending.add(task_id)
                 yield TaskEvent(uid, task_id)
 
     def _forget(self) -> None:
@@ -211,6 +215,7 @@ class CriRuntime:
         uid = _owner(self._known, sandbox_id)
         if uid:
             record = self._known.pop(uid)
+            self._ending -= {one.id for one in record.containers if one.sandbox_id == sandbox_id}
             left = tuple(sandbox for sandbox in record.sandboxes if sandbox.id != sandbox_id)
             kept = tuple(one for one in record.containers if one.sandbox_id != sandbox_id)
             if left or kept:
@@ -239,12 +244,14 @@ class CriRuntime:
         await self._call("StartContainer", {"container_id": container_id})
 
     async def stop_container(self, container_id: str, *, grace_s: int) -> None:
+        self._ending.add(container_id)
         request = {"container_id": container_id, "timeout": grace_s}
         await self._call("StopContainer", request, timeout_s=grace_s + CALL_TIMEOUT_S)
 
     async def remove_container(self, container_id: str) -> None:
         await self._call("RemoveContainer", {"container_id": container_id})
         self._dead.pop(container_id, None)
+        self._ending.discard(container_id)
         uid = _owner(self._known, container_id)
         if uid:
             kept = tuple(one for one in self._known[uid].containers if one.id != container_id)
@@ -335,6 +342,16 @@ def _owner(records: Mapping[str, PodRecord], task_id: str) -> str:
         if task_id in sandboxes or task_id in containers:
             return uid
     return ""
+
+
+def _ended_unheard(known: PodRecord | None, listed: PodRecord) -> set[str]:
+    """What is known to run, and is listed as ended: its event was missed."""
+    if known is None:
+        return set()
+    alive = {sandbox.id for sandbox in known.sandboxes if sandbox.ready} | {one.id for one in known.running}
+    ended = {sandbox.id for sandbox in listed.sandboxes if not sandbox.ready}
+    ended |= {one.id for one in listed.containers if not one.running}
+    return alive & ended
 
 
 def assemble(sandboxes: list[dict[str, Any]], containers: list[dict[str, Any]]) -> dict[str, PodRecord]:

@@ -105,6 +105,9 @@ class SmallContainerd:
         self.containers["c1"] = messages.CONTAINER_RUNNING
         return {}
 
+    def StopContainer(self, request):  # noqa: N802
+        return {}
+
     def ListContainers(self, request):  # noqa: N802
         common = {"pod_sandbox_id": "s1", **CONTAINER_CONFIG}
         return {"containers": [{"id": k, "state": v, **common} for k, v in self.containers.items()]}
@@ -152,9 +155,8 @@ async def test_what_was_made_here_is_not_listed_again(tmp_path):
         assert record.running[0].started_s == 2.0
         assert record.ready_sandbox.ips == ("10.0.0.5",)
         assert daemon.calls == ["PodSandboxStatus", "ContainerStatus"]
-        await runtime.pod("u")
-        assert daemon.calls[2:] == ["ContainerStatus"]
         daemon.calls.clear()
+        assert (await runtime.pod("u")).running[0].started_s == 2.0
         assert (await runtime.pod("somebody")).containers == ()
         assert daemon.calls == []
 
@@ -192,6 +194,27 @@ async def test_an_ended_sandbox_is_seen_although_it_was_known_to_be_ready(tmp_pa
         daemon.events.put_nowait(daemon.exit_event(container="s1"))
         assert await anext(events) == TaskEvent("u", "s1")
         assert (await runtime.pod("u")).ready_sandbox is None
+        await events.aclose()
+
+
+@pytest.mark.parametrize("how", ["an event", "a stop", "a list"])
+async def test_an_ended_container_is_seen_although_it_was_known_to_run(tmp_path, how):
+    async with connected(tmp_path) as (daemon, runtime):
+        await runtime.list_pods()
+        await start_pod(runtime)
+        events = runtime.events()
+        await anext(events)
+        await runtime.list_pods()
+        assert (await runtime.pod("u")).running
+        daemon.containers["c1"] = messages.CONTAINER_EXITED
+        if how == "an event":
+            daemon.events.put_nowait(daemon.exit_event())
+            await anext(events)
+        elif how == "a stop":
+            await runtime.stop_container("c1", grace_s=1)
+        else:
+            await runtime.list_pods()
+        assert [one.state for one in (await runtime.pod("u")).containers] == ["exited"]
         await events.aclose()
 
 
