@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import mamekube.client.aiohttp_import  # noqa: F401  before whatever imports aiohttp
-
-# isort: split
 import argparse
 import asyncio
 from pathlib import Path

@@ -91,11 +91,11 @@ def target_of(request: Request) -> str:
 @contextmanager
 def _as_refusals(remote: Remote) -> Iterator[None]:
     """Whatever keeps the other server from answering is a StatusError, and a reason to look after it at once."""
-    from aiohttp import ClientError
+    from mamekube.client.aiohttp_import import aiohttp
 
     try:
         yield
-    except (ClientError, OSError, TimeoutError) as error:
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
         remote.doubt.set()
         raise unavailable(f"error trying to reach service: {reason_of(error)}") from error
 

@@ -195,7 +195,7 @@ _WRONG_HOST = frozenset({62, 64})
 
 def reason_of(error: BaseException) -> str:
     """Why a request could not be made, in the words of Go's HTTP client."""
-    import aiohttp
+    from mamekube.client.aiohttp_import import aiohttp
 
     if isinstance(error, TimeoutError):
         return "context deadline exceeded"

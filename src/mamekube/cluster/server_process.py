@@ -5,9 +5,6 @@ Started by the launcher with a JSON file, see `clusters.py`; it ends on SIGTERM,
 
 from __future__ import annotations
 
-import mamekube.client.aiohttp_import  # noqa: F401  before whatever imports aiohttp
-
-# isort: split
 import asyncio
 import logging
 from contextlib import AsyncExitStack
