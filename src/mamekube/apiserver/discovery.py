@@ -167,11 +167,12 @@ class Discovery:
 
 def _form(accept: str, *, aggregates: bool) -> Form:
     written = [form for form in forms(accept) if form.media_type != PROTOBUF]
-    for form in written:
+    # Protobuf is for those who take nothing else; the aggregated form is never written in it.
+    for form in written or forms(accept):
         if not form.as_kind:
             return form._replace(as_kind="", group="", version="")
         known = (form.group, form.as_kind) == (AGGREGATED_GROUP, AGGREGATED_KIND)
-        if aggregates and known and form.version in AGGREGATED_VERSIONS:
+        if aggregates and known and form.version in AGGREGATED_VERSIONS and form.media_type != PROTOBUF:
             return form
     if written or not accept:
         return PLAIN
@@ -179,6 +180,10 @@ def _form(accept: str, *, aggregates: bool) -> Form:
 
 
 def _text(built: Object, form: Form) -> Text:
+    if form.media_type == PROTOBUF:
+        from mamekube.apiserver import protobuf_encoding
+
+        return Text(protobuf_encoding.encode({"apiVersion": "v1", **built}), form.content_type)
     if form.media_type != PLAIN.media_type:
         from mamekube.apiserver import yamls
 

@@ -168,3 +168,8 @@ class Text:
 def encode(value: Any) -> bytes:
     """JSON as it goes over the wire."""
     return orjson.dumps(value)
+
+
+def encode_indented(value: Any) -> bytes:
+    """JSON for people, as upstream writes what is no object of the API."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)

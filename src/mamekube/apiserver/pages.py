@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mamekube.apiserver import version
 from mamekube.apiserver.discovery import Discovery
-from mamekube.apiserver.documents import Text, encode
+from mamekube.apiserver.documents import Text, encode, encode_indented
 from mamekube.apiserver.health import Health
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.openapi import OpenApi
@@ -49,7 +49,7 @@ class Pages:
         self._metrics = metrics
         self._exact: dict[str, Callable[[Request], Text]] = {
             "": self._index,
-            "/version": lambda request: Text(encode(version.describe()), JSON),
+            "/version": lambda request: Text(encode_indented(version.describe()), JSON),
             "/.well-known/openid-configuration": lambda request: Text(encode(tokens.discovery()), JSON),
             "/openid/v1/jwks": lambda request: Text(encode(tokens.jwks()), "application/jwk-set+json"),
         }
@@ -75,7 +75,7 @@ class Pages:
             if group:
                 paths.add(f"/apis/{group}")
                 paths.update(f"/apis/{group}/{name}" for name in versions)
-        return Text(encode({"paths": sorted(paths)}), JSON)
+        return Text(encode_indented({"paths": sorted(paths)}), JSON)
 
     async def _openapi_page(self, request: Request) -> Text:
         code, headers, body = await self._openapi.handle(

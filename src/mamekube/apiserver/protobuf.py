@@ -32,6 +32,10 @@ PACKAGES = {
     "meta.k8s.io": "io.k8s.apimachinery.pkg.apis.meta",
 }
 """Where the definitions of a group are, if not among `io.k8s.api`."""
+EVERYWHERE = frozenset(
+    {"APIGroup", "APIGroupList", "APIResourceList", "APIVersions", "DeleteOptions", "Status"}
+)
+"""Kinds that are in every group and version."""
 JSON_SCHEMA = f"{PACKAGES['apiextensions.k8s.io']}.v1.JSONSchemaProps"
 TYPE_META, RAW = 1, 2
 MESSAGES_DEEP_MAX = 100
@@ -82,7 +86,7 @@ def fields_of(message: str) -> dict[int, Field]:
 
 def message_name(api_version: str, kind: str) -> str:
     """Of the definition that has the fields of a kind, if there is any."""
-    if kind in ("DeleteOptions", "Status"):
+    if kind in EVERYWHERE:
         return f"{META}.{kind}"
     group, _, version = api_version.rpartition("/")
     package = PACKAGES.get(group) or f"io.k8s.api.{group.partition('.')[0] or 'core'}"

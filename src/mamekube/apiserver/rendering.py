@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from mamekube.apiserver import codec, negotiation, tables, watching
-from mamekube.apiserver.documents import Answer, Collection, Pieces, encode
+from mamekube.apiserver.documents import Answer, Collection, Pieces, encode, encode_indented
 from mamekube.apiserver.negotiation import Form
 from mamekube.apiserver.request import Request
 from mamekube.foundation.clock import Clock
@@ -46,7 +46,10 @@ async def body_of(request: Request, answer: Answer | Collection, form: Form, clo
 
 def refusal_of(request: Request, status: Object) -> tuple[str, bytes]:
     """The content type and the body of a Status that says why there is no other answer."""
-    form = negotiation.status_form(request.headers.get("Accept", ""))
+    accept = request.headers.get("Accept", "")
+    if not negotiation.forms(accept):
+        return codec.JSON, encode_indented(status)
+    form = negotiation.status_form(accept)
     if form.media_type == codec.PROTOBUF:
         from mamekube.apiserver import protobuf_encoding
 
@@ -158,7 +161,7 @@ def _wants_pretty(request: Request, form: Form) -> bool:
 def _rendered(body: bytes, form: Form) -> bytes:
     value = orjson.loads(body)
     if form.media_type == codec.JSON:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+        return encode_indented(value)
     from mamekube.apiserver import yamls
 
     return yamls.encode(value)

@@ -250,6 +250,29 @@ async def test_metadata_alone_in_protobuf(web):
     assert "a" in [item["metadata"]["name"] for item in items]
 
 
+async def test_discovery_in_protobuf(web):
+    for path, kind in (
+        ("/api", "APIVersions"),
+        ("/apis", "APIGroupList"),
+        ("/apis/apps", "APIGroup"),
+        ("/apis/apps/v1", "APIResourceList"),
+    ):
+        plain = (await web.send("GET", path)).body
+        answer = await web.send("GET", path, headers={"Accept": PROTOBUF})
+        assert (answer.headers["Content-Type"], plain["kind"]) == (PROTOBUF, kind)
+        described, raw = read(answer.body)
+        assert described == {"apiVersion": "v1", "kind": kind}
+        name = f"{META}.{kind}"
+        assert {"apiVersion": "v1", **plain} == {**as_json(parse(raw, name), name), **described}
+
+
+async def test_what_is_no_object_is_indented(web):
+    headers = {"Authorization": "Bearer admin-token", "Accept": "application/cbor"}
+    for path in ("/version", "/", MAPS):
+        async with web.session.get(web.url + path, headers=headers) as answer:
+            assert (await answer.read()).startswith(b'{\n  "')
+
+
 async def test_a_table_is_no_message(web):
     await made(web)
     accept = f"{PROTOBUF};as=Table;g=meta.k8s.io;v=v1"
