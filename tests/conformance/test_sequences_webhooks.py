@@ -28,6 +28,10 @@ STAGE_1 = {**START, "mutation-stage-1": "yes"}
 STAGE_2 = {**STAGE_1, "mutation-stage-2": "yes"}
 
 
+FOREVER = threading.Event()
+"""Set by who has seen that nobody waits for the answer."""
+
+
 # What upstream's image answers ------------------------------------------------------------------------------------
 
 
@@ -44,9 +48,11 @@ def patched(*operations):
 
 def of_pods(request):
     pod = request["object"]
+    assert request["resource"] == {"group": "", "version": "v1", "resource": "pods"}
+    assert (pod["kind"], pod["apiVersion"]) == ("Pod", "v1")
     labels = pod["metadata"].get("labels", {})
     if labels.get("webhook-e2e-test") == "wait-forever":
-        threading.Event().wait(20)
+        FOREVER.wait(20)
     complaints = []
     if "webhook-disallow" in pod["spec"]["containers"][0]["name"]:
         complaints.append("the pod contains unwanted container name")
@@ -82,6 +88,26 @@ def of_custom_resources(request):
     return verdict(*["the custom resource contains unwanted data"] * unwanted)
 
 
+def of_definitions(request):
+    resource = {"group": "apiextensions.k8s.io", "version": "v1", "resource": "customresourcedefinitions"}
+    assert request["resource"] == resource
+    assert request["object"]["apiVersion"] == "apiextensions.k8s.io/v1"
+    unwanted = UNWANTED.items() <= request["object"]["metadata"].get("labels", {}).items()
+    return verdict(*["the crd contains unwanted label"] * unwanted)
+
+
+def of_attaching(request):
+    """Denied is one way of attaching to one pod; what else is asked about is a mistake."""
+    options = request["object"]
+    assert request["resource"] == {"group": "", "version": "v1", "resource": "pods"}
+    assert request["subResource"] == "attach"
+    assert (options["kind"], options["apiVersion"]) == ("PodAttachOptions", "v1")
+    this = (
+        request["name"] == "to-be-attached-pod" and options["stdin"] and options["container"] == "container1"
+    )
+    return verdict(*["attaching to pod 'to-be-attached-pod' is not allowed"] * this)
+
+
 def delayed(request):
     threading.Event().wait(2)
     return verdict()
@@ -95,8 +121,8 @@ ANSWERS = {
     "/mutating-pods": lambda request: patched({"op": "add", "path": "/spec/initContainers", "value": INIT}),
     "/custom-resource": of_custom_resources,
     "/mutating-custom-resource": staged,
-    "/crd": lambda request: verdict("the crd contains unwanted label"),
-    "/pods/attach": lambda request: verdict(f"attaching to pod '{request['name']}' is not allowed"),
+    "/crd": of_definitions,
+    "/pods/attach": of_attaching,
     "/always-deny": lambda request: verdict("this webhook denies all requests"),
     "/always-allow-delay-5s": delayed,
     "/add-label": lambda request: patched({"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}),
@@ -245,6 +271,7 @@ def test_pods_and_config_maps_are_denied(api, suite):
     )
     assert "webhook" in refused.message
     assert "deadline" in refused.message
+    FOREVER.set()
     assert api.refusal("GET", f"{suite.pods}/hanging-pod").reason == "NotFound"
     expected = "the configmap contains unwanted key and value"
     unwanted = suite.config_map("disallowed-configmap", UNWANTED)
