@@ -22,6 +22,7 @@ from mamekube.apiserver.request import Request
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.versions import Find, shown, storage_key, stored
 from mamekube.apiserver.writes import CREATE, UPDATE, Write
+from mamekube.foundation import slices
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, status
@@ -89,7 +90,9 @@ class Resources:
         if kind.has_status and not (kind.keeps_first_status and obj.get("status")):
             obj["status"] = {}
         kind.prepare_create(obj)
-        errors = objectmeta.validate(kind, obj) + kind.validate(obj) + kind.validate_create(obj)
+        errors = await slices.run(
+            lambda: objectmeta.validate(kind, obj) + kind.validate(obj) + kind.validate_create(obj)
+        )
         if errors:
             raise status.invalid(kind, obj["metadata"].get("name", ""), errors)
         write.name = obj["metadata"]["name"]
@@ -208,7 +211,7 @@ class Resources:
         assert write.object is not None
         new = write.object
         strategy.prepare_update(rules, kind, new, old, now_s=self.clock.now())
-        errors = strategy.validate_update(rules, kind, new, old)
+        errors = await slices.run(lambda: strategy.validate_update(rules, kind, new, old))
         if errors:
             raise status.invalid(kind, request.name, errors)
         write.warnings.extend(kind.warnings(new, old))

@@ -8,6 +8,7 @@ makes the second pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from mamekube.apiserver.admission.matching import ExpressionFailed
@@ -24,6 +25,7 @@ from mamekube.apiserver.admission.webhooks import Passes, put_back, view
 from mamekube.apiserver.fieldvalidation import schema_of
 from mamekube.apiserver.resources import fresh
 from mamekube.apiserver.writes import Write
+from mamekube.foundation import slices
 from mamekube.kinds.kind import Kind
 from mamekube.objects import cel
 from mamekube.objects.cel.values import Message
@@ -66,7 +68,8 @@ class MutatingAdmissionPolicy(PolicyPlugin):
         """Make the mutations, in order; those that cannot be made."""
         policy = invocation.policy
         try:
-            if not policy.conditions.hold(await self.bindings(invocation, write)):
+            bindings = await self.bindings(invocation, write)
+            if not await slices.run(partial(policy.conditions.hold, bindings)):
                 return []
         except ExpressionFailed as error:
             return [Failure(policy, invocation.binding, str(error))]
@@ -91,10 +94,14 @@ class MutatingAdmissionPolicy(PolicyPlugin):
 
     async def _mutate(self, mutation: Mutation, invocation: Invocation, write: Write) -> None:
         """Raises Unpatchable, ExpressionFailed and CelBudgetExceeded."""
-        budget = cel.Budget(BUDGET)
         bindings = await self.bindings(invocation, write)
-        whole = with_variables(invocation.policy, bindings, budget)
-        value = mutation.expression.evaluate(whole, budget)
+
+        def evaluate() -> Any:
+            budget = cel.Budget(BUDGET)
+            whole = with_variables(invocation.policy, bindings, budget)
+            return mutation.expression.evaluate(whole, budget)
+
+        value = await slices.run(evaluate)
         seen = await view(write, invocation.kind)
         assert seen.object is not None
         change = _applied if mutation.applies else _patched

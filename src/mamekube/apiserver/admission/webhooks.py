@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from mamekube.apiserver import audit, builtin, fieldvalidation
 from mamekube.apiserver.admission import webhook_review
@@ -32,6 +33,7 @@ from mamekube.apiserver.subresources.scale import scale_of
 from mamekube.apiserver.versions import shown, stored
 from mamekube.apiserver.webhook_client import CallError, WebhookClient
 from mamekube.apiserver.writes import CONNECT, CREATE, DELETE, UPDATE, Reader, Write
+from mamekube.foundation import slices
 from mamekube.foundation.lifecycle import Component
 from mamekube.kinds.kind import Kind
 from mamekube.objects import status
@@ -114,7 +116,8 @@ class _WebhookPlugin(Plugin):
         if webhook.conditions is None:
             return seen
         try:
-            holds = webhook.conditions.hold(bindings_of(write, seen, authorizer=self._authorizer))
+            bindings = bindings_of(write, seen, authorizer=self._authorizer)
+            holds = await slices.run(partial(webhook.conditions.hold, bindings))
         except ExpressionFailed as error:
             if not webhook.fails:
                 return None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mamekube.foundation.slices import breathe
 from mamekube.kinds.apiextensions import cel_types, extents, rules
 from mamekube.kinds.apiextensions.extents import Extent
 from mamekube.kinds.fields import Found
@@ -154,6 +155,7 @@ def _check(schema: Schema, path: str, place: _Place, costs: Costs, found: Found)
 
 
 def _check_own(schema: Schema, path: str, place: _Place, costs: Costs, found: Found) -> None:
+    breathe()
     definitions = schema.get("x-kubernetes-validations") or ()
     if not definitions:
         return

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mamekube.foundation.slices import breathe
 from mamekube.kinds.apiextensions import formats, rule_checks, values
 from mamekube.kinds.fields import Found
 from mamekube.objects.cel.errors import EvaluationError
@@ -296,6 +297,7 @@ class _Context:
 
 
 def _check_node(schema: Schema, path: str, context: _Context, found: Found) -> None:
+    breathe()
     _check_keywords(schema, path, context, found)
     more, properties = schema.get("additionalProperties"), schema.get("properties") or {}
     inside = replace(context, root=False)

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from mamekube.foundation.slices import breathe
 from mamekube.kinds.apiextensions import formats
 from mamekube.objects import fielderrors
 from mamekube.objects.cel.regex import compile_pattern
@@ -99,6 +100,7 @@ class Rules:
 
     def check(self, value: Any, path: str = "", old: Any = UNKNOWN) -> Result:
         """`old`: what stood there before an update."""
+        breathe()
         result = self._check(value, path, old)
         if result.errors and old is not UNKNOWN and same(old, value):
             unchanged = Result()

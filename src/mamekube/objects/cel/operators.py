@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from mamekube.foundation.slices import each
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.values import (
     MISSING,
@@ -126,7 +127,7 @@ def invert(value: Any) -> bool:
 def contains(element: Any, container: Any) -> bool:
     """`element in container`."""
     if type(container) in (list, tuple):
-        return any(equal(element, candidate) for candidate in container)
+        return any(equal(element, candidate) for candidate in each(container))
     if isinstance(container, dict):
         return lookup(container, element) is not MISSING
     raise no_overload()

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mamekube.objects.cel.budget import Budget
+from mamekube.foundation.slices import breathe
+from mamekube.objects.cel.budget import Budget, Meter
 from mamekube.objects.cel.errors import CelBudgetExceeded, CelCompileError, EvaluationError
 from mamekube.objects.cel.types import DYN, Type
 
@@ -34,11 +35,12 @@ class Program:
     def evaluate(self, bindings: dict[str, Any], *, budget: Budget | int) -> Any:
         """The value. Raises EvaluationError, and CelBudgetExceeded when it costs more than the budget or than one
         call may. What it cost is taken from a budget, also when it fails. `bindings` is not changed."""
+        breathe()
         whole = Budget(budget) if isinstance(budget, int) else budget
         if self._run is None:
             self._run = self._built()
         limit = min(whole.left, PER_CALL_LIMIT)
-        own = Budget(limit)
+        own = Meter(limit)
         try:
             value = self._run(bindings, own)
             own.spend(0)
@@ -49,7 +51,7 @@ class Program:
                 whole.left = -1
             raise
         finally:
-            whole.left -= limit - max(own.left, 0) if whole.left >= 0 else 0
+            whole.left -= limit - max(own.total, 0) if whole.left >= 0 else 0
         return value
 
     def _built(self) -> Run:

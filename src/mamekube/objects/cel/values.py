@@ -13,6 +13,7 @@ from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Protocol
 
+from mamekube.foundation.slices import each
 from mamekube.objects.cel.errors import EvaluationError
 
 INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
@@ -157,7 +158,7 @@ def equal(first: Any, second: Any) -> bool:
     if one is list or one is tuple:
         if other is not list and other is not tuple:
             return False
-        return len(first) == len(second) and all(map(equal, first, second))
+        return len(first) == len(second) and all(map(equal, each(first), second))
     if isinstance(first, dict):
         if not isinstance(second, dict) or len(first) != len(second):
             return False

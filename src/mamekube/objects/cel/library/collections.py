@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from mamekube.foundation import slices
 from mamekube.objects.cel import operators
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.functions import declare
@@ -24,7 +25,7 @@ SUMMED = ("int", "uint", "double", "duration")
 
 
 def is_sorted(items: list[Any]) -> bool:
-    return all(compare(first, second) <= 0 for first, second in pairwise(items))
+    return all(compare(first, second) <= 0 for first, second in pairwise(slices.each(items)))
 
 
 def smallest(items: list[Any]) -> Any:
@@ -39,7 +40,7 @@ def _extreme(items: list[Any], name: str, sign: int) -> Any:
     if not items:
         raise EvaluationError(f"{name} called on empty list")
     found = items[0]
-    for item in items[1:]:
+    for item in slices.each(items):
         if compare(item, found) == sign:
             found = item
     return found
@@ -52,7 +53,7 @@ def total(items: list[Any]) -> Any:
     found = items[0]
     if not isinstance(found, (int, float, Duration)) or isinstance(found, bool):
         raise EvaluationError("no such overload")
-    for item in items[1:]:
+    for item in slices.each(items[1:]):
         found = operators.add(found, item)
     return found
 
@@ -67,7 +68,7 @@ for _type in SUMMED:
 
 @declare("indexOf", "list(T), T", "int", member=True, cost=each)
 def index_of(items: list[Any], wanted: Any) -> int:
-    return next((index for index, item in enumerate(items) if equal(item, wanted)), -1)
+    return next((index for index, item in enumerate(slices.each(items)) if equal(item, wanted)), -1)
 
 
 @declare("lastIndexOf", "list(T), T", "int", member=True, cost=each)
@@ -77,7 +78,7 @@ def last_index_of(items: list[Any], wanted: Any) -> int:
 
 @declare("sets.contains", "list(T), list(T)", "bool", cost=_each_with_each)
 def contains(items: list[Any], wanted: list[Any]) -> bool:
-    return all(operators.contains(item, items) for item in wanted)
+    return all(operators.contains(item, items) for item in slices.each(wanted))
 
 
 @declare("sets.equivalent", "list(T), list(T)", "bool", cost=_each_with_each)
@@ -87,4 +88,4 @@ def equivalent(first: list[Any], second: list[Any]) -> bool:
 
 @declare("sets.intersects", "list(T), list(T)", "bool", cost=_each_with_each)
 def intersects(first: list[Any], second: list[Any]) -> bool:
-    return any(operators.contains(item, first) for item in second)
+    return any(operators.contains(item, first) for item in slices.each(second))
