@@ -6,11 +6,12 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
-import dns.asyncquery
 import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
+
+from mamekube.dns.asyncquery_import import asyncquery
 
 CACHE_ENTRIES_MAX = 2_000
 CACHE_TTL_S_MAX = 30
@@ -40,7 +41,7 @@ class Resolver:
             return _readdressed(known[1], query)
         for upstream in self._upstreams:
             try:
-                answer, _ = await dns.asyncquery.udp_with_fallback(
+                answer, _ = await asyncquery.udp_with_fallback(
                     _forwarded(query), upstream, timeout=UPSTREAM_TIMEOUT_S
                 )
             except (dns.exception.DNSException, OSError):
