@@ -22,7 +22,7 @@ import fcntl
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -79,11 +79,10 @@ SELECT_CHANGES = """
     SELECT key, value, revision, created, previous, deleted FROM history
     WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?
 """
-SELECT_HEADS = "SELECT key, revision, created, deleted FROM history ORDER BY revision"
 SELECT_EVERYTHING = """
     SELECT key, value, revision, created, deleted FROM history WHERE revision <= ? ORDER BY revision
 """
-"""Both in the order of the file: a start that jumped from key to key would take several times as long."""
+"""In the order of the file: a start that jumped from key to key would take several times as long."""
 DELETE_SUPERSEDED = """
     DELETE FROM history WHERE revision IN
     (SELECT previous FROM history WHERE revision > ? AND revision <= ? AND previous > 0)
@@ -93,6 +92,8 @@ DELETE_TOMBSTONES = "DELETE FROM history WHERE revision > ? AND revision <= ? AN
 AFTER_EVERY_KEY = "\U0010ffff"
 
 T = TypeVar("T")
+Row = tuple[str, bytes, int, int, int]
+"""Key, value, revision, created, deleted."""
 
 
 class Head(NamedTuple):
@@ -125,6 +126,8 @@ class SqliteBackend:
         self._reader_thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._reader: sqlite3.Connection | None = None
         self._heads: dict[str, Head] = {}
+        self._opened: tuple[int, Sequence[Row]] = (0, [])
+        """The revision the file was opened at, and all of its rows, until they are asked for."""
         self._revision = self._last_taken = FIRST_REVISION
         self._compacted = 0
         try:
@@ -160,7 +163,7 @@ class SqliteBackend:
     async def list(self, *, prefix: str, revision: int = 0, start: str = "", limit: int = 0) -> Page:
         revision = self._readable(revision)
         if not (prefix or start or limit):
-            return Page(await self._read(lambda reader: _everything(reader, revision)), revision)
+            return Page(_current_at(revision, await self._rows(revision)), revision)
         bounds = {"start": max(prefix, start), "end": _end_of(prefix), "revision": revision}
 
         def read(reader: sqlite3.Connection) -> Page:
@@ -172,6 +175,13 @@ class SqliteBackend:
             )
 
         return await self._read(read)
+
+    async def _rows(self, revision: int) -> Sequence[Row]:
+        """The whole history up to `revision`, or further; the first who asks gets what opening the file has read."""
+        (opened_at, rows), self._opened = self._opened, (0, [])
+        if revision <= opened_at:
+            return rows
+        return await self._read(lambda reader: reader.execute(SELECT_EVERYTHING, (revision,)).fetchall())
 
     @asynccontextmanager
     async def watch(self, *, prefix: str, after: int) -> AsyncIterator[AsyncIterator[Sequence[Change]]]:
@@ -364,12 +374,13 @@ class SqliteBackend:
         return connection
 
     def _load(self) -> None:
-        """Read the counter and the index of what is current."""
-        rows = self._writer.execute("SELECT max(revision) FROM compacted").fetchone()
-        self._compacted = rows[0] or 0
+        """Read the counter and the index of what is current; the file is gone through once."""
+        self._compacted = self._writer.execute("SELECT max(revision) FROM compacted").fetchone()[0] or 0
         newest = self._writer.execute("SELECT max(revision) FROM history").fetchone()[0] or FIRST_REVISION
         self._revision = self._last_taken = max(newest, self._compacted)
-        for key, revision, created, deleted in self._writer.execute(SELECT_HEADS):
+        rows = self._writer.execute(SELECT_EVERYTHING, (self._revision,)).fetchall()
+        self._opened = self._revision, rows
+        for key, _, revision, created, deleted in rows:
             if deleted:
                 self._heads.pop(key, None)
             else:
@@ -411,10 +422,12 @@ def _insert(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
     )
 
 
-def _everything(connection: sqlite3.Connection, revision: int) -> list[Record]:
-    """What was current at `revision`."""
+def _current_at(revision: int, rows: Iterable[Row]) -> list[Record]:
+    """What was current at `revision`, in the order of keys; `rows` are in the order of revisions."""
     records: dict[str, Record] = {}
-    for key, value, written, created, deleted in connection.execute(SELECT_EVERYTHING, (revision,)):
+    for key, value, written, created, deleted in rows:
+        if written > revision:
+            break
         if deleted:
             records.pop(key, None)
         else:

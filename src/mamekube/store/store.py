@@ -52,6 +52,8 @@ LABELS_SHARED_MAX = 10_000
 """Sets of labels that all items with them share: the pods of one template have equal ones."""
 COLLECTION_DEPTH = 4
 """Slashes in the prefix of a resource, `/registry/apps/deployments/`."""
+NO_COLLECTION = "\0"
+"""No key begins so."""
 APPLY_CHUNK = 250
 """Events published before the watchers get a turn; far fewer than they may have pending."""
 LOADED_EVENTS = 2_000
@@ -204,14 +206,22 @@ class Store(Component):
     async def start(self) -> None:
         newest = await self._backend.revision()
         page = await self._page_before(newest)
-        for record in page.records:
-            self._items[record.key] = _item(record)
-            self._collection(record.key).keys.append(record.key)
+        self._fill(page.records)
         self._revision = self._loaded = self._recent.floor = page.revision
         batches = await self._feed.enter_async_context(self._backend.watch(prefix="", after=page.revision))
         while self._revision < newest:
             self._apply(await anext(batches))
         self.spawn(self._follow(batches), name="store-follow")
+
+    def _fill(self, records: Iterable[Record]) -> None:
+        collection, name = _Collection(), NO_COLLECTION
+        for record in records:
+            key = record.key
+            if not key.startswith(name):
+                collection = self._collection(key)
+                name = _collection_of(key) if key.count("/") >= COLLECTION_DEPTH else NO_COLLECTION
+            self._items[key] = _item(record)
+            collection.keys.append(key)
 
     async def stop(self) -> None:
         self._end()

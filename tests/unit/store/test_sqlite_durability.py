@@ -98,6 +98,32 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     await backend.close()
 
 
+async def test_the_whole_is_listed_as_of_then_and_as_of_now_whatever_opening_the_file_has_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "store.db"
+    backend = SqliteBackend(path)
+    for name in ("b", "a", "c"):
+        await backend.create(key=f"/{name}", value=b"1")
+    changed = await backend.update(key="/a", value=b"2", expected=3)
+    await backend.delete(key="/b", expected=2)
+    await backend.close()
+
+    async def listed(revision: int) -> list[tuple[str, bytes]]:
+        page = await backend.list(prefix="", revision=revision)
+        return [(record.key, record.value) for record in page.records]
+
+    for order in ((4, 0), (0, 4)):
+        backend = SqliteBackend(path)
+        newest = await backend.create(key="/d", value=b"1")
+        now = [("/a", b"2"), ("/c", b"1"), ("/d", b"1")]
+        expected = {4: [("/a", b"1"), ("/b", b"1"), ("/c", b"1")], 0: now}
+        assert [await listed(revision) for revision in order] == [expected[revision] for revision in order]
+        assert await listed(changed) == [("/a", b"2"), ("/b", b"1"), ("/c", b"1")]
+        await backend.delete(key="/d", expected=newest)
+        await backend.close()
+
+
 async def test_closing_finishes_what_was_accepted(tmp_path: Path) -> None:
     backend = SqliteBackend(tmp_path / "store.db")
     writes = [asyncio.ensure_future(backend.create(key=f"/{n}", value=b"")) for n in range(600)]
