@@ -126,8 +126,10 @@ class Api:
         if kind.deprecation:
             request.warnings.append(kind.deprecation)
         custom = not isinstance(kind.schema, str)
-        if custom and kind.namespaced and not request.namespace and request.verb not in EVERYWHERE:
-            raise NotServed
+        if kind.namespaced and not request.namespace and request.verb not in EVERYWHERE:
+            # Over all namespaces there is a path for those kinds that can be listed, and nothing else is done there.
+            named = request.name and request.verb != "deletecollection"
+            raise NotServed if custom or named or "list" not in kind.verbs else not_allowed()
         if request.subresource:
             return self._with_subresource(kind, request)
         if custom and request.verb == "create" and "create" not in kind.verbs:

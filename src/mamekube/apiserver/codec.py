@@ -54,7 +54,8 @@ def decode_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error.msg}") from None
+        why = error.msg if body.strip() else "unexpected end of JSON input"
+        raise bad_request(f"couldn't get version/kind; json parse error: {why}") from None
 
 
 def _depth(body: bytes) -> int:

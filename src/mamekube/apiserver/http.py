@@ -11,7 +11,7 @@ import logging
 import time
 from typing import Protocol
 
-from mamekube.apiserver import audit, codec, negotiation, rendering, watching
+from mamekube.apiserver import audit, codec, negotiation, rendering, warnings, watching
 from mamekube.apiserver.aggregation_proxy import AggregationProxy, Unavailable
 from mamekube.apiserver.api import Api, NotServed, Payload
 from mamekube.apiserver.audit import AuditLog
@@ -216,14 +216,16 @@ class Front:
         headers["Content-Type"] = form.media_type
         if request.headers.get("If-None-Match") is None:
             body = await rendering.compressed(request, body, headers)
-        return Reply(exchange, 200 if isinstance(answer, Collection) else answer.code, headers, body)
+        code = 200 if isinstance(answer, Collection) else answer.code
+        return Reply(exchange, code, headers, body, more=warnings.pairs(request.warnings))
 
     async def _watch(self, request: Request, exchange: Exchange) -> Response:
         kind, events = self._api.watch(request)
         form = negotiation.watch_form(request.headers.get("Accept", ""))
         write = rendering.writer_of_events(request, kind, form, self._clock)
         content_type = codec.JSON if form.media_type == codec.JSON else f"{form.media_type};stream=watch"
-        stream = Stream(exchange, {**_headers(request), "Content-Type": content_type}, endless=True)
+        headers = {**_headers(request), "Content-Type": content_type}
+        stream = Stream(exchange, [*headers.items(), *warnings.pairs(request.warnings)], endless=True)
         sizes = self._metrics.watched(kind.group, kind.version, kind.plural)
         try:
             async with events as batches:
@@ -261,7 +263,7 @@ class Front:
         if refused.retry_after_s:
             headers["Retry-After"] = str(refused.retry_after_s)
         headers["Content-Type"], body = rendering.refusal_of(request, refused.status)
-        return Reply(exchange, refused.code, headers, body)
+        return Reply(exchange, refused.code, headers, body, more=warnings.pairs(request.warnings))
 
 
 def refusal(error: Exception) -> StatusError:
@@ -285,7 +287,7 @@ def refusal(error: Exception) -> StatusError:
 
 def _too_large() -> StatusError:
     return StatusError(
-        413, "RequestEntityTooLarge", f"Request entity too large: limit is {BODY_BYTES_MAX}", details={}
+        413, "RequestEntityTooLarge", f"Request entity too large: limit is {BODY_BYTES_MAX}"
     )
 
 
@@ -304,16 +306,7 @@ def _log_request(request: Request, exchange: Exchange, status: int, duration_s: 
 
 
 def _headers(request: Request) -> dict[str, str]:
-    headers = {"Audit-Id": request.audit_id, "Cache-Control": "no-cache, private", **request.flow_headers}
-    if request.warnings:
-        headers["Warning"] = ", ".join(f'299 - "{_quoted(text)}"' for text in dict.fromkeys(request.warnings))
-    return headers
-
-
-def _quoted(text: str) -> str:
-    """A text inside of a quoted-string header value."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    return printable.replace("\\", "\\\\").replace('"', '\\"')
+    return {"Audit-Id": request.audit_id, "Cache-Control": "no-cache, private", **request.flow_headers}
 
 
 def _has_table(answer: Answer | Collection) -> bool:

@@ -26,12 +26,20 @@ Pairs = Iterable[tuple[str, str]]
 class Reply:
     """A whole answer."""
 
-    __slots__ = ("_body", "_exchange", "_headers", "status")
+    __slots__ = ("_body", "_exchange", "_headers", "_more", "status")
 
     def __init__(
-        self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes | Pieces
+        self,
+        exchange: Exchange,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes | Pieces,
+        *,
+        more: Pairs = (),
     ) -> None:
+        """`more`: headers that come more than once."""
         self.status = status
+        self._more = more
         self._exchange = exchange
         self._headers = headers
         self._body = body
@@ -49,7 +57,8 @@ class Reply:
         """Send it. Raises ConnectionResetError."""
         exchange = self._exchange
         length = f"Content-Length: {len(self._body)}\r\n"
-        head = _head(exchange, _line(self.status), self._headers.items(), ending=length)
+        headers = [*self._headers.items(), *self._more] if self._more else self._headers.items()
+        head = _head(exchange, _line(self.status), headers, ending=length)
         body = b"" if exchange.method == "HEAD" or self.status in _BODILESS else self._body
         if isinstance(body, Pieces):
             exchange.write(head)

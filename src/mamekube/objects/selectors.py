@@ -279,17 +279,23 @@ def parse_fields(text: str) -> FieldSelector:
     for part in _split_escaped(text):
         match = re.match(r"((?:[^\\=!]|\\.|!(?!=))*)(==|!=|=)(.*)", part, re.DOTALL)
         if match is None:
-            raise SelectorError(f"invalid selector: '{part}'; can't understand '{part}'")
+            raise SelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
         field, operator, value = match.groups()
-        terms.append(FieldTerm(field, _unescape(value, part), operator == "!="))
+        terms.append(FieldTerm(field, _unescape(value), operator == "!="))
     return FieldSelector(tuple(terms))
 
 
 def _split_escaped(text: str) -> list[str]:
-    return [part for part in re.findall(r"(?:[^\\,]|\\.)+", text) if part]
+    return [part for part in re.findall(r"(?:[^\\,]|\\.|\\\Z)+", text, re.DOTALL) if part]
 
 
-def _unescape(value: str, part: str) -> str:
-    if re.search(r"(?<!\\)=", value):
-        raise SelectorError(f"invalid selector: '{part}'; can't understand '{part}'")
+def _unescape(value: str) -> str:
+    """Upstream shows an `=` that is not escaped by its number."""
+    if "\\" not in value and "=" not in value:
+        return value
+    for match in re.finditer(r"\\(.?)|=", value, re.DOTALL):
+        if match[0] == "=":
+            raise SelectorError(f"invalid field selector: unescaped character in value: {ord('=')}")
+        if match[1] not in ("\\", ",", "="):
+            raise SelectorError(f"invalid field selector: invalid escape sequence: {match[0]}")
     return re.sub(r"\\([\\,=])", r"\1", value)

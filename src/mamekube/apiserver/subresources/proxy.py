@@ -110,7 +110,7 @@ async def _connect(
             return await asyncio.open_connection(place.host, place.port)
     except (OSError, TimeoutError) as error:
         refused = unreachable(place, error)
-        raise StatusError(503, "ServiceUnavailable", refused.message, details={}) from None
+        raise StatusError(503, "ServiceUnavailable", refused.message) from None
 
 
 async def _hand_on(

@@ -1,0 +1,127 @@
+"""Requests at the edges: paths that reach too far, selectors with bad escapes, many warnings."""
+
+import pytest
+
+from mamekube.apiserver import warnings
+from mamekube.objects import selectors
+
+NOT_ALLOWED = {
+    "kind": "Status",
+    "apiVersion": "v1",
+    "metadata": {},
+    "status": "Failure",
+    "message": "the server does not allow this method on the requested resource",
+    "reason": "MethodNotAllowed",
+    "details": {},
+    "code": 405,
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/configmaps"),
+        ("PUT", "/api/v1/configmaps"),
+        ("DELETE", "/api/v1/configmaps"),
+        ("DELETE", "/api/v1/configmaps?fieldSelector=metadata.name%3Da"),
+        ("PATCH", "/apis/apps/v1/deployments"),
+        ("OPTIONS", "/api/v1/pods"),
+        ("TRACE", "/api/v1/pods"),
+    ],
+)
+async def test_over_all_namespaces_things_are_read_and_nothing_else(web, method, path):
+    named = {"metadata": {"name": "a", "namespace": "default"}}
+    await web.send("POST", "/api/v1/namespaces/default/configmaps", named)
+    answer = await web.send(method, path, named if method in ("POST", "PUT", "PATCH") else None)
+    assert (answer.code, answer.body) == (405, NOT_ALLOWED)
+    assert (await web.send("GET", "/api/v1/namespaces/default/configmaps/a")).code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/configmaps/a",
+        "/api/v1/bindings",
+        "/apis/authorization.k8s.io/v1/localsubjectaccessreviews",
+        "/api/v1//configmaps",
+        "/api/v1/namespaces/default//configmaps",
+    ],
+)
+async def test_a_path_that_leads_nowhere_is_plain_404(web, path):
+    answer = await web.send("POST" if path.endswith("s") else "GET", path, {} if path.endswith("s") else None)
+    assert (answer.code, answer.body) == (404, "404 page not found\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("//api/v1/configmaps", "ConfigMapList"),
+        ("/api/v1/configmaps/", "ConfigMapList"),
+        ("/api/v1/namespaces/default/", "Namespace"),
+        ("/apis/apps/v1/", "APIResourceList"),
+    ],
+)
+async def test_slashes_at_the_ends_do_not_matter(web, path, kind):
+    assert (await web.send("GET", path)).body["kind"] == kind
+
+
+async def test_a_refused_path_says_that_it_has_no_details(web):
+    answer = await web.send("GET", "/metrics", headers={"Authorization": "Bearer nobody-token"})
+    assert answer.body["details"] == {}
+    assert answer.body["message"] == 'forbidden: User "nobody" cannot get path "/metrics"'
+
+
+async def test_an_empty_body_is_no_object(web):
+    answer = await web.send("POST", "/api/v1/namespaces/default/configmaps", b"")
+    assert (answer.code, answer.body["message"]) == (
+        400,
+        "couldn't get version/kind; json parse error: unexpected end of JSON input",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("metadata.name=a\\x", "invalid field selector: invalid escape sequence: \\x"),
+        ("metadata.name=a\\", "invalid field selector: invalid escape sequence: \\"),
+        ("metadata.name=a=b", "invalid field selector: unescaped character in value: 61"),
+        ("a=b,what", "invalid selector: 'a=b,what'; can't understand 'what'"),
+    ],
+)
+async def test_a_field_selector_with_a_bad_escape_is_refused(web, text, message):
+    with pytest.raises(selectors.SelectorError) as caught:
+        selectors.parse_fields(text)
+    assert str(caught.value) == message
+    escaped = text.replace("\\", "%5C").replace("=", "%3D")
+    answer = await web.send("GET", f"/api/v1/pods?fieldSelector={escaped}")
+    assert (answer.code, answer.body["message"]) == (400, message)
+
+
+def test_good_escapes_are_read():
+    (term,) = selectors.parse_fields("f=a\\,b\\=c\\\\").terms
+    assert term.value == "a,b=c\\"
+
+
+async def test_every_warning_has_a_header_of_its_own(web):
+    body = {"metadata": {"name": "a"}, "data": {"k": "v"}, "one": 1, "two": 2}
+    answer = await web.send("POST", "/api/v1/namespaces/default/configmaps", body)
+    assert answer.headers.getall("Warning") == [
+        '299 - "unknown field \\"one\\""',
+        '299 - "unknown field \\"two\\""',
+    ]
+
+
+def test_short_warnings_are_all_told_once():
+    assert warnings.limited(["a", "b", "a", ""]) == ["a", "b"]
+    assert warnings.limited(["x" * 4096]) == ["x" * 4096]
+
+
+def test_warnings_that_are_too_long_together_are_cut():
+    assert warnings.limited(["x" * 4097]) == ["x" * 256]
+    many = [f"{number:03}" + "x" * 297 for number in range(40)]
+    told = warnings.limited(many)
+    assert told == [text[:256] for text in many[:16]]
+
+
+def test_a_header_holds_what_it_can():
+    assert warnings.pairs(['say "a\\b"\n']) == [("Warning", '299 - "say \\"a\\\\b\\" "')]
