@@ -12,6 +12,7 @@ import mamekube.client.aiohttp_import  # noqa: F401  before whatever imports aio
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,15 @@ from mamekube.kubelet.cri import CriRuntime
 from mamekube.kubelet.fake import FakeRuntime
 from mamekube.kubelet.kubelet import Kubelet, KubeletConfig
 from mamekube.kubelet.runtime import Runtime
+from mamekube.objects.status import StatusError
 from mamekube.proxy.proxy import ServiceProxy
 
 KUBECONFIG = "kubelet.conf"
 RESOLVER_FILE = Path("/etc/resolv.conf")
 CRI_SOCKET = Path("/run/containerd/containerd.sock")
+SERVER_POLL_S = 0.02
+SERVER_PATIENCE_S = 10.0
+"""Then everything begins without it, and keeps trying, as upstream's components do."""
 
 log = logging.getLogger("mamekube.node")
 
@@ -41,6 +46,7 @@ async def serve(config: dict[str, Any]) -> None:
     folder = Path(config["folder"])
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(HttpClient(load_kubeconfig(str(folder / KUBECONFIG))))
+        await wait_for_server(client)
         runtime: Runtime = FakeRuntime() if config["fake"] else CriRuntime(str(CRI_SOCKET))
         kubelet = Kubelet(kubelet_config(config, folder), client, runtime, clock)
         await stack.enter_async_context(kubelet)
@@ -50,6 +56,22 @@ async def serve(config: dict[str, Any]) -> None:
         async with asyncio.TaskGroup() as group:
             for component in components:
                 group.create_task(component.wait())
+
+
+async def wait_for_server(client: HttpClient) -> None:
+    """Until the API server is ready, which boots beside this node.
+
+    Whoever asks it too early tries again a second later, and a start takes no longer than that.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + SERVER_PATIENCE_S
+    while loop.time() < deadline:
+        try:
+            if (await client.request("GET", "/readyz")).code == HTTPStatus.OK:
+                return
+        except StatusError:
+            pass  # nobody listens yet
+        await asyncio.sleep(SERVER_POLL_S)
 
 
 async def _enter_network(stack: AsyncExitStack, client: Client, config: dict[str, Any]) -> list[Any]:
