@@ -203,6 +203,19 @@ async def test_a_watch_from_before_the_compaction_is_refused(
             await store.list(prefix=PODS, revision=3)
 
 
+async def test_what_was_compacted_cannot_be_read_though_nothing_has_changed_since(store: Store) -> None:
+    await store.create(key=key("a"), obj=pod("a"))
+    for n in range(3):
+        await store.create(key=f"/registry/core/configmaps/default/{n}", obj=pod("other"))
+    assert (await store.list(prefix=PODS, revision=2)).items
+    await store.compact(revision=4)
+    with pytest.raises(Compacted):
+        await store.list(prefix=PODS, revision=2)
+    with pytest.raises(Compacted):
+        await store.get(key=key("a"), revision=2)
+    assert (await store.list(prefix=PODS, revision=4)).items
+
+
 async def test_a_watcher_that_falls_behind_is_dropped_and_no_other(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -190,6 +190,7 @@ class Store(Component):
         super().__init__()
         self._backend = backend
         self._revision = 0
+        self._compacted = 0
         self._loaded = 0
         """The cache was loaded as of this revision: of what changed before, only the backend knows."""
         self._items: dict[str, Item] = {}
@@ -286,7 +287,7 @@ class Store(Component):
 
     async def get(self, *, key: str, revision: int = 0) -> Item | None:
         """The object now, or as of `revision`. Raises Compacted, FutureRevision."""
-        self._check_reached(revision)
+        self._check_kept(revision)
         item = self._items.get(key)
         if not revision or (item is not None and item.revision <= revision):
             return item
@@ -302,7 +303,7 @@ class Store(Component):
         Raises Compacted, FutureRevision. It waits for the backend only where something under the prefix's
         collection has changed since `revision`.
         """
-        self._check_reached(revision)
+        self._check_kept(revision)
         collections = self._collections_under(prefix)
         if revision and not self._unchanged_since(revision, collections):
             page = await self._backend.list(prefix=prefix, revision=revision, start=start, limit=limit)
@@ -348,6 +349,7 @@ class Store(Component):
     async def compact(self, *, revision: int) -> None:
         """Forget the history before `revision`. Raises FutureRevision."""
         await self._backend.compact(revision=revision)
+        self._compacted = max(self._compacted, revision)
 
     async def compact_periodically(self, *, period_s: float = limits.COMPACTION_PERIOD_S) -> None:
         """Never return; every `period_s` forget what was history already one period ago."""
@@ -435,9 +437,15 @@ class Store(Component):
         self._recent.append(event)
         return event
 
-    def _check_reached(self, revision: int) -> None:
+    def _check_kept(self, revision: int) -> None:
+        """Refuse what is still to come, and what was forgotten even where nothing has changed since.
+
+        How long a moment can be read must not depend on who else wrote.
+        """
         if revision > self._revision:
             raise FutureRevision(self._revision)
+        if 0 < revision < self._compacted:
+            raise Compacted(self._compacted)
 
     def _collection(self, key: str) -> _Collection:
         name = _collection_of(key)
