@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from itertools import compress
 from typing import Any, NamedTuple
 
 import orjson
 
-from mamekube.apiserver.documents import Collection, Document
+from mamekube.apiserver.documents import Collection, Document, in_turns
 from mamekube.apiserver.options import EXACT, ListOptions, parse_revision
 from mamekube.apiserver.selecting import Predicate, predicate
 from mamekube.apiserver.versions import shown, shown_all, storage_key, storage_prefix
@@ -90,7 +91,7 @@ async def _collection(
 ) -> Collection:
     items = await shown_all(kind, snapshot.items)
     if selected is not None:
-        items = [item for item in items if selected(item)]
+        items = list(compress(items, await in_turns(selected, items)))
     token = ""
     if snapshot.more:
         token = encode_token(Position(snapshot.revision, snapshot.items[-1].key[len(prefix) :] + "\0"))

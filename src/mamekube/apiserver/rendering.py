@@ -30,10 +30,12 @@ PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 async def body_of(request: Request, answer: Answer | Collection, form: Form, clock: Clock) -> bytes | Pieces:
     """The body of an answer. Raises 406 for what there is no way to write so."""
     if form.media_type == codec.PROTOBUF:
-        return await _protobuf(_converted(request, answer, form, clock) if form.as_kind else _plain(answer))
+        return await _protobuf(
+            await _converted(request, answer, form, clock) if form.as_kind else _plain(answer)
+        )
     body: bytes | Pieces
     if form.as_kind:
-        value = _converted(request, answer, form, clock)
+        value = await _converted(request, answer, form, clock)
         body = value if isinstance(value, Pieces) else encode(value)
     elif isinstance(answer, Collection):
         body = answer.pieces
@@ -74,14 +76,14 @@ async def _protobuf(value: Any) -> bytes:
     return await asyncio.to_thread(protobuf_encoding.encode, value)
 
 
-def _converted(request: Request, answer: Answer | Collection, form: Form, clock: Clock) -> Any:
+async def _converted(request: Request, answer: Answer | Collection, form: Form, clock: Clock) -> Any:
     """The answer as a Table, or with its metadata only."""
     now_s = clock.now()
     if isinstance(answer, Collection):
         if form.as_kind == negotiation.TABLE:
             include = tables.include_of(request.first("includeObject"))
-            return tables.of_collection(answer, version=form.version, include=include, now_s=now_s)
-        return tables.partial_collection(answer, version=form.version)
+            return await tables.of_collection(answer, version=form.version, include=include, now_s=now_s)
+        return await tables.partial_collection(answer, version=form.version)
     obj = answer.document.object
     if form.as_kind != negotiation.TABLE:
         return tables.partial(obj, version=form.version) if answer.kind else obj

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mamekube.apiserver.documents import Collection, Pieces, encode
+from mamekube.apiserver.documents import Collection, Document, Pieces, encode, in_turns
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.meta import Object, metadata
 from mamekube.objects.status import bad_request
@@ -55,15 +55,15 @@ def of_objects(
     }
 
 
-def of_collection(collection: Collection, *, version: str, include: str, now_s: float) -> Pieces:
+async def of_collection(collection: Collection, *, version: str, include: str, now_s: float) -> Pieces:
     """The Table of a list, row by row: the rows of ten thousand pods are never a value as a whole."""
     kind = collection.kind
     table = of_objects(kind, (), collection.metadata, version=version, include=include, now_s=now_s)
-    rows = [
-        encode(_row(kind, item.object, version=version, include=include, now_s=now_s))
-        for item in collection.items
-    ]
-    return Pieces(encode(table).removesuffix(b"]}"), rows, b"]}")
+
+    def row(item: Document) -> bytes:
+        return encode(_row(kind, item.object, version=version, include=include, now_s=now_s))
+
+    return Pieces(encode(table).removesuffix(b"]}"), await in_turns(row, collection.items), b"]}")
 
 
 def _row(kind: Kind, obj: Object, *, version: str, include: str, now_s: float) -> Object:
@@ -123,10 +123,16 @@ def partial(obj: Object, *, version: str) -> Object:
     }
 
 
-def partial_collection(collection: Collection, *, version: str) -> Object:
-    return {
+async def partial_collection(collection: Collection, *, version: str) -> Pieces:
+    """A list of which only the metadata is wanted, by clients that keep it themselves."""
+    head = {
         "kind": "PartialObjectMetadataList",
         "apiVersion": f"meta.k8s.io/{version}",
         "metadata": collection.metadata,
-        "items": [partial(item.object, version=version) for item in collection.items],
+        "items": [],
     }
+
+    def value(item: Document) -> bytes:
+        return encode(partial(item.transient(), version=version))
+
+    return Pieces(encode(head).removesuffix(b"]}"), await in_turns(value, collection.items), b"]}")

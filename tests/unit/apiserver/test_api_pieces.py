@@ -1,14 +1,17 @@
 """Long answers that are put together while they are sent."""
 
+import asyncio
+
 import orjson
 import pytest
 from tests.unit.apiserver.samples import config_map
 
-from mamekube.apiserver.documents import PIECE_ITEMS, Pieces
+from mamekube.apiserver.documents import ITEMS_IN_TURN, PIECE_ITEMS, Made, Pieces, in_turns
 
 PATH = "/api/v1/namespaces/default/configmaps"
 COUNT = 2 * PIECE_ITEMS + 1
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+PARTIAL = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
 @pytest.mark.parametrize("count", [0, 1, PIECE_ITEMS, PIECE_ITEMS + 1, COUNT])
@@ -20,7 +23,9 @@ def test_the_pieces_are_the_list_and_as_long_as_they_say(count):
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-@pytest.mark.parametrize(("accept", "field"), [("application/json", "items"), (TABLE, "rows")])
+@pytest.mark.parametrize(
+    ("accept", "field"), [("application/json", "items"), (TABLE, "rows"), (PARTIAL, "items")]
+)
 async def test_a_list_longer_than_a_piece_arrives_whole(web, accept, field, encoding):
     for number in range(COUNT):
         sent = config_map(f"c{number:03}")
@@ -31,3 +36,20 @@ async def test_a_list_longer_than_a_piece_arrives_whole(web, accept, field, enco
     objects = [entry.get("object", entry) for entry in answer.body[field]]
     assert [obj["metadata"]["name"] for obj in objects] == [f"c{number:03}" for number in range(COUNT)]
     assert answer.headers.get("Content-Encoding", "identity") == encoding
+
+
+async def test_what_is_made_of_a_long_list_is_made_in_turns_with_everything_else():
+    items = [Made({"metadata": {"name": f"n{number}"}}) for number in range(3 * ITEMS_IN_TURN)]
+    seen = []
+
+    async def look():
+        for _ in range(3):
+            seen.append(len(made))
+            await asyncio.sleep(0)
+
+    made = []
+    looking = asyncio.ensure_future(look())
+    values = await in_turns(lambda item: made.append(item.value) or item.value, items)
+    await looking
+    assert values == [item.value for item in items]
+    assert seen == [ITEMS_IN_TURN, 2 * ITEMS_IN_TURN, 3 * ITEMS_IN_TURN]
