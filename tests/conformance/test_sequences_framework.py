@@ -21,6 +21,10 @@ def conditions(node):
     return {one["type"]: one["status"] for one in node["status"]["conditions"]}
 
 
+def tainted(api, node):
+    return api.get(f"/api/v1/nodes/{node['metadata']['name']}")["spec"].get("taints")
+
+
 def test_before_the_suite_all_nodes_can_be_scheduled_on(api):
     """Asked of the watch cache, and with a selector for a field that nodes usually do not have."""
     query = {"resourceVersion": "0", "fieldSelector": "spec.unschedulable=false"}
@@ -29,14 +33,14 @@ def test_before_the_suite_all_nodes_can_be_scheduled_on(api):
     for node in nodes:
         assert conditions(node)["Ready"] == "True"
         assert conditions(node).get("NetworkUnavailable", "False") == "False"
-        assert not node["spec"].get("taints")
+        eventually(lambda node=node: not tainted(api, node), "its taint to go")
     path = f"/api/v1/nodes/{nodes[0]['metadata']['name']}"
     api.patch(path, {"spec": {"unschedulable": True}})
     assert [one["metadata"]["name"] for one in api.items("/api/v1/nodes", **query)] == [
         nodes[1]["metadata"]["name"]
     ]
     api.patch(path, {"spec": {"unschedulable": None}})
-    eventually(lambda: not api.get(path)["spec"].get("taints"), "the taint to go")
+    eventually(lambda: not tainted(api, nodes[0]), "the taint to go")
 
 
 def test_before_the_suite_the_system_is_up(api):
@@ -55,7 +59,7 @@ def test_before_the_suite_the_system_is_up(api):
 def informed(api, path, name):
     """The object of a name, as an informer waits for it: a watch that begins with what is there."""
     with api.watch(path, fieldSelector=f"metadata.name={name}", **WATCH_LIST) as watch:
-        began = False
+        began, found = False, None
         for kind, obj in watch:
             assert obj["kind"] in ("ServiceAccount", "ConfigMap")
             if kind == "BOOKMARK":
