@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.conformance.api import eventually
+from tests.conformance.conftest import Kubectl
 from tests.conformance.https_server import ADDRESS
 from tests.conformance.sample_server import GROUP, GROUP_VERSION, VERSION, SampleServer
 
@@ -86,3 +87,31 @@ def test_the_registration_of_another_server_is_an_object_like_others(api, regist
     api.delete(API_SERVICES, labelSelector=f"{NAME}=patched")
     api.wait_gone(registered)
     eventually(lambda: api.send("GET", f"/apis/{GROUP_VERSION}").code == 404, "the group to go")
+
+
+def test_nobody_forgets_what_a_server_that_is_down_may_have(
+    api, namespace, registered, kubectl, own_kubectl_command
+):
+    flunders = f"/apis/{GROUP_VERSION}/namespaces/{namespace}/flunders"
+    api.create(flunders, {"apiVersion": GROUP_VERSION, "kind": "Flunder", "metadata": {"name": "left"}})
+    api.delete(f"/api/v1/namespaces/{namespace}/services/{SERVICE}")
+    # A changed registration is looked after at once.
+    api.patch(registered, {"spec": {"versionPriority": 300}})
+    api.wait_object(registered, lambda service: not available(service))
+    assert api.send("GET", flunders).code == 503
+    for command in (kubectl, Kubectl(own_kubectl_command, namespace)):
+        known = command("api-resources")
+        assert "configmaps" in known and "flunders" not in known
+        assert "the server doesn't have a resource type" in command("get", "flunders", check=False).stderr
+    path = f"/api/v1/namespaces/{namespace}"
+    api.delete(path)
+    left = api.wait_object(path, lambda one: "True" in discovery_failure(one).get("status", ""))
+    assert discovery_failure(left)["reason"] == "DiscoveryFailed"
+    assert left["spec"]["finalizers"] == ["kubernetes"]
+    api.delete(registered)
+    api.wait_gone(path)
+
+
+def discovery_failure(namespace):
+    conditions = {one["type"]: one for one in namespace.get("status", {}).get("conditions") or []}
+    return conditions.get("NamespaceDeletionDiscoveryFailure", {})

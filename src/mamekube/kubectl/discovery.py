@@ -80,6 +80,9 @@ def _group_matches(resource: Resource, text: str) -> bool:
 def _group_resources(group: dict[str, Any]) -> list[Found]:
     found = []
     for version in group.get("versions", ()):
+        if version.get("freshness") == "Stale":
+            # Its server does not answer: what it served the last time says nothing of now.
+            continue
         for entry in version.get("resources", ()):
             resource = Resource(
                 group=group.get("metadata", {}).get("name", ""),
