@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from mamekube.apiserver import audit, codec, negotiation, rendering, warnings, watching
@@ -231,11 +232,15 @@ class Front:
             async with events as batches:
                 stream.begin()
                 audit.note_started(stream.status)
-                async for batch in batches:
+
+                def send(batch: Sequence[watching.Told]) -> bool:
                     lines = [write(event) for event in batch]
                     for line in lines:
                         sizes.observe(len(line))
-                    await stream.write(b"".join(lines))
+                    return stream.put(b"".join(lines))
+
+                while await batches.pour(send):
+                    await stream.drain()
         except StatusError as error:
             if not stream.began:
                 if error.code != 410:
@@ -286,9 +291,7 @@ def refusal(error: Exception) -> StatusError:
 
 
 def _too_large() -> StatusError:
-    return StatusError(
-        413, "RequestEntityTooLarge", f"Request entity too large: limit is {BODY_BYTES_MAX}"
-    )
+    return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {BODY_BYTES_MAX}")
 
 
 def _log_request(request: Request, exchange: Exchange, status: int, duration_s: float) -> None:

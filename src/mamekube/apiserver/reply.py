@@ -78,7 +78,7 @@ class Stream:
 
     size = 0
     """Nobody counts what goes on."""
-    __slots__ = ("_endless", "_exchange", "_headers", "_line", "_plain", "began", "status")
+    __slots__ = ("_endless", "_exchange", "_headers", "_line", "_mute", "_plain", "began", "status")
 
     def __init__(
         self,
@@ -95,6 +95,7 @@ class Stream:
         self._headers = headers.items() if isinstance(headers, Mapping) else headers
         self._line = _line(status, reason)
         self._endless = endless
+        self._mute = exchange.method == "HEAD" or status in _BODILESS
         self._plain = False
         """Bytes go out without chunks around them: their number was said before, or the connection ends with them."""
 
@@ -116,12 +117,19 @@ class Stream:
 
     async def write(self, data: bytes) -> None:
         """Send a chunk, and wait while the client is slow to take what was sent before."""
+        if not self.put(data):
+            await self.drain()
+
+    def put(self, data: bytes) -> bool:
+        """Send a chunk without waiting. Whether the client keeps up; if not, `drain` before the next one."""
         exchange = self._exchange
-        if not data or exchange.method == "HEAD" or self.status in _BODILESS:
-            return
-        exchange.write(data if self._plain else b"%x\r\n%b\r\n" % (len(data), data))
-        if exchange.writing_paused:
-            await exchange.drain()
+        if data and not self._mute:
+            exchange.write(data if self._plain else _chunk(data))
+        return not exchange.writing_paused
+
+    async def drain(self) -> None:
+        """Wait while the client is slow. Raises ConnectionResetError when it is gone."""
+        await self._exchange.drain()
 
     async def finish(self) -> None:
         """Say that it was all. Raises ConnectionResetError."""
@@ -145,6 +153,17 @@ class Passed:
 
 
 Response = Reply | Stream | Passed
+
+
+_chunked: tuple[bytes, bytes] = (b"", b"")
+
+
+def _chunk(data: bytes) -> bytes:
+    """The data as a chunk. The watchers of one resource are sent the same bytes one after the other."""
+    global _chunked
+    if _chunked[0] is not data:
+        _chunked = (data, b"%x\r\n%b\r\n" % (len(data), data))
+    return _chunked[1]
 
 
 def _line(status: int, reason: str | None = None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,7 +74,14 @@ class WatchEvent:
         return b'{"type":"%b","object":%b}\n' % (self.type.encode(), self.document.value)
 
 
-Batches = AsyncIterator[Sequence[Told]]
+class Batches(Protocol):
+    """Events in the order of the store: to iterate over, or to have poured out."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Told]]: ...
+
+    async def __anext__(self) -> Sequence[Told]: ...
+
+    async def pour(self, send: Callable[[Sequence[Told]], bool]) -> bool: ...
 
 
 @asynccontextmanager
@@ -161,6 +168,50 @@ class _Watch:
     def _set_timer(self) -> asyncio.TimerHandle:
         """One timer from bookmark to bookmark: a timeout around every wait costs more than a whole event."""
         return self._loop.call_at(min(self._ends_s, self._bookmark_s), self._changes.nudge)
+
+    async def pour(self, send: Callable[[Sequence[Told]], bool]) -> bool:
+        """Give every batch to `send` until the time is over (False), or until `send` says that the reader is slow
+        (True): wait for it then, and call again. Raises 410."""
+        if self._plain:
+            return await self._pour_at_once(send)
+        async for batch in self:
+            if not send(batch):
+                return True
+        return False
+
+    async def _pour_at_once(self, send: Callable[[Sequence[Told]], bool]) -> bool:
+        """The shortest way from the store to the client: the store's loop calls, and no task is woken."""
+        ended: asyncio.Future[bool] = self._loop.create_future()
+
+        def step() -> None:
+            if ended.done():
+                return
+            try:
+                batch = self._next_now()
+                if batch and not send(batch):
+                    ended.set_result(True)
+            except StopAsyncIteration:
+                ended.set_result(False)
+            except Exception as error:
+                ended.set_exception(error)
+
+        self._changes.call(step)
+        try:
+            step()
+            return await ended
+        finally:
+            self._changes.call(None)
+
+    def _next_now(self) -> Sequence[Told]:
+        """What there is to tell without waiting. Raises 410, and StopAsyncIteration at the end."""
+        if self._first:
+            first, self._first = self._first, []
+            self._changes.nudge()
+            return first
+        try:
+            return self._changes.take() or self._due()
+        except WatchLost as error:
+            raise expired(f"the watch was lost: {error}") from None
 
     def __aiter__(self) -> _Watch:
         return self

@@ -7,7 +7,7 @@ It knows nothing of where events come from; backends publish changes, the store 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from mamekube.store.backend import WatchLost
@@ -26,7 +26,18 @@ E = TypeVar("E", bound=Keyed)
 class Watcher(Generic[E]):
     """The queue of one reader: an async iterator of batches, to be read by one task."""
 
-    __slots__ = ("_after", "_lost", "_nudged", "_pending", "_pending_max", "_replayed", "_waiter", "prefix")
+    __slots__ = (
+        "_after",
+        "_called",
+        "_lost",
+        "_nudged",
+        "_pending",
+        "_pending_max",
+        "_reader",
+        "_replayed",
+        "_waiter",
+        "prefix",
+    )
 
     def __init__(self, prefix: str, *, after: int, pending_max: int) -> None:
         self.prefix = prefix
@@ -35,6 +46,8 @@ class Watcher(Generic[E]):
         self._pending: list[E] = []
         self._replayed = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._reader: Callable[[], object] | None = None
+        self._called = False
         self._lost = ""
         self._nudged = False
 
@@ -64,27 +77,47 @@ class Watcher(Generic[E]):
         self._nudged = True
         self._wake()
 
+    def call(self, reader: Callable[[], object] | None) -> None:
+        """Have `reader` called by the loop, once for all that came meanwhile, when there is something to `take`.
+
+        For many watchers of the same events: waking a task for each costs more than what it does then.
+        """
+        self._reader = reader
+
+    def take(self) -> Sequence[E]:
+        """What is there now; an empty batch after a nudge. Raises WatchLost."""
+        if not self._pending:
+            if self._lost:
+                raise WatchLost(self._lost)
+            self._nudged = False
+            return ()
+        batch, self._pending, self._replayed = self._pending, [], 0
+        return batch
+
     def __aiter__(self) -> Watcher[E]:
         return self
 
     async def __anext__(self) -> Sequence[E]:
-        while not self._pending:
-            if self._lost:
-                raise WatchLost(self._lost)
-            if self._nudged:
-                self._nudged = False
-                return ()
+        while not (self._pending or self._lost or self._nudged):
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        batch, self._pending, self._replayed = self._pending, [], 0
-        return batch
+        return self.take()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._reader is not None:
+            if not self._called:
+                self._called = True
+                asyncio.get_running_loop().call_soon(self._read)
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _read(self) -> None:
+        self._called = False
+        if self._reader is not None:
+            self._reader()
 
 
 class Watchers(Generic[E]):

@@ -107,18 +107,18 @@ async def test_a_slow_reader_of_a_watch_is_dropped_and_never_buffered_without_en
     """It reads nothing while more is written than may wait for it; others watch on."""
     pending = []
     began, ended = asyncio.Event(), asyncio.Event()
-    advance = _Watch.__anext__
+    pour = _Watch.pour
 
-    async def noted(self):
+    async def noted(self, send):
         pending.append(self._changes)
         began.set()
         try:
-            return await advance(self)
+            return await pour(self, send)
         except BaseException:
             ended.set()
             raise
 
-    monkeypatch.setattr(_Watch, "__anext__", noted)
+    monkeypatch.setattr(_Watch, "pour", noted)
     slow = socket.socket()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.setblocking(False)

@@ -69,3 +69,35 @@ async def test_a_nudge_wakes_the_reader_with_nothing_and_loses_nothing() -> None
     watchers.publish([Event("/a", 1)])
     assert await anext(watcher) == [Event("/a", 1)]
     assert await anext(watcher) == ()
+
+
+async def test_a_reader_is_called_once_for_all_that_came_at_once() -> None:
+    watchers: Watchers[Event] = Watchers(pending_max=10)
+    watcher = watchers.add("/", after=0)
+    taken: list[list[int]] = []
+    watcher.call(lambda: taken.append([event.revision for event in watcher.take()]))
+    watchers.publish([Event("/a", 1), Event("/a", 2)])
+    assert taken == []
+    await asyncio.sleep(0)
+    assert taken == [[1, 2]]
+    watchers.publish([Event("/a", 3)])
+    watcher.nudge()
+    await asyncio.sleep(0)
+    assert taken == [[1, 2], [3]]
+    watcher.nudge()
+    await asyncio.sleep(0)
+    assert taken == [[1, 2], [3], []]
+
+
+async def test_a_reader_that_went_away_leaves_what_comes_to_the_next() -> None:
+    watchers: Watchers[Event] = Watchers(pending_max=10)
+    watcher = watchers.add("/", after=0)
+    watcher.call(lambda: pytest.fail("nobody reads any more"))
+    watchers.publish([Event("/a", 1)])
+    watcher.call(None)
+    await asyncio.sleep(0)
+    watchers.publish([Event("/a", 2)])
+    assert [event.revision for event in watcher.take()] == [1, 2]
+    watcher.lose("gone")
+    with pytest.raises(WatchLost, match="gone"):
+        watcher.take()
