@@ -10,6 +10,7 @@ from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
 from mamekube.objects.patches import managed_fields
+from mamekube.objects.status import bad_request
 
 
 def note_create(new: Object, kind: Kind, options: WriteOptions, *, clock: Clock) -> Object:
@@ -57,6 +58,12 @@ async def apply(
     subresource: str = "",
 ) -> Object:
     """The object that server-side apply makes of `old`, its managed fields noted. Raises 400, 409."""
+    version = patch.get("apiVersion") or ""
+    if version != kind.api_version:
+        raise bad_request(
+            "Incorrect version specified in apply patch. "
+            f"Specified patch version: {version}, expected: {kind.api_version}"
+        )
     steps = managed_fields.apply_patch(
         old,
         patch,

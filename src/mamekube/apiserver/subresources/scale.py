@@ -13,8 +13,9 @@ from mamekube.apiserver.bodies import SCALE
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_patch, parse_write
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.resources import Change, check_identity, fresh
+from mamekube.apiserver.resources import Change, SlowChange, check_identity, fresh
 from mamekube.apiserver.strategy import Strategy
+from mamekube.apiserver.subresources import scale_ownership
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, selectors, status
 from mamekube.objects.meta import Object, edited, metadata
@@ -72,21 +73,27 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
         found = await api.resources.get(kind, request.namespace, request.name)
         _check_replicas(kind, found.object)
         return Answer(Made(scale_of(kind, found.object)), 200, SCALE)
+    conditional, applied = False, False
+    change: Change | SlowChange
     if request.verb == "update":
         options = parse_write(request, "UpdateOptions")
         scale = api.decode(request, SCALE, payload, options.field_validation)
         conditional = bool((scale.get("metadata") or {}).get("resourceVersion"))
-        change: Change = lambda old: fresh(scale)  # noqa: E731 - it is what change_for answers, too
+        change = _on_object(request, kind, lambda old: fresh(scale))
     else:
         patch_type = patching.check_type(SCALE, payload.content_type)
-        options = parse_patch(request, apply=patch_type == patching.APPLY_YAML)
-        # Nobody owns the fields of a Scale: an apply to it is a merge, owned as the replicas of the object.
-        merging = patching.MERGE_PATCH if patch_type == patching.APPLY_YAML else patch_type
+        applied = patch_type == patching.APPLY_YAML
+        options = parse_patch(request, apply=applied)
         patch = payload.decode_patch(patch_type)
-        change = patching.change_for(merging, patch, SCALE, options)
-        conditional = False
+        if applied:
+            apply = patching.apply_for(
+                patch, SCALE, options, clock=api.clock, find=api.registry.find, subresource="scale"
+            )
+            change = _applied_to_object(request, kind, apply)
+        else:
+            change = _on_object(request, kind, patching.change_for(patch_type, patch, SCALE, options))
     answer = await api.resources.update(
-        request, kind, _on_object(request, kind, change), options, rules=STRATEGY, retries=not conditional
+        request, kind, change, options, rules=STRATEGY, retries=not conditional, applied=applied
     )
     return Answer(Made(scale_of(kind, answer.document.object)), answer.code, SCALE)
 
@@ -96,26 +103,48 @@ def _on_object(request: Request, kind: Kind, change: Change) -> Change:
 
     def changed(old: Object | None) -> Object:
         assert old is not None and kind.scale is not None
-        scale = change(scale_of(kind, old))
-        check_identity(SCALE, scale, namespace=request.namespace, name=request.name)
-        replicas = (scale.get("spec") or {}).get("replicas", 0)
-        if not isinstance(replicas, int) or isinstance(replicas, bool):
-            raise status.bad_request(
-                'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
-                "into Go struct field ScaleSpec.spec.replicas of type int32"
-            )
-        if replicas < 0:
-            error = fielderrors.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-            raise status.invalid(SCALE, request.name, [error])
-        new = edited(fresh(old), kind.scale.spec_replicas, replicas)
-        new["metadata"]["resourceVersion"] = (
-            metadata(scale).get("resourceVersion") or metadata(old)["resourceVersion"]
-        )
-        if metadata(scale).get("uid"):
-            new["metadata"]["uid"] = metadata(scale)["uid"]
+        return _scaled(request, kind, old, change(scale_of(kind, old)))
+
+    return changed
+
+
+def _applied_to_object(request: Request, kind: Kind, apply: SlowChange) -> SlowChange:
+    """The same of an apply, with the owners of the replicas."""
+
+    async def changed(old: Object | None) -> Object:
+        assert old is not None and kind.scale is not None
+        path, entries = kind.scale.spec_replicas, metadata(old).get("managedFields") or []
+        before = scale_of(kind, old)
+        before["metadata"]["managedFields"] = scale_ownership.of_scale(entries, path)
+        scale = await apply(before)
+        owners = scale["metadata"].pop("managedFields", [])
+        new = _scaled(request, kind, old, scale)
+        new["metadata"]["managedFields"] = scale_ownership.of_parent(entries, owners, path, new["apiVersion"])
         return new
 
     return changed
+
+
+def _scaled(request: Request, kind: Kind, old: Object, scale: Object) -> Object:
+    """The object with the replicas of its Scale. Raises 400, 422."""
+    assert kind.scale is not None
+    check_identity(SCALE, scale, namespace=request.namespace, name=request.name)
+    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
+        raise status.bad_request(
+            'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
+            "into Go struct field ScaleSpec.spec.replicas of type int32"
+        )
+    if replicas < 0:
+        error = fielderrors.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise status.invalid(SCALE, request.name, [error])
+    new = edited(fresh(old), kind.scale.spec_replicas, replicas)
+    new["metadata"]["resourceVersion"] = (
+        metadata(scale).get("resourceVersion") or metadata(old)["resourceVersion"]
+    )
+    if metadata(scale).get("uid"):
+        new["metadata"]["uid"] = metadata(scale)["uid"]
+    return new
 
 
 def _prepare(kind: Kind, new: Object, old: Object, now_s: float) -> None:

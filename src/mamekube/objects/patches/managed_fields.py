@@ -146,7 +146,7 @@ def decode(entries: Any) -> Managers | None:
         if not isinstance(entry, dict) or entry.get("operation") not in (UPDATE, APPLY):
             return None
         fields = entry.get("fieldsV1") or {}
-        if entry.get("fieldsType", "FieldsV1") != "FieldsV1" or not field_sets.is_valid(fields):
+        if entry.get("fieldsType") != "FieldsV1" or not field_sets.is_valid(fields):
             return None
         version = entry.get("apiVersion", "")
         operation = entry["operation"]
@@ -174,7 +174,7 @@ def _trusted(entries: Sequence[Mapping[str, Any]]) -> Managers:
 
 
 def encode(managers: Managers) -> list[dict[str, Any]]:
-    """The `managedFields` list: appliers first, then by time, manager, version and subresource."""
+    """The `managedFields` list."""
     entries = []
     for identity, entry in managers.items():
         wire: dict[str, Any] = {
@@ -189,17 +189,21 @@ def encode(managers: Managers) -> list[dict[str, Any]]:
         if identity.subresource:
             wire["subresource"] = identity.subresource
         entries.append(wire)
-    if len(entries) > 1:
-        entries.sort(
-            key=lambda wire: (
-                wire["operation"],
-                _seconds(wire.get("time", "")),
-                wire["manager"],
-                wire["apiVersion"],
-                wire.get("subresource", ""),
-            )
-        )
-    return entries
+    return ordered(entries) if len(entries) > 1 else entries
+
+
+def ordered(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Appliers first, then by time, manager, version and subresource."""
+    return sorted(
+        entries,
+        key=lambda wire: (
+            wire["operation"],
+            _seconds(wire.get("time", "")),
+            wire["manager"],
+            wire["apiVersion"],
+            wire.get("subresource", ""),
+        ),
+    )
 
 
 def _seconds(time: str) -> int:
@@ -406,9 +410,9 @@ def apply_patch(
 
     Its managedFields are complete: `track_update` is not called for an apply. Where nothing changes the stored
     object's content comes back equal. Raises StatusError: 409 with one cause per conflict, 400 for a patch that
-    is not for this kind, 500 for one that does not fit the schema (upstream's codes).
+    has managedFields itself, 500 for one that does not fit the schema (upstream's codes).
     """
-    _check_applied(live, applied, schema)
+    _check_applied(applied, schema)
     if live is None:
         live = {"apiVersion": applied.get("apiVersion"), "kind": applied.get("kind"), "metadata": {}}
     managers = decode(metadata(live).get("managedFields") or [])
@@ -573,13 +577,7 @@ def _without_managers(obj: Object) -> Object:
     return {**obj, "metadata": meta}
 
 
-def _check_applied(live: Object | None, applied: Object, schema: Schema) -> None:
-    expected = live.get("apiVersion") if live else applied.get("apiVersion")
-    if applied.get("apiVersion") != expected:
-        raise bad_request(
-            "Incorrect version specified in apply patch. "
-            f"Specified patch version: {applied.get('apiVersion')}, expected: {expected}"
-        )
+def _check_applied(applied: Object, schema: Schema) -> None:
     if metadata(applied).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
     found = problems(schema, applied)
