@@ -95,15 +95,29 @@ async def check_reads(backend: Backend, twin: Twin) -> None:
             assert found == twin.states[revision].get(key)
 
 
+async def check_pages(store: Store, twin: Twin, *, prefix: str, revision: int) -> None:
+    """All at once, and page by page from wherever one may end."""
+    state = twin.states[revision]
+    keys = sorted(key for key in state if key.startswith(prefix))
+    for limit in (0, 1, 2):
+        for start in ("", *(key + "\0" for key in keys)):
+            rest = [key for key in keys if key >= start]
+            page = rest[:limit] if limit else rest
+            snapshot = await store.list(prefix=prefix, revision=revision, start=start, limit=limit)
+            assert [(item.key, item.revision) for item in snapshot.items] == [(k, state[k][1]) for k in page]
+            assert (snapshot.more, snapshot.remaining) == (len(page) < len(rest), len(rest) - len(page))
+
+
 async def check_store(backend: Backend, twin: Twin) -> None:
     """The store shows the same states, and a watch from the oldest one leads through all of them."""
     async with Store(backend) as store:
         assert store.revision == twin.revision
         for revision in range(twin.compacted, twin.revision + 1):
             for prefix in PREFIXES:
-                snapshot = await store.list(prefix=prefix, revision=revision)
-                expected = sorted(k for k in twin.states[revision] if k.startswith(prefix))
-                assert [item.key for item in snapshot.items] == expected
+                await check_pages(store, twin, prefix=prefix, revision=revision)
+            for key in KEYS:
+                item = await store.get(key=key, revision=revision)
+                assert (item and item.revision) == twin.states[revision].get(key, (b"", None))[1]
         state = {key: revision for key, (_, revision, _) in twin.states[twin.compacted].items()}
         reached = twin.compacted
         async with store.watch(prefix="", after=twin.compacted) as batches:

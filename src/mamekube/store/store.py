@@ -291,9 +291,9 @@ class Store(Component):
         item = self._items.get(key)
         if not revision or (item is not None and item.revision <= revision):
             return item
-        collection = self._collections.get(_collection_of(key))
-        if self._unchanged_since(revision, [collection] if collection else []):
-            return None
+        before = self._before(revision, key)
+        if before is not None:
+            return before.get(key, item)
         record = await self._backend.get(key=key, revision=revision)
         return _item(record) if record else None
 
@@ -301,25 +301,38 @@ class Store(Component):
         """Objects under `prefix` from key `start` on, `limit` at most (0: all), now or as of `revision`.
 
         Raises Compacted, FutureRevision. It waits for the backend only where something under the prefix's
-        collection has changed since `revision`.
+        collection has changed since `revision`, and more has changed than is kept.
         """
         self._check_kept(revision)
-        collections = self._collections_under(prefix)
-        if revision and not self._unchanged_since(revision, collections):
+        before = self._before(revision, prefix) if revision else {}
+        if before is None:
             page = await self._backend.list(prefix=prefix, revision=revision, start=start, limit=limit)
             items = [_item(record) for record in page.records]
             return Snapshot(items, page.revision, more=page.more, remaining=page.remaining)
+        collections = self._collections_under(prefix)
         keys = [key for collection in collections for key in collection.between(prefix, start)]
+        if before:
+            absent = {key for key, item in before.items() if item is None}
+            present = {key for key, item in before.items() if item is not None and key >= start}
+            keys = sorted(present.union(keys) - absent)
         total = len(keys)
         if limit and total > limit:
             keys = keys[:limit]
         known = self._items
         return Snapshot(
-            [known[key] for key in keys],
+            [before.get(key) or known[key] for key in keys] if before else [known[key] for key in keys],
             revision or self._revision,
             more=len(keys) < total,
             remaining=total - len(keys),
         )
+
+    def _before(self, revision: int, prefix: str) -> dict[str, Item | None] | None:
+        """How everything under `prefix` was at `revision` that has changed since; None where that is not known here."""
+        if self._unchanged_since(revision, self._collections_under(prefix)):
+            return {}
+        if revision < self._recent.floor:
+            return None
+        return {event.key: event.previous for event in reversed(self._recent.since(revision, prefix))}
 
     def changed(self, prefix: str) -> int:
         """A revision that stays the same for as long as nothing of the prefix's resource changes."""
