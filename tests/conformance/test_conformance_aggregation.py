@@ -89,6 +89,21 @@ def test_the_registration_of_another_server_is_an_object_like_others(api, regist
     eventually(lambda: api.send("GET", f"/apis/{GROUP_VERSION}").code == 404, "the group to go")
 
 
+def test_a_namespace_takes_along_what_another_server_keeps_in_it(api, namespace, sample, registered):
+    # Not the one with the Service through which the other server is reached.
+    wild = f"{namespace}-wild"
+    api.create("/api/v1/namespaces", {"metadata": {"name": wild}})
+    flunders = f"/apis/{GROUP_VERSION}/namespaces/{wild}/flunders"
+    for name in ("a", "b"):
+        body = {"apiVersion": GROUP_VERSION, "kind": "Flunder", "metadata": {"name": name}}
+        api.create(flunders, body)
+    path = f"/api/v1/namespaces/{wild}"
+    api.delete(path)
+    api.wait_gone(path)
+    assert sample.flunders == {}
+    assert "system:serviceaccount:kube-system:namespace-controller" in sample.users
+
+
 def test_nobody_forgets_what_a_server_that_is_down_may_have(
     api, namespace, registered, kubectl, own_kubectl_command
 ):
