@@ -13,6 +13,7 @@ import http.client
 import json
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -59,10 +60,10 @@ class Server(NamedTuple):
 
 
 @asynccontextmanager
-async def running(port: int = 17443) -> AsyncIterator[Server]:
+async def running() -> AsyncIterator[Server]:
     """A fresh server, ready."""
     with temporary_folder() as folder:
-        async with running_in(folder, port) as server:
+        async with running_in(folder) as server:
             yield server
 
 
@@ -76,8 +77,10 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def running_in(folder: Path, port: int = 17443) -> AsyncIterator[Server]:
+async def running_in(folder: Path) -> AsyncIterator[Server]:
     """A server of what the folder holds, ready."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     process = spawn(folder, port)
     try:
         context = ssl.create_default_context()
