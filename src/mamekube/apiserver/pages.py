@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mamekube.apiserver import version
 from mamekube.apiserver.discovery import Discovery
@@ -14,6 +15,9 @@ from mamekube.apiserver.openapi import OpenApi
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.tokens import Tokens
 from mamekube.kinds.registry import Registry
+
+if TYPE_CHECKING:
+    from mamekube.apiserver.profiles import Profiles
 
 JSON = "application/json"
 LISTED = (
@@ -47,6 +51,7 @@ class Pages:
         self._discovery = discovery
         self._health = health
         self._metrics = metrics
+        self._profiles: Profiles | None = None
         self._exact: dict[str, Callable[[Request], Text]] = {
             "": self._index,
             "/version": lambda request: Text(encode_indented(version.describe()), JSON),
@@ -66,7 +71,16 @@ class Pages:
             return self._discovery.serve(path, request.headers)
         if path.startswith("/openapi/"):
             return await self._openapi_page(request)
+        if path.startswith("/debug/pprof"):
+            return await self._profile_page(request)
         return await self._health.serve(request)
+
+    async def _profile_page(self, request: Request) -> Text | None:
+        if self._profiles is None:
+            from mamekube.apiserver.profiles import Profiles
+
+            self._profiles = Profiles()
+        return await self._profiles.serve(request)
 
     def _index(self, request: Request) -> Text:
         """`GET /`: every path there is."""
