@@ -18,7 +18,7 @@ from mamekube.apiserver.api import Api, NotServed, Payload
 from mamekube.apiserver.audit import AuditLog
 from mamekube.apiserver.authentication import Authenticator, impersonate
 from mamekube.apiserver.authorization import Attributes, Authorizer
-from mamekube.apiserver.documents import Answer, Collection, Text
+from mamekube.apiserver.documents import Answer, Collection, Pieces, Text
 from mamekube.apiserver.fairness import RETRY_AFTER_S, Fairness, Rejected
 from mamekube.apiserver.metrics import MUTATING, Metrics
 from mamekube.apiserver.negotiation import PLAIN
@@ -204,7 +204,10 @@ class Front:
         if text is None:
             raise NotServed
         headers = {**_headers(request), **text.headers, "Content-Type": text.content_type}
-        return Reply(exchange, text.code, headers, text.body)
+        body: bytes | Pieces = text.body
+        if "Content-Encoding" not in headers:
+            body = await rendering.compressed(request, body, headers)
+        return Reply(exchange, text.code, headers, body)
 
     async def _write(self, request: Request, exchange: Exchange, answer: Answer | Collection) -> Response:
         accept = request.headers.get("Accept", "")

@@ -174,7 +174,7 @@ async def compressed(request: Request, body: bytes | Pieces, headers: dict[str, 
     if len(body) <= GZIP_MIN_BYTES or "gzip" not in request.headers.get("Accept-Encoding", ""):
         return body
     headers["Content-Encoding"] = "gzip"
-    headers["Vary"] = "Accept-Encoding"
+    headers["Vary"] = ", ".join(filter(None, (headers.get("Vary", ""), "Accept-Encoding")))
     return await asyncio.get_running_loop().run_in_executor(None, _gzip, body)
 
 
