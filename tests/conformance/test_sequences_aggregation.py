@@ -213,3 +213,43 @@ def test_other_servers_find_whom_to_believe(api):
     assert json.loads(found["requestheader-allowed-names"]) == ["front-proxy-client"]
     role = f"/apis/{RBAC}/v1/namespaces/kube-system/roles/extension-apiserver-authentication-reader"
     assert api.get(role)["rules"][0]["resourceNames"] == ["extension-apiserver-authentication"]
+
+
+def test_a_sample_server_may_follow_what_it_has_to_believe(api, typed, namespace):
+    """As its account: one ConfigMap by name, listed and watched by a selector, and reviews of who asks it."""
+    make_permissions(typed, namespace)
+    account = f"system:serviceaccount:{namespace}:default"
+    groups = {"Impersonate-User": account, "Impersonate-Group": "system:serviceaccounts"}
+    maps = "/api/v1/namespaces/kube-system/configmaps"
+    selector = {"fieldSelector": "metadata.name=extension-apiserver-authentication", "limit": 500}
+
+    def allowed():
+        return api.send("GET", maps, query=selector, headers=groups).code == 200
+
+    eventually(allowed, "the binding to count")
+    listing = api.call("GET", maps, query=selector, headers=groups)
+    assert [one["metadata"]["name"] for one in listing["items"]] == ["extension-apiserver-authentication"]
+    assert api.send("GET", maps, headers=groups).code == 403
+    me = api.acting_as(account, "system:serviceaccounts")
+    since = listing["metadata"]["resourceVersion"]
+    query = {"fieldSelector": selector["fieldSelector"], "resourceVersion": since, "timeoutSeconds": 1}
+    with me.watch(maps, **query) as watch:
+        assert all(kind == "BOOKMARK" for kind, _ in watch)
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": "nobody's"}}
+    answer = api.call("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review, headers=groups)
+    assert not answer["status"].get("authenticated")
+    attributes = {"verb": "list", "resource": "flunders", "group": GROUP, "namespace": "default"}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": "kubernetes-admin", "groups": ["system:masters"], "resourceAttributes": attributes},
+    }
+    answer = api.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review, headers=groups)
+    assert answer["status"]["allowed"] is True
+    for path in (
+        "/api/v1/namespaces",
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+        "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas",
+    ):
+        assert api.send("GET", path, headers=groups).code == 200
+    remove_permissions(api, namespace)
