@@ -87,6 +87,7 @@ OPERATORS: Mapping[str, list[Signature]] = {
     "_[_]": _signatures("list(A) int A", "map(A,B) A B", *_LOOKUP),
     "_[?_]": _signatures("list(V) int optional_type(V)", "map(K,V) K optional_type(V)", *_LOOKUP),
 }
+_ORDERED_KEYS = frozenset(map(parse_type, _COMPARED))
 _LITERALS = {type_name(value): parse_type(type_name(value)) for value in (True, 1, 1.5, "", b"", None)}
 _CONTAINERS = {
     name: parse_type(text)
@@ -360,6 +361,8 @@ class _Checker:
             self._must_be_bool(node, part, kind)
         if node.macro == "map":
             return list_of(found[-1])
+        if node.macro == "sortBy":
+            return self._sorted(node, source, found[0])
         if node.macro == "filter":
             return list_of(kinds[-1])
         if node.macro == "transformMap":
@@ -367,6 +370,15 @@ class _Checker:
         if node.macro == "transformMapEntry":
             return found[-1]
         return BOOL
+
+    def _sorted(self, node: Comprehension, source: Type, key: Type) -> Type:
+        """Keys are of a type that has an order; only lists can be sorted."""
+        key = self.resolve(key)
+        ordered = key in _ORDERED_KEYS or key == DYN or key.variable
+        if ordered and (source.name == "list" or source == DYN):
+            return source
+        text = f"'{shown(source)}.(list({shown(key)}))'"
+        return self.fail(node, f"found no matching overload for '@sortByAssociatedKeys' applied to {text}")
 
     def _must_be_bool(self, node: Comprehension, part: Node, kind: Type) -> None:
         if self.unify(BOOL, kind):

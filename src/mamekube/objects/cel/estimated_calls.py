@@ -7,7 +7,7 @@ A function that is not here costs one. Several that upstream charges only as mem
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mamekube.objects.cel.estimates import (
@@ -26,6 +26,7 @@ from mamekube.objects.cel.estimates import (
     total,
     union,
 )
+from mamekube.objects.cel.evaluator import LIST_COST
 from mamekube.objects.cel.types import DYN, Type
 
 CHECK_COST = 350_000
@@ -171,7 +172,7 @@ def _sets(factor: int) -> Callable[[Sequence[Estimate]], Made]:
     return estimate
 
 
-_WITHOUT_TARGET: Mapping[str, Callable[[Sequence[Estimate]], Made]] = {
+_WITHOUT_TARGET: dict[str, Callable[[Sequence[Estimate]], Made]] = {
     "_+_": _add,
     "_==_": _same,
     "_!=_": _equal,
@@ -256,7 +257,7 @@ def _check(target: Estimate, args: Sequence[Estimate]) -> Made:
 
 _BOTH_ADDRESSES = part_of(2 * ADDRESS_BYTES_MAX, PER_CHARACTER)
 _MASK = part_of(ADDRESS_BYTES_MAX, PER_CHARACTER)
-_MEMBERS: Mapping[str, Callable[[Estimate, Sequence[Estimate]], Made]] = {
+_MEMBERS: dict[str, Callable[[Estimate, Sequence[Estimate]], Made]] = {
     "startsWith": _with_part,
     "endsWith": _with_part,
     "contains": _contains,
@@ -272,6 +273,55 @@ _MEMBERS: Mapping[str, Callable[[Estimate, Sequence[Estimate]], Made]] = {
     "containsCIDR": _address(_BOTH_ADDRESSES, _MASK, 1),
     "check": _check,
 }
+
+
+# The lists extension ------------------------------------------------------------------------------------
+
+
+def _made_list(factor: float, size: Size) -> Made:
+    return Made(total(part_of(size[1], factor), LIST_COST, 1), size)
+
+
+def _number(argument: Estimate, otherwise: int) -> int:
+    known = argument.literal
+    return known if isinstance(known, int) and known >= 0 else otherwise
+
+
+def _slice(target: Estimate, args: Sequence[Estimate]) -> Made:
+    count = max(0, _number(args[1], target.bounds[1]) - _number(args[0], 0))
+    return _made_list(1, (count, count))
+
+
+def _range(args: Sequence[Estimate]) -> Made:
+    count = _number(args[0], UNBOUNDED)
+    return _made_list(1, (count, count))
+
+
+def _flatten(target: Estimate, args: Sequence[Estimate]) -> Made:
+    return _made_list(_number(args[0], UNBOUNDED) if args else 1, target.bounds)
+
+
+def _reverse(target: Estimate, args: Sequence[Estimate]) -> Made:
+    return _made_list(1, target.bounds)
+
+
+def _distinct(target: Estimate, args: Sequence[Estimate]) -> Made:
+    return _made_list(2, multiplied(target.bounds, target.bounds))
+
+
+def _sort(target: Estimate, args: Sequence[Estimate]) -> Made:
+    return self_compared(target.bounds, target.type.args[0] if target.type.args else DYN)
+
+
+def self_compared(size: Size, element: Type) -> Made:
+    factor = 2 + PER_CHARACTER if _may_be(element, "string", "bytes") else 2
+    return _made_list(factor, multiplied(size, size))
+
+
+_MEMBERS.update(
+    {"slice": _slice, "flatten": _flatten, "reverse": _reverse, "distinct": _distinct, "sort": _sort}
+)
+_WITHOUT_TARGET["lists.range"] = _range
 
 
 # Lists --------------------------------------------------------------------------------------------------

@@ -187,6 +187,8 @@ class Estimator:
     # Macros ----------------------------------------------------------------------------------------
 
     def comprehension(self, node: Comprehension, scope: Scope) -> Estimate:
+        from mamekube.objects.cel.estimated_calls import self_compared
+
         source = self.visit(node.range, scope)
         if node.macro in ("optMap", "optFlatMap"):
             return self._optional_map(node, source, scope)
@@ -204,6 +206,8 @@ class Estimator:
         if len(parts) > 1:
             step = total(step, parts[0].cost)
         cost = total(source.cost, loop.around, times(source.bounds[1], step))
+        if node.macro == "sortBy":
+            cost = total(cost, self_compared(source.bounds, body.type).cost)
         return self.known(node, cost, size=source.bounds if loop.makes else ONE, entry=entry)
 
     def _variables(self, node: Comprehension, source: Estimate) -> dict[str, Estimate]:
@@ -246,6 +250,7 @@ _LOOPS = {
     "existsOne": _Loop(2, 2),
     "filter": _Loop(LIST_COST + 1, 13, makes=True, filters=True),
     "map": _Loop(LIST_COST + 1, 12, makes=True, lists=True),
+    "sortBy": _Loop(2 * LIST_COST + 3, 12, makes=True),
     "transformMap": _Loop(MAP_COST + 1, 3, makes=True),
     "transformMapEntry": _Loop(MAP_COST + 1, 2, makes=True),
 }

@@ -471,12 +471,23 @@ def _transform_entries(
     return found
 
 
+def _sort_by(parts: list[Run], inner: Bindings, budget: Budget, steps: Iterator[Any]) -> list[Any]:
+    from mamekube.objects.cel.library.lists import self_compared, sorted_by
+
+    budget.spend(2 * LIST_COST)
+    pairs = [(value, parts[0](inner, budget)) for value in steps]
+    keys = [key for _, key in pairs]
+    budget.spend(self_compared(keys))
+    return sorted_by([value for value, _ in pairs], keys)
+
+
 _LOOPS: dict[str, Callable[..., Any]] = {
     "all": _quantifier(False),
     "exists": _quantifier(True),
     "existsOne": _exists_one,
     "filter": _filter,
     "map": _transform,
+    "sortBy": _sort_by,
     "transformMapEntry": _transform_entries,
 }
 

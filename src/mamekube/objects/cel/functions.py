@@ -106,6 +106,7 @@ def _load() -> None:
             collections,
             formats,
             kubernetes,
+            lists,
             networks,
             standard,
             strings,

@@ -61,6 +61,7 @@ MACROS: dict[tuple[str, int], tuple[str, int]] = {
     ("transformMap", 4): ("transformMap", 2),
     ("transformMapEntry", 3): ("transformMapEntry", 2),
     ("transformMapEntry", 4): ("transformMapEntry", 2),
+    ("sortBy", 2): ("sortBy", 1),
     ("optMap", 2): ("optMap", 1),
     ("optFlatMap", 2): ("optFlatMap", 1),
 }
