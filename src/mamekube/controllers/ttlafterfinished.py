@@ -11,13 +11,17 @@ from mamekube.objects.status import StatusError, is_reason
 
 
 def expires_in_s(job: Object, *, now_s: float) -> float | None:
-    """Seconds until the Job is to be removed; None where it never is, or is not finished."""
+    """Seconds until the Job is to be removed; None where it never is, is not finished, or nobody knows since when."""
     ttl_s = (job.get("spec") or {}).get("ttlSecondsAfterFinished")
     if ttl_s is None or being_deleted(job):
         return None
     for kind in ("Complete", "Failed"):
         condition = conditions.find(conditions.conditions_of(job), kind)
-        if condition is not None and condition.get("status") == "True":
+        if (
+            condition is not None
+            and condition.get("status") == "True"
+            and condition.get("lastTransitionTime")
+        ):
             return parse_time(condition["lastTransitionTime"]) + ttl_s - now_s
     return None
 

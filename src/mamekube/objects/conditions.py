@@ -33,7 +33,7 @@ def replaced(
     entry = dict(condition)
     if "lastTransitionTime" not in entry:
         unchanged = old is not None and old.get("status") == entry.get("status")
-        entry["lastTransitionTime"] = old["lastTransitionTime"] if unchanged and old else now
+        entry["lastTransitionTime"] = (unchanged and old and old.get("lastTransitionTime")) or now
     if old is None:
         return [*map(dict, conditions), entry]
     return [entry if known is old else dict(known) for known in conditions]

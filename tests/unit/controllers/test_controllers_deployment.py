@@ -348,3 +348,10 @@ def test_the_deadline_is_looked_at_one_second_late():
     world.step()
     left_s = progress.deadline_in_s(world.deployment, world.deployment["status"], now_s=NOW_S + 20)
     assert left_s == 41.0
+
+
+def test_a_condition_without_a_time_gets_one_and_has_long_passed_its_deadline():
+    bare = [{"type": "Available", "status": "True"}, {"type": "Progressing", "status": "True"}]
+    written = progress.with_condition(bare, "Available", "True", reason="r", message="m", now=NOW)
+    assert written[-1]["lastTransitionTime"] == NOW
+    assert progress.timed_out(deployment(progressDeadlineSeconds=60), bare, now_s=NOW_S)

@@ -36,12 +36,13 @@ def with_condition(
     old = conditions.find(known, kind)
     if old is not None and old.get("status") == status and old.get("reason") == reason:
         return [dict(condition) for condition in known]
-    transition = old["lastTransitionTime"] if old is not None and old.get("status") == status else now
+    unchanged = old is not None and old.get("status") == status
+    transition = (old or {}).get("lastTransitionTime") if unchanged else now
     entry = {
         "type": kind,
         "status": status,
         "lastUpdateTime": now,
-        "lastTransitionTime": transition,
+        "lastTransitionTime": transition or now,
         "reason": reason,
         "message": message,
     }
@@ -157,7 +158,7 @@ def _progressed(known: Conditions, message: str, *, now: str) -> Conditions:
         "message": message,
     }
     if current is not None and current.get("status") == "True":
-        entry["lastTransitionTime"] = current["lastTransitionTime"]
+        entry["lastTransitionTime"] = current.get("lastTransitionTime") or now
     return [*rest, entry]
 
 
@@ -189,8 +190,7 @@ def timed_out(deployment: Object, known: Sequence[Mapping[str, Any]], *, now_s: 
         return False
     if condition.get("reason") == TIMED_OUT:
         return True
-    updated_s = parse_time(condition["lastUpdateTime"])
-    return updated_s + deployment["spec"]["progressDeadlineSeconds"] < now_s
+    return _updated_s(condition) + deployment["spec"]["progressDeadlineSeconds"] < now_s
 
 
 def deadline_in_s(deployment: Object, status: Mapping[str, Any], *, now_s: float) -> float | None:
@@ -200,9 +200,14 @@ def deadline_in_s(deployment: Object, status: Mapping[str, Any], *, now_s: float
         return None
     if is_complete(deployment, status) or condition.get("reason") in (TIMED_OUT, PAUSED):
         return None
-    updated_s = parse_time(condition["lastUpdateTime"])
     # One second more, because times are written in whole seconds.
-    return max(0.0, updated_s + deployment["spec"]["progressDeadlineSeconds"] - now_s) + 1.0
+    return max(0.0, _updated_s(condition) + deployment["spec"]["progressDeadlineSeconds"] - now_s) + 1.0
+
+
+def _updated_s(condition: Mapping[str, Any]) -> float:
+    """Long ago, where somebody wrote a condition without a time."""
+    text = condition.get("lastUpdateTime")
+    return parse_time(text) if text else 0.0
 
 
 def _replica_failure(replica_sets: Sequence[Object], new: Object | None) -> Mapping[str, Any] | None:
