@@ -94,10 +94,10 @@ class Discovery:
         }
 
     def _group_list(self) -> Object:
-        groups = [_group(group, versions) for group, versions in self._group_versions() if group]
+        groups = [_group(group, versions) for group, versions in self.group_versions() if group]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
-    def _group_versions(self) -> list[tuple[str, list[str]]]:
+    def group_versions(self) -> list[tuple[str, list[str]]]:
         """The groups served here, then those of other servers; a group may be both."""
         found = {group: list(versions) for group, versions in self._registry.group_versions()}
         for remote in self._remotes():
@@ -112,7 +112,7 @@ class Discovery:
         return sorted(remotes, key=lambda remote: remote.priority, reverse=True)
 
     def _group(self, group: str) -> Object | None:
-        for found, versions in self._group_versions():
+        for found, versions in self.group_versions():
             if found == group:
                 return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, versions)}
         return None
@@ -134,7 +134,7 @@ class Discovery:
         """Of the core group alone (`""`), or of all others."""
         items = []
         remotes = {(remote.group, remote.version): remote for remote in self._remotes()}
-        for group, versions in self._group_versions():
+        for group, versions in self.group_versions():
             if bool(group) != bool(prefix):
                 continue
             listed: list[Object] = []

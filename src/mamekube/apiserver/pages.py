@@ -14,7 +14,6 @@ from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.openapi import OpenApi
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.tokens import Tokens
-from mamekube.kinds.registry import Registry
 
 if TYPE_CHECKING:
     from mamekube.apiserver.profiles import Profiles
@@ -39,14 +38,12 @@ class Pages:
     def __init__(
         self,
         *,
-        registry: Registry,
         openapi: OpenApi,
         discovery: Discovery,
         health: Health,
         metrics: Metrics,
         tokens: Tokens,
     ) -> None:
-        self._registry = registry
         self._openapi = openapi
         self._discovery = discovery
         self._health = health
@@ -85,7 +82,7 @@ class Pages:
     def _index(self, request: Request) -> Text:
         """`GET /`: every path there is."""
         paths = {"/api", "/api/v1", "/apis", *LISTED}
-        for group, versions in self._registry.group_versions():
+        for group, versions in self._discovery.group_versions():
             if group:
                 paths.add(f"/apis/{group}")
                 paths.update(f"/apis/{group}/{name}" for name in versions)

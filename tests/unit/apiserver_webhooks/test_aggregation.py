@@ -65,6 +65,8 @@ async def test_discovery_shows_what_the_other_server_has(cluster: Cluster) -> No
     ]
     async with cluster.session.get(f"{cluster.url}/apis", headers=ADMIN) as answer:
         assert "wardle.example.com" in {group["name"] for group in (await answer.json())["groups"]}
+    async with cluster.session.get(f"{cluster.url}/", headers=ADMIN) as answer:
+        assert {"/apis/wardle.example.com", PATH} <= set((await answer.json())["paths"])
     async with cluster.session.get(f"{cluster.url}/apis/wardle.example.com", headers=ADMIN) as answer:
         assert (await answer.json())["preferredVersion"]["version"] == "v1"
     async with cluster.session.get(f"{cluster.url}{PATH}", headers=ADMIN) as answer:
