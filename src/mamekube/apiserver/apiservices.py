@@ -143,15 +143,14 @@ class ApiServices(Component):
         if new is None:
             return
         if not new["spec"].get("service"):
-            if not new["condition"]:
+            if not new["available"]:
                 self._probes[name] = self.spawn(self._report_local(name), name=f"apiservice {name}")
             return
         remote = self._compile(name, new["spec"])
-        # Requests go on while it is asked again: another priority is no reason to doubt that it answers.
+        # Requests go on while it is asked again: another priority is no reason to doubt that it answers. After a
+        # start nothing is known of it, whatever its condition says, and what is not known must not look empty.
         if before is not None:
             remote.available, remote.resources = before.available, before.resources
-        else:
-            remote.available = new["condition"] == "True"
         self.remotes[remote.group, remote.version] = remote
         self._probes[name] = self.spawn(self._watch(remote), name=f"apiservice {name}")
 
@@ -287,5 +286,5 @@ def _spec_of(service: Object, old: Object | None) -> Object:
     spec = service.get("spec") or {}
     if old is not None and old["spec"] == spec:
         return old
-    found = conditions.find(conditions.conditions_of(service), "Available") or {}
-    return {"metadata": {"name": name_of(service)}, "spec": spec, "condition": found.get("status") or ""}
+    found = conditions.find(conditions.conditions_of(service), "Available")
+    return {"metadata": {"name": name_of(service)}, "spec": spec, "available": found is not None}
