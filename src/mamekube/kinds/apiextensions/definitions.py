@@ -225,8 +225,8 @@ def _validate_selectable(version: dict[str, Any], path: str, found: Found) -> No
             found.append(required(where))
             continue
         below = rule_checks.find_field(schema, text, brackets=False)
-        if below is None:
-            found.append(invalid(where, text, "is an invalid path: does not refer to a valid field"))
+        if isinstance(below, str):
+            found.append(invalid(where, text, f"is an invalid path: {below}"))
             continue
         if text.startswith((".metadata.", ".metadata[")):
             found.append(invalid(where, text, "must not point to fields in metadata"))

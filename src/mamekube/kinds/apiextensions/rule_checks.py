@@ -76,29 +76,37 @@ def _check_form(schema: Schema, rule: Mapping[str, Any], path: str, found: Found
         found.append(invalid(f"{path}.fieldPath", field_path, "fieldPath must be non-empty if specified"))
     if _LINE_BREAK.search(field_path):
         found.append(invalid(f"{path}.fieldPath", field_path, "fieldPath must not contain line breaks"))
-    if field_path and find_field(schema, field_path) is None:
+    if field_path and isinstance(find_field(schema, field_path), str):
         found.append(invalid(f"{path}.fieldPath", field_path, "fieldPath must be a valid path"))
 
 
-_STEP = re.compile(r"\.([^.\[\]']+)|\['((?:[^'\\]|\\.)*)'\]")
+_TOKEN = re.compile(r"[.\[\]]|'(?:[^'\\]|\\.)*'|[^.\[\]']+|'")
+PATH_ENDS = "unexpected end of JSON path"
+NO_FIELD = "does not refer to a valid field"
 
 
-def find_field(schema: Schema, path: str, *, brackets: bool = True) -> Schema | None:
-    """What a simple JSONPath (`.spec.name`, `.labels['a']`) names in a schema; None where it names nothing."""
-    position = 0
-    while position < len(path):
-        match = _STEP.match(path, position)
-        if match is None or (match[2] is not None and not brackets):
-            return None
-        name = match[1] if match[1] is not None else re.sub(r"\\(.)", r"\1", match[2])
+def find_field(schema: Schema, path: str, *, brackets: bool = True) -> Schema | str:
+    """What a simple JSONPath (`.spec.name`, `.labels['a']`) names in a schema, or what is wrong with the path."""
+    tokens = iter(_TOKEN.findall(path))
+    for token in tokens:
+        if token not in (".", "["):
+            return f"expected [ or . but got: {token}"
+        if token == "[" and not brackets:
+            return "array notation is not allowed"
+        name = next(tokens, None)
+        if name is None:
+            return PATH_ENDS
+        if token == "[":
+            if len(name) < 2 or name[0] != "'" or name[-1] != "'":
+                return f"expected single quoted string but got {name}"
+            name = re.sub(r"\\(.)", r"\1", name[1:-1])
         more = schema.get("additionalProperties")
-        if schema.get("properties"):
-            below = schema["properties"].get(name)
-        else:
-            below = more if isinstance(more, Mapping) else None
-        if below is None:
-            return None
-        schema, position = below, match.end()
+        below = (schema.get("properties") or {}).get(name) if schema.get("properties") else more
+        if not isinstance(below, Mapping):
+            return NO_FIELD
+        schema = below
+        if token == "[" and (closing := next(tokens, None)) != "]":
+            return PATH_ENDS if closing is None else f"expected ] but got {closing}"
     return schema
 
 

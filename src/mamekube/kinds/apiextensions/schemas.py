@@ -333,6 +333,9 @@ def _check_keywords(schema: Schema, path: str, context: _Context, found: Found) 
         found.append(not_supported(f"{path}.type", kind, TYPES))
     if schema.get("default") is not None and context.no_defaults is not None:
         found.append(forbidden(f"{path}.default", f"must not be set {context.no_defaults}"))
+    if context.in_metadata and schema.get("x-kubernetes-embedded-resource"):
+        where = f"{path}.x-kubernetes-embedded-resource"
+        found.append(forbidden(where, "must not be used inside of resource meta"))
     for key in UNSUPPORTED:
         if schema.get(key):
             found.append(forbidden(f"{path}.{key}", f"{key} is not supported"))
