@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mamekube.apiserver import codec
 from mamekube.apiserver.admission.webhook_review import user_info
+from mamekube.apiserver.audit_file import KEEP_ALL, AuditFile, Limits
 from mamekube.apiserver.audit_policy import LEVELS, METADATA, REQUEST, REQUEST_RESPONSE, Policy, Rule
 from mamekube.apiserver.documents import encode
 from mamekube.apiserver.request import Request, User
@@ -127,7 +126,7 @@ def finish(
 class AuditLog(Component):
     """Writes the log. `path` may be `-` for standard output."""
 
-    def __init__(self, policy: Policy, path: str, clock: Clock) -> None:
+    def __init__(self, policy: Policy, path: str, clock: Clock, *, limits: Limits = KEEP_ALL) -> None:
         super().__init__()
         self.written = 0
         self.dropped = 0
@@ -136,13 +135,14 @@ class AuditLog(Component):
         self._policy = policy
         self._path = path
         self._clock = clock
-        self._file: BinaryIO | None = None
+        self._limits = limits
+        self._file: AuditFile | None = None
         self._lines: list[Line] = []
         self._wake = asyncio.Event()
         self._writing: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
-        self._file = await asyncio.to_thread(_open, self._path)
+        self._file = await asyncio.to_thread(AuditFile, self._path, self._limits, self._clock.now)
         self.spawn(self._write(), name="audit-log")
 
     async def stop(self) -> None:
@@ -151,8 +151,7 @@ class AuditLog(Component):
         if self._writing is not None:
             await self._writing
         self._flush(self._lines)
-        if self._path != "-":
-            self._file.close()
+        self._file.close()
 
     def begin(self, request: Request, user: User, target: str) -> Record | None:
         """Start to note a request, if the policy wants it. `target`: as it stood in the request line."""
@@ -201,7 +200,8 @@ class AuditLog(Component):
     def _flush(self, lines: Sequence[Line]) -> None:
         assert self._file is not None
         try:
-            self._file.write(b"".join([encode(event_of(line)) + b"\n" for line in lines]))
+            for line in lines:
+                self._file.write(encode(event_of(line)) + b"\n")
             self._file.flush()
             self.written += len(lines)
         except OSError as error:
@@ -231,10 +231,6 @@ class AuditLog(Component):
             labels=["plugin"],
         )
         yield from (events.add([], self.written), levels, errors.add(["log"], self.dropped))
-
-
-def _open(path: str) -> BinaryIO:
-    return sys.stdout.buffer if path == "-" else Path(path).open("ab")
 
 
 def event_of(line: Line) -> dict[str, Any]:

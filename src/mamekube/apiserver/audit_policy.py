@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mamekube.apiserver.request import Request, User
+from mamekube.objects import fielderrors
+from mamekube.objects.fielderrors import FieldError
 
 LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 STAGES = ("RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
@@ -117,20 +119,58 @@ def parse_policy(document: Any) -> Policy:
     rules = document.get("rules") or ()
     if not rules:
         raise InvalidPolicy("loaded illegal policy with 0 rules")
-    return Policy(tuple(_rule(rule, document) for rule in rules))
+    try:
+        errors = _stage_errors(document, "omitStages")
+        for index, rule in enumerate(rules):
+            errors += _errors(rule, f"rules[{index}]")
+        if errors:
+            raise InvalidPolicy(fielderrors.summary(errors))
+        return Policy(tuple(_rule(rule, document) for rule in rules))
+    except (AttributeError, TypeError):
+        raise InvalidPolicy("the document has not the form of a Policy of audit.k8s.io/v1") from None
+
+
+def _errors(rule: Mapping[str, Any], path: str) -> list[FieldError]:
+    """Upstream's ValidatePolicy, for one rule."""
+    errors = []
+    level = rule.get("level")
+    if not level:
+        errors.append(fielderrors.required(f"{path}.level"))
+    elif level not in LEVELS:
+        errors.append(fielderrors.not_supported(f"{path}.level", level, LEVELS))
+    paths = rule.get("nonResourceURLs") or []
+    if paths and (rule.get("resources") or rule.get("namespaces")):
+        detail = "rules cannot apply to both regular resources and non-resource URLs"
+        errors.append(fielderrors.invalid(f"{path}.nonResourceURLs", paths, detail))
+    for index, pattern in enumerate(paths):
+        place = f"{path}.nonResourceURLs[{index}]"
+        if pattern != ANY and not pattern.startswith("/"):
+            detail = "non-resource URL rules must begin with a '/' character"
+            errors.append(fielderrors.invalid(place, pattern, detail))
+        if pattern != "" and ANY in pattern[:-1]:
+            detail = "non-resource URL wildcards '*' must be the final character of the rule"
+            errors.append(fielderrors.invalid(place, pattern, detail))
+    for index, entry in enumerate(rule.get("resources") or ()):
+        if entry.get("resourceNames") and not entry.get("resources"):
+            detail = "using resourceNames requires at least one resource"
+            place = f"{path}.resources[{index}].resourceNames"
+            errors.append(fielderrors.invalid(place, entry["resourceNames"], detail))
+    return errors + _stage_errors(rule, f"{path}.omitStages")
+
+
+def _stage_errors(holder: Mapping[str, Any], path: str) -> list[FieldError]:
+    return [
+        fielderrors.invalid(f"{path}[{index}]", stage, f"allowed stages are {','.join(STAGES)}")
+        for index, stage in enumerate(holder.get("omitStages") or ())
+        if stage not in STAGES
+    ]
 
 
 def _rule(rule: Mapping[str, Any], policy: Mapping[str, Any]) -> Rule:
-    level = rule.get("level")
-    if level not in LEVELS:
-        raise InvalidPolicy(f'rules[].level: Unsupported value: "{level}"')
     stages = {*(rule.get("omitStages") or ()), *(policy.get("omitStages") or ())}
-    unknown = stages.difference(STAGES)
-    if unknown:
-        raise InvalidPolicy(f'omitStages: Unsupported value: "{min(unknown)}"')
     omits = rule.get("omitManagedFields")
     return Rule(
-        level=LEVELS.index(level),
+        level=LEVELS.index(rule["level"]),
         omit_stages=frozenset(stages),
         omit_managed_fields=bool(policy.get("omitManagedFields") if omits is None else omits),
         users=_values(rule, "users"),

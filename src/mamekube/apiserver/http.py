@@ -20,7 +20,7 @@ from mamekube.apiserver.authentication import Authenticator, impersonate
 from mamekube.apiserver.authorization import Attributes, Authorizer
 from mamekube.apiserver.documents import Answer, Collection, Pieces, Text
 from mamekube.apiserver.fairness import RETRY_AFTER_S, Fairness, Rejected
-from mamekube.apiserver.metrics import MUTATING, Metrics
+from mamekube.apiserver.metrics import MUTATING, VERBS, Metrics
 from mamekube.apiserver.negotiation import PLAIN
 from mamekube.apiserver.reply import Reply, Response, Stream
 from mamekube.apiserver.request import Request, User, parse_request
@@ -32,7 +32,7 @@ from mamekube.store.backend import StoreError
 
 log = logging.getLogger(__name__)
 requests_log = logging.getLogger("mamekube.apiserver.requests")
-"""Every request, at DEBUG."""
+"""Every request, at DEBUG: upstream's httplog."""
 
 LONG_RUNNING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 """Subresources that last as long as their client wants."""
@@ -299,14 +299,13 @@ def _too_large() -> StatusError:
 
 def _log_request(request: Request, exchange: Exchange, status: int, duration_s: float) -> None:
     requests_log.debug(
-        '"HTTP" verb="%s" URI="%s" latency="%.3fms" userAgent="%s" audit-ID="%s" srcIP="%s" user="%s" resp=%d',
-        exchange.method,
+        '"HTTP" verb="%s" URI="%s" latency="%.3fms" userAgent="%s" audit-ID="%s" srcIP="%s" resp=%d',
+        VERBS.get(request.verb, exchange.method),
         exchange.target,
         duration_s * 1e3,
         request.headers.get("User-Agent", ""),
         request.audit_id,
         request.source,
-        request.user.name,
         status,
     )
 

@@ -7,6 +7,7 @@ the objects that every cluster is born with. `/readyz` says yes when all of them
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 LOOPBACK_USER = "system:apiserver"
+REQUESTS_VERBOSITY = 3
+"""From this -v on requests are logged, as upstream."""
 STARTED_CHECKS = (
     "start-apiserver-admission-initializer",
     "priority-and-fairness-config-consumer",
@@ -101,6 +104,14 @@ class ApiServerConfig:
     """Without one nothing is audited."""
     audit_log_file: str = ""
     """`-` is standard output."""
+    audit_log_megabytes_max: int = 0
+    """From which size on it is begun anew; 0: 100. Upstream: --audit-log-maxsize."""
+    audit_log_days_max: int = 0
+    """For how long old ones are kept; 0: for ever. Upstream: --audit-log-maxage."""
+    audit_log_backups_max: int = 0
+    """How many old ones are kept; 0: all. Upstream: --audit-log-maxbackup."""
+    verbosity: int = 2
+    """From 3 on every request has a line in the log. Upstream: -v."""
 
 
 class ApiServer(Component):
@@ -224,11 +235,13 @@ class ApiServer(Component):
 
     async def _listen(self) -> None:
         from mamekube.apiserver.aggregation_proxy import AggregationProxy
-        from mamekube.apiserver.http import Front
+        from mamekube.apiserver.http import Front, requests_log
         from mamekube.apiserver.streams import Streams
         from mamekube.apiserver.wire.listener import Listener
 
         config = self.config
+        if config.verbosity >= REQUESTS_VERBOSITY:
+            requests_log.setLevel(logging.DEBUG)
         await self._stack.enter_async_context(self._services)
         pages = Pages(
             openapi=OpenApi(self.registry, RemoteOpenApi(self._services)),
@@ -265,9 +278,14 @@ class ApiServer(Component):
         if not (config.audit_policy_file and config.audit_log_file):
             return None
         from mamekube.apiserver.audit import AuditLog
+        from mamekube.apiserver.audit_file import Limits
         from mamekube.apiserver.audit_policy import read_policy
 
-        audit_log = AuditLog(read_policy(config.audit_policy_file), config.audit_log_file, self.clock)
+        limits = Limits(
+            config.audit_log_megabytes_max, config.audit_log_days_max, config.audit_log_backups_max
+        )
+        policy = read_policy(config.audit_policy_file)
+        audit_log = AuditLog(policy, config.audit_log_file, self.clock, limits=limits)
         self._metrics.add(audit_log.families)
         return await self._stack.enter_async_context(audit_log)
 

@@ -124,6 +124,13 @@ def _add_life_commands(add) -> None:  # type: ignore[no-untyped-def]
         metavar="REGISTRY=URL",
         help="pull the images of a registry from here instead: docker.io=http://HOST:PORT (repeatable)",
     )
+    start.add_argument(
+        "--extra-config",
+        action="append",
+        default=[],
+        metavar="apiserver.FLAG=VALUE",
+        help="a flag of the API server: apiserver.audit-policy-file=FILE (repeatable)",
+    )
     start.add_argument("--kubernetes-version", default=KUBERNETES_VERSION, help="default: %(default)s")
     start.add_argument("--wait-timeout", type=_duration, default=360.0, help="default: 6m0s")
     start.add_argument("--keep-context", action="store_true", help="leave kubectl's current context as it is")

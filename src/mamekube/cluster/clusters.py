@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mamekube.cluster import cgroups, control_plane, network, node, processes, profiles, tools
+from mamekube.cluster import cgroups, control_plane, flags, network, node, processes, profiles, tools
 from mamekube.cluster.failures import (
     CONTROL_PLANE_ERROR,
     CONTROL_PLANE_TIMEOUT,
@@ -46,6 +46,7 @@ class Request:
     name: str
     nodes: int = 0
     registry_mirrors: dict[str, str]
+    extra_config: list[str] = field(default_factory=list)
     keep_context: bool = False
     wait_timeout_s: float = 360.0
 
@@ -77,10 +78,20 @@ def start(request: Request, report: Report) -> Profile:
 
 def _profile(request: Request) -> Profile:
     if not (profiles.folder_of(request.name) / "profile.json").exists():
-        return profiles.create(
+        given = flags.merge({}, request.extra_config)
+        profile = profiles.create(
             request.name, nodes=request.nodes or 1, registry_mirrors=request.registry_mirrors
         )
+        if given:
+            profile.flags = given
+            profile.save()
+        return profile
     profile = profiles.load(request.name)
+    given = flags.merge(profile.flags, request.extra_config)
+    if given != profile.flags:
+        # The server reads its flags when it starts.
+        control_plane.stop(profile)
+        profile.flags = given
     while len(profile.nodes) < request.nodes:
         profile.add_node()
     profile.registry_mirrors.update(request.registry_mirrors)

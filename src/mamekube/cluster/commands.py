@@ -36,6 +36,7 @@ def start(arguments: Namespace) -> int:
         name=arguments.profile,
         nodes=arguments.nodes,
         registry_mirrors=_mirrors(arguments.registry_mirror),
+        extra_config=arguments.extra_config,
         keep_context=arguments.keep_context,
         wait_timeout_s=arguments.wait_timeout,
     )

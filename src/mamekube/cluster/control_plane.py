@@ -27,6 +27,7 @@ def start(profile: Profile) -> None:
         "certificates": str(profile.certificates),
         "address": profile.gateway,
         "port": API_PORT,
+        "flags": profile.flags,
     }
     place = profile.folder / "server.json"
     write_atomically(place, json.dumps(config, indent=2) + "\n")

@@ -62,6 +62,8 @@ class Profile:
     nodes: list[Node]
     next_number: int = 1
     registry_mirrors: dict[str, str] = field(default_factory=dict)
+    flags: dict[str, str] = field(default_factory=dict)
+    """What `--extra-config` said, see `flags`."""
     kubernetes_version: str = KUBERNETES_VERSION
 
     @property

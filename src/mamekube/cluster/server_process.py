@@ -14,7 +14,7 @@ from typing import Any
 
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
-from mamekube.cluster import program
+from mamekube.cluster import flags, program
 from mamekube.cluster.profiles import CLUSTER_DOMAIN, DNS_ADDRESS, SERVICE_NETWORK
 from mamekube.controllers.controllers import Controllers, ControllersConfig
 from mamekube.foundation.clock import Clock
@@ -75,6 +75,7 @@ def api_server_config(config: dict[str, Any], certificates: Path) -> ApiServerCo
         proxy_client_certificate_file=str(certificates / "front-proxy-client.crt"),
         proxy_client_key_file=str(certificates / "front-proxy-client.key"),
         requestheader_ca_file=str(certificates / "front-proxy-ca.crt"),
+        **flags.settings(config.get("flags") or {}),
     )
 
 

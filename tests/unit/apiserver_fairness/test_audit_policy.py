@@ -74,3 +74,41 @@ def test_a_rule_matches_what_it_names(rule: dict[str, Any], target: str, matches
 def test_what_is_no_policy_is_refused(document: Any, why: str) -> None:
     with pytest.raises(InvalidPolicy, match=why):
         parse_policy(document)
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ({}, "rules[0].level: Required value"),
+        (
+            {"level": "Metadata", "omitStages": ["x"]},
+            'rules[0].omitStages[0]: Invalid value: "x": allowed stages are '
+            "RequestReceived,ResponseStarted,ResponseComplete,Panic",
+        ),
+        (
+            {"level": "None", "nonResourceURLs": ["healthz"]},
+            "rules[0].nonResourceURLs[0]: Invalid value: \"healthz\": non-resource URL rules must begin with a '/' "
+            "character",
+        ),
+        (
+            {"level": "None", "nonResourceURLs": ["/a*b"]},
+            "rules[0].nonResourceURLs[0]: Invalid value: \"/a*b\": non-resource URL wildcards '*' must be the final "
+            "character of the rule",
+        ),
+        (
+            {"level": "None", "nonResourceURLs": ["/a"], "namespaces": ["n"]},
+            'rules[0].nonResourceURLs: Invalid value: ["/a"]: rules cannot apply to both regular resources and '
+            "non-resource URLs",
+        ),
+        (
+            {"level": "None", "resources": [{"resourceNames": ["a"]}]},
+            'rules[0].resources[0].resourceNames: Invalid value: ["a"]: using resourceNames requires at least one '
+            "resource",
+        ),
+        ("no rule", "the document has not the form of a Policy of audit.k8s.io/v1"),
+    ],
+)
+def test_a_rule_that_says_nothing_is_refused_with_its_place(rule: Any, why: str) -> None:
+    with pytest.raises(InvalidPolicy) as caught:
+        parse_policy({"kind": "Policy", "apiVersion": "audit.k8s.io/v1", "rules": [rule]})
+    assert str(caught.value) == why
