@@ -17,7 +17,6 @@ from mamekube.objects.status import StatusError
 Object = dict[str, Any]
 MAGIC = b"k8s\x00"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-CRD = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition"
 KINDS = [kind for kind in builtin_registry().all() if isinstance(kind.schema, str)]
 
 ALPHA = "behind a gate that is off in v1.36, so upstream drops it from every write"
@@ -34,8 +33,6 @@ UNNUMBERED = {
     "io.k8s.api.resource.v1.DeviceAttribute strings": ALPHA,
     "io.k8s.api.resource.v1.DeviceAttribute versions": ALPHA,
     "io.k8s.api.storage.v1.CSIDriverSpec preventPodSchedulingIfMissing": ALPHA,
-    f"{CRD}Condition observedGeneration": "no published copy of its message could be found; the server alone writes it",
-    f"{CRD}Status observedGeneration": "no published copy of its message could be found; the server alone writes it",
 }
 """Fields of v1.36 without a number in the table, and why that is bearable."""
 
