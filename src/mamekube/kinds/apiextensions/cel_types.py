@@ -1,13 +1,14 @@
 """Structural schemas for CEL: the type that a rule's `self` has, and the value that it is given.
 
-JSON is CEL already but for texts that stand for times, durations and bytes, and for whole numbers where any number
-may stand. Fields of which the schema says nothing are unknown to rules.
+JSON is CEL already but for texts that stand for times, durations and bytes, for whole numbers where any number
+may stand, for lists that are sets or maps, and for fields that are null. Fields of which the schema says nothing
+are unknown to rules.
 """
 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from mamekube.objects.cel.errors import EvaluationError
@@ -26,7 +27,7 @@ from mamekube.objects.cel.types import (
     map_of,
     object_type,
 )
-from mamekube.objects.cel.values import Timestamp, escape
+from mamekube.objects.cel.values import MapList, SetList, Timestamp, escape
 
 Schema = Mapping[str, Any]
 Convert = Callable[[Any], Any]
@@ -81,25 +82,48 @@ def converter(schema: Schema) -> Convert | None:
         return _TEXTS.get(schema.get("format") or "")
     if kind == "array":
         element = converter(schema.get("items") or {})
-        return _each(element) if element is not None else None
+        whole = _each(element) if element is not None else None
+        list_type = schema.get("x-kubernetes-list-type")
+        if list_type == "set":
+            return _wrapped(SetList, whole)
+        if list_type == "map":
+            keys = tuple(schema.get("x-kubernetes-list-map-keys") or ())
+            return _wrapped(lambda items: MapList(items, keys), whole)
+        return whole
     if kind != "object":
         return None
     more = schema.get("additionalProperties")
     rest = converter(more) if isinstance(more, Mapping) else None
     found = {name: converter(below) for name, below in (schema.get("properties") or {}).items()}
     fields = {name: convert for name, convert in found.items() if convert is not None}
-    return _fields(fields, rest) if fields or rest is not None else None
+    nullable = {name for name, below in (schema.get("properties") or {}).items() if below.get("nullable")}
+    return _fields(fields, rest, nullable) if fields or nullable or rest is not None else None
+
+
+def _wrapped(wrap: Callable[[list[Any]], Any], convert: Convert | None) -> Convert:
+    def wrapped(value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return wrap(value if convert is None else convert(value))
+
+    return wrapped
 
 
 def _each(convert: Convert) -> Convert:
     return lambda value: [convert(item) for item in value] if isinstance(value, list) else value
 
 
-def _fields(fields: Mapping[str, Convert], rest: Convert | None) -> Convert:
+def _fields(fields: Mapping[str, Convert], rest: Convert | None, nullable: Set[str]) -> Convert:
+    """A field that is null is to rules as if it were not there."""
+
     def convert(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {name: _field(fields.get(name, rest), item) for name, item in value.items()}
+        return {
+            name: _field(fields.get(name, rest), item)
+            for name, item in value.items()
+            if item is not None or name not in nullable
+        }
 
     return convert
 

@@ -26,7 +26,7 @@ from mamekube.objects.cel.ast import (
 from mamekube.objects.cel.budget import Budget
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.functions import Overload, find_overloads, mismatch
-from mamekube.objects.cel.values import MISSING, NONE, Message, Optional, TypeValue, UInt, type_name
+from mamekube.objects.cel.values import LISTS, MISSING, NONE, Message, Optional, TypeValue, UInt, type_name
 
 LIST_COST, MAP_COST, MESSAGE_COST = 10, 30, 40
 STEP_COST = {"all": 3, "exists": 4, "existsOne": 3, "map": 12, "filter": 12, "transformMap": 32}
@@ -387,7 +387,7 @@ def _steps(items: Any, names: tuple[str, ...], inner: Bindings, budget: Budget, 
     """Set the variables to one element after the other; yields the element."""
     pairs = len(names) == 2
     keyed: Iterator[tuple[Any, Any]]
-    if type(items) in (list, tuple):
+    if type(items) in LISTS:
         keyed = enumerate(items) if pairs else ((item, item) for item in items)
     elif isinstance(items, dict):
         keyed = iter(items.items()) if pairs else ((key, key) for key in items)

@@ -9,8 +9,11 @@ from typing import Any
 from mamekube.foundation.slices import each
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.values import (
+    LISTS,
     MISSING,
     Duration,
+    MapList,
+    SetList,
     Timestamp,
     UInt,
     checked_duration,
@@ -39,6 +42,8 @@ def add(first: Any, second: Any) -> Any:
             return checked_uint(int(first) + int(second))
         if one is Duration:
             return checked_duration(first.ns + second.ns)
+    if one in LISTS and other in LISTS:
+        return first.joined(second) if one in (SetList, MapList) else [*first, *second]
     if one is Timestamp and other is Duration:
         return checked_timestamp(first.ns + second.ns)
     if one is Duration and other is Timestamp:
@@ -126,7 +131,7 @@ def invert(value: Any) -> bool:
 
 def contains(element: Any, container: Any) -> bool:
     """`element in container`."""
-    if type(container) in (list, tuple):
+    if type(container) in LISTS:
         return any(equal(element, candidate) for candidate in each(container))
     if isinstance(container, dict):
         return lookup(container, element) is not MISSING
@@ -153,7 +158,7 @@ def index(container: Any, key: Any) -> Any:
         if value is MISSING:
             raise EvaluationError(f"no such key: {shown(key)}")
         return value
-    if kind is list or kind is tuple:
+    if kind in LISTS:
         position = whole(key)
         if not 0 <= position < len(container):
             raise EvaluationError(f"index out of bounds: {position}")
@@ -180,7 +185,7 @@ def find(container: Any, name: str) -> Any:
     finder: Callable[[str], Any] | None = getattr(container, "find", None)
     if finder is not None and not isinstance(container, (str, bytes)):
         return finder(name)
-    if type(container) is list:
+    if type(container) in LISTS:
         raise EvaluationError("unsupported index type 'string' in list")
     raise EvaluationError(f"no such key: {name}" if container is None else "no such overload")
 
@@ -255,7 +260,7 @@ def cost(function: str, first: Any, second: Any) -> int:
 
 def _deep(value: Any) -> int:
     """The size of a value with all that is in it: Python compares it in about as many steps."""
-    if type(value) in (list, tuple):
+    if type(value) in LISTS:
         return 1 + sum(map(_deep, value))
     if isinstance(value, dict):
         return 1 + sum(map(_deep, value.values()))

@@ -8,7 +8,7 @@ across their types, and other values of different types differ.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Protocol
@@ -117,6 +117,52 @@ class Message(dict[str, Any]):
         self.type_name = type_name
 
 
+class SetList(list[Any]):
+    """A list whose schema says that it is a set: its order does not matter, and adding to it is a union."""
+
+    __slots__ = ()
+
+    def joined(self, other: Sequence[Any]) -> SetList:
+        """Its own elements where they are, then those of the other that it does not have."""
+        found = SetList(self)
+        found += [item for item in other if not any(equal(item, mine) for mine in self)]
+        return found
+
+    def equals(self, other: Sequence[Any]) -> bool:
+        if len(self) != len(other):
+            return False
+        try:
+            return set(self) == set(other)
+        except TypeError:
+            return all(any(equal(item, mine) for mine in self) for item in each(other))
+
+
+class MapList(list[Any]):
+    """A list whose schema says that it is a map by `keys`: order does not matter, and adding to it is a merge."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, items: Sequence[Any], keys: tuple[str, ...]) -> None:
+        super().__init__(items)
+        self.keys = keys
+
+    def key_of(self, item: Any) -> tuple[Any, ...]:
+        return tuple(item.get(key) for key in self.keys) if isinstance(item, dict) else ()
+
+    def joined(self, other: Sequence[Any]) -> MapList:
+        """Its own elements where they are, replaced by those of the other with their keys, then the rest of these."""
+        found = dict(zip(map(self.key_of, self), self, strict=True))
+        found |= {self.key_of(item): item for item in other}
+        return MapList(list(found.values()), self.keys)
+
+    def equals(self, other: Sequence[Any]) -> bool:
+        mine = {self.key_of(item): item for item in self}
+        return len(self) == len(other) and all(
+            equal(mine.get(self.key_of(item), MISSING), item) for item in each(other)
+        )
+
+
+LISTS = frozenset({list, tuple, SetList, MapList})
 TYPE_NAMES: Mapping[type, str] = {
     type(None): "null_type",
     bool: "bool",
@@ -127,6 +173,8 @@ TYPE_NAMES: Mapping[type, str] = {
     bytes: "bytes",
     list: "list",
     tuple: "list",
+    SetList: "list",
+    MapList: "list",
     dict: "map",
     Timestamp: "google.protobuf.Timestamp",
     Duration: "google.protobuf.Duration",
@@ -155,9 +203,12 @@ def equal(first: Any, second: Any) -> bool:
     one, other = type(first), type(second)
     if one in _NUMBERS:
         return other in _NUMBERS and first == second
-    if one is list or one is tuple:
-        if other is not list and other is not tuple:
+    if one in LISTS:
+        if other not in LISTS:
             return False
+        if one is SetList or one is MapList:
+            same: bool = first.equals(second)
+            return same
         return len(first) == len(second) and all(map(equal, each(first), second))
     if isinstance(first, dict):
         if not isinstance(second, dict) or len(first) != len(second):

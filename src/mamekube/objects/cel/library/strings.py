@@ -16,7 +16,7 @@ from mamekube.objects.cel.library.standard import (
     timestamp_text,
 )
 from mamekube.objects.cel.regex import compile_pattern
-from mamekube.objects.cel.values import Duration, Timestamp, TypeValue, UInt, type_name
+from mamekube.objects.cel.values import LISTS, Duration, Timestamp, TypeValue, UInt, type_name
 
 FORMAT_PRECISION_MAX = 1000
 
@@ -205,7 +205,7 @@ def _shown(value: Any, precision: int = 6) -> str:
     }
     if kind in simple:
         return simple[kind](value)
-    if type(value) in (list, tuple):
+    if type(value) in LISTS:
         return f"[{', '.join(map(_shown, value))}]"
     if isinstance(value, dict):
         entries = sorted((_shown(key), _shown(inner)) for key, inner in value.items())
