@@ -127,12 +127,13 @@ class Front:
                 certificate=exchange.certificate, headers=exchange.headers, query=request.query
             )
         except StatusError:
-            self._metrics.note_authentication("failure", time.perf_counter() - began_s)
+            self._metrics.unrecognized.observe(time.perf_counter() - began_s)
             if self._audit is not None:
                 self._audit.begin(request, User(""), exchange.target)
             raise
         at_s = time.perf_counter()
-        self._metrics.note_authentication("success", at_s - began_s, user.name)
+        self._metrics.recognized.observe(at_s - began_s)
+        self._metrics.note_user(user.name)
         if self._audit is not None:
             self._audit.begin(request, user, exchange.target)
         request.user = impersonate(user, exchange.headers, self._authorizer)
@@ -190,12 +191,12 @@ class Front:
             audit.annotate("authorization.k8s.io/decision", "allow" if decision.allowed else "forbid")
             audit.annotate("authorization.k8s.io/reason", decision.reason)
         began_s = time.perf_counter()
-        result = "no-opinion"
         try:
             self._authorizer.authorize_request(request)
-            result = "allowed"
-        finally:
-            self._metrics.note_authorization(result, time.perf_counter() - began_s)
+        except StatusError:
+            self._metrics.refused.observe(time.perf_counter() - began_s)
+            raise
+        self._metrics.allowed.observe(time.perf_counter() - began_s)
 
     # Answers ------------------------------------------------------------------------------------
 

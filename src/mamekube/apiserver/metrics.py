@@ -15,6 +15,7 @@ from mamekube.apiserver.documents import Text
 from mamekube.apiserver.health import PATHS as HEALTH_PATHS
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.versions import storage_prefix
+from mamekube.foundation import process
 from mamekube.foundation.metrics import (
     ALPHA,
     CONTENT_TYPE,
@@ -59,6 +60,7 @@ TERMINATED = (429, 504)
 KNOWN_USERS = frozenset(
     {"admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"}
 )
+USERS_KEPT_MAX = 1000
 COMPONENT = "apiserver"
 BUILD_LABELS = {
     "major": "major",
@@ -151,8 +153,12 @@ class Metrics:
         self._running: dict[Labels, int] = {}
         self.in_flight = {False: InFlight(), True: InFlight()}
         """By whether they change anything."""
-        self._authentications: dict[str, Histogram] = {}
-        self._authorizations: dict[str, Histogram] = {}
+        self.recognized = Histogram(ACCESS_BOUNDS_S)
+        """How long it took to find out who asks, and of those below, that it cannot be found out."""
+        self.unrecognized = Histogram(ACCESS_BOUNDS_S)
+        self.allowed = Histogram(ACCESS_BOUNDS_S)
+        """How long it took to find out that somebody may, and of those below, that nothing says so."""
+        self.refused = Histogram(ACCESS_BOUNDS_S)
         self._users: dict[str, int] = {}
         self._deprecated: set[tuple[str, str, str, str]] = set()
         self._sources: list[Source] = [self._request_families, self._access_families, self._live_families]
@@ -178,16 +184,24 @@ class Metrics:
         elif series.sli is not None:
             series.sli.observe(duration_s)
 
-    def note_authentication(self, result: str, duration_s: float, user_name: str = "") -> None:
-        """`result` is `success` or `failure`."""
-        _histogram(self._authentications, result).observe(duration_s)
-        if result == "success":
-            name = user_name if user_name in KNOWN_USERS else "email_id" if "@" in user_name else "other"
-            self._users[name] = self._users.get(name, 0) + 1
+    def note_user(self, name: str) -> None:
+        """Count a request of somebody who was recognized."""
+        try:
+            self._users[name] += 1
+        except KeyError:
+            if len(self._users) >= USERS_KEPT_MAX:
+                self._users = self._kinds_of_users()
+            self._users[name] = 1
 
-    def note_authorization(self, result: str, duration_s: float) -> None:
-        """`result` is `allowed` or `no-opinion`."""
-        _histogram(self._authorizations, result).observe(duration_s)
+    def _kinds_of_users(self) -> dict[str, int]:
+        """Upstream tells apart no more than these: names would be too many."""
+        kinds: dict[str, int] = {}
+        for name, count in self._users.items():
+            kind = (
+                name if name in KNOWN_USERS else "email_id" if "@" in name or name == "email_id" else "other"
+            )
+            kinds[kind] = kinds.get(kind, 0) + count
+        return kinds
 
     @contextmanager
     def running(self, request: Request) -> Iterator[None]:
@@ -210,13 +224,13 @@ class Metrics:
     def _series_of(self, request: Request) -> Series:
         key = (
             request.verb,
-            request.group,
-            request.version,
             request.resource,
             request.subresource,
-            _names_one(request),
-            bool(request.namespace),
-            "dryRun" in request.query,
+            request.group,
+            request.version,
+            request.name == "",
+            request.namespace == "",
+            bool(request.query) and "dryRun" in request.query,
             request.verb == "patch" and _applies(request),
         )
         series = self._series_by_key.get(key)
@@ -359,7 +373,7 @@ class Metrics:
         )
         for one in sorted(self._deprecated):
             deprecated.add([*one, ""], 1)
-        yield from (running, events, sizes, deprecated, *process_families(), _build_info())
+        yield from (running, events, sizes, deprecated, *process.families(), _build_info())
 
     def _access_families(self) -> Iterator[Family]:
         attempts = Family(
@@ -371,7 +385,7 @@ class Metrics:
             "Authentication duration in seconds broken out by result.",
             labels=["result"],
         )
-        for result, histogram in self._authentications.items():
+        for result, histogram in (("success", self.recognized), ("failure", self.unrecognized)):
             attempts.add([result], histogram.count)
             took.add([result], histogram)
         users = Family(
@@ -380,7 +394,7 @@ class Metrics:
             "Counter of authenticated requests broken out by username.",
             labels=["username"],
         )
-        for name, count in self._users.items():
+        for name, count in self._kinds_of_users().items():
             users.add([name], count)
         yield from (attempts, took, users)
         attempts = Family(
@@ -396,7 +410,7 @@ class Metrics:
             "Authorization duration in seconds broken out by result.",
             labels=["result"],
         )
-        for result, histogram in self._authorizations.items():
+        for result, histogram in (("allowed", self.allowed), ("no-opinion", self.refused)):
             attempts.add([result], histogram.count)
             took.add([result], histogram)
         yield from (attempts, took)
@@ -430,23 +444,6 @@ class Metrics:
         return (objects, before)
 
 
-def process_families() -> Iterator[Family]:
-    """What the system says of this process, and the interpreter of its memory."""
-    from prometheus_client.gc_collector import GCCollector
-    from prometheus_client.process_collector import ProcessCollector
-    from prometheus_client.registry import CollectorRegistry
-
-    registry = CollectorRegistry()
-    for collector in (ProcessCollector(registry=registry), GCCollector(registry=registry)):
-        for metric in collector.collect():
-            name = f"{metric.name}_total" if metric.type == "counter" else metric.name
-            labels = sorted(metric.samples[0].labels) if metric.samples else []
-            family = Family(name, metric.type, metric.documentation, labels=labels, stability="")
-            for sample in metric.samples:
-                family.add([sample.labels[label] for label in labels], sample.value)
-            yield family
-
-
 def _build_info() -> Family:
     info = version.describe()
     build = Family(
@@ -472,13 +469,6 @@ def _merged_sli(every: Iterable[Series]) -> dict[Labels, Histogram]:
         else:
             merged[series.labels] = narrow
     return merged
-
-
-def _histogram(table: dict[str, Histogram], result: str) -> Histogram:
-    histogram = table.get(result)
-    if histogram is None:
-        histogram = table[result] = Histogram(ACCESS_BOUNDS_S)
-    return histogram
 
 
 def _names_one(request: Request) -> bool:

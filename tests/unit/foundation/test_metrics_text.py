@@ -1,10 +1,13 @@
 """Histograms, and the text in which Prometheus reads numbers."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from mamekube.foundation import process
 from mamekube.foundation.metrics import STABLE, Family, Histogram, exponential, render, text_of
 
 
@@ -76,3 +79,13 @@ def test_an_observation_can_be_corrected_and_histograms_add_up():
     other.observe(9.0)
     one.add(other)
     assert (one.counts, one.sum, one.count) == ([1, 0, 0, 1], 9.5, 2)
+
+
+def test_the_process_tells_of_itself():
+    values = {family.name: family for family in process.families()}
+    text = render(values.values()).decode()
+    numbers = {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if line[0] != "#"}
+    assert numbers["process_resident_memory_bytes"] > 1_000_000
+    assert 0 < numbers["process_open_fds"] < numbers["process_max_fds"]
+    assert numbers["process_start_time_seconds"] == pytest.approx(Path("/proc/self").stat().st_ctime, abs=60)
+    assert numbers['python_gc_collections_total{generation="0"}'] >= 0
