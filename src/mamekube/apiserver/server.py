@@ -152,14 +152,14 @@ class ApiServer(Component):
             token_file=config.token_file,
             anonymous=config.anonymous,
         )
-        self._metrics = Metrics(store, self.registry)
+        self.metrics = Metrics(store, self.registry)
         self._webhooks = AdmissionWebhooks(store)
         self._policies = AdmissionPolicies(store)
         self._policy_status = PolicyStatus(store, self.registry)
         self._fairness = Fairness(store)
-        self._metrics.add(lambda: fairness_metrics.families(self._fairness))
-        self._metrics.add(self._webhooks.client.counts.families)
-        self._metrics.add(lambda: self.api.admission.families())
+        self.metrics.add(lambda: fairness_metrics.families(self._fairness))
+        self.metrics.add(self._webhooks.client.counts.families)
+        self.metrics.add(lambda: self.api.admission.families())
         self._custom_resources = CustomResources(store, self.registry, self._webhooks.client, clock)
         self.api = Api(
             store=store,
@@ -247,7 +247,7 @@ class ApiServer(Component):
             openapi=OpenApi(self.registry, RemoteOpenApi(self._services)),
             discovery=self._discovery,
             health=self._health(),
-            metrics=self._metrics,
+            metrics=self.metrics,
             tokens=self._tokens,
         )
         front = Front(
@@ -261,7 +261,7 @@ class ApiServer(Component):
                 certificate_file=config.kubelet_client_certificate_file,
                 key_file=config.kubelet_client_key_file,
             ),
-            metrics=self._metrics,
+            metrics=self.metrics,
             fairness=self._fairness,
             aggregation=AggregationProxy(self._services, self.api.store),
             audit_log=await self._open_audit_log(),
@@ -286,7 +286,7 @@ class ApiServer(Component):
         )
         policy = read_policy(config.audit_policy_file)
         audit_log = AuditLog(policy, config.audit_log_file, self.clock, limits=limits)
-        self._metrics.add(audit_log.families)
+        self.metrics.add(audit_log.families)
         return await self._stack.enter_async_context(audit_log)
 
     def _health(self) -> Health:
@@ -300,7 +300,7 @@ class ApiServer(Component):
         for name in BOOTSTRAP_CHECKS:
             health.add(f"poststarthook/{name}", finished(self._bootstrapped))
         health.add("shutdown", self._stays, paths=("/readyz",))
-        self._metrics.add(health.families)
+        self.metrics.add(health.families)
         return health
 
     async def _stays(self) -> str:

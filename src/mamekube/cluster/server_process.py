@@ -46,6 +46,7 @@ async def serve(config: dict[str, Any]) -> None:
             client_for=partial(controller_client, api),
         )
         scheduler = Scheduler(api.client("system:kube-scheduler"), clock)
+        api.metrics.add(controllers.runtime.families)
         await api.ready()
         await stack.enter_async_context(controllers)
         await stack.enter_async_context(scheduler)

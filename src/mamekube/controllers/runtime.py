@@ -19,7 +19,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ from mamekube.client.informer import Cache, InformerFactory
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component
 from mamekube.foundation.limits import CONTROLLER_WORKERS
+from mamekube.foundation.metrics import Family, Histogram, exponential
 from mamekube.foundation.workqueue import WorkQueue
 from mamekube.objects.meta import Object, key_of, make_key, namespace_of
 from mamekube.objects.owners import controller_of
@@ -43,6 +44,27 @@ RECONCILE_TIMEOUT_S = 300.0
 SLOW_S = 1.0
 """A reconciliation that takes longer is worth a line in the log."""
 
+WORK_BOUNDS_S = exponential(1e-8, 10, 12)
+QUEUE_METRICS = {
+    "adds_total": ("counter", "Total number of adds handled by workqueue"),
+    "depth": ("gauge", "Current depth of workqueue"),
+    "longest_running_processor_seconds": (
+        "gauge",
+        "How many seconds has the longest running processor for workqueue been running.",
+    ),
+    "retries_total": ("counter", "Total number of retries handled by workqueue"),
+    "unfinished_work_seconds": (
+        "gauge",
+        "How many seconds of work has done that is in progress and hasn't been observed by work_duration. Large values "
+        "indicate stuck threads. One can deduce the number of stuck threads by observing the rate at which this "
+        "increases.",
+    ),
+    "work_duration_seconds": (
+        "histogram",
+        "How long in seconds processing an item from workqueue takes.",
+    ),
+}
+"""Name -> type and text."""
 EXPECTED_REASONS = ("Conflict", "NotFound", "AlreadyExists")
 """Refusals that a cache slightly behind explains: the next try sees the newer state."""
 
@@ -203,6 +225,9 @@ class Runtime(Component):
         self.controllers = controllers
         self.outcomes: Counter[tuple[str, str]] = Counter()
         """(controller, `success` | `requeue` | `conflict` | `error`) -> how often."""
+        self._took = {controller.name: Histogram(WORK_BOUNDS_S) for controller in controllers}
+        self._working: dict[tuple[str, str], float] = {}
+        """(controller, key) -> since when it is worked on."""
 
     async def start(self) -> None:
         for controller in self.controllers:
@@ -235,6 +260,7 @@ class Runtime(Component):
     async def _reconcile(self, controller: Controller, key: str) -> None:
         started_s = time.perf_counter()
         controller.note_start(key)
+        self._working[controller.name, key] = started_s
         try:
             async with asyncio.timeout(RECONCILE_TIMEOUT_S):
                 again_s = await controller.reconcile(key)
@@ -248,8 +274,33 @@ class Runtime(Component):
                 outcome = "requeue"
         self.outcomes[controller.name, outcome] += 1
         took_s = time.perf_counter() - started_s
+        del self._working[controller.name, key]
+        self._took[controller.name].observe(took_s)
         if took_s > SLOW_S:
             log.info("%s: %s took %.1f s", controller.name, key, took_s)
+
+    def families(self) -> Iterator[Family]:
+        """What `/metrics` says of the queues, under the names of client-go's."""
+        families = {
+            name: Family(f"workqueue_{name}", type, text, labels=["name"])
+            for name, (type, text) in QUEUE_METRICS.items()
+        }
+        now_s = time.perf_counter()
+        for controller in self.controllers:
+            since = [
+                now_s - began_s for (name, _), began_s in self._working.items() if name == controller.name
+            ]
+            values: dict[str, float | Histogram] = {
+                "adds_total": controller.queue.added,
+                "depth": controller.queue.depth,
+                "retries_total": controller.queue.retried,
+                "work_duration_seconds": self._took[controller.name],
+                "unfinished_work_seconds": sum(since),
+                "longest_running_processor_seconds": max(since, default=0.0),
+            }
+            for name, value in values.items():
+                families[name].add([controller.name], value)
+        yield from families.values()
 
     def _note_failure(self, controller: Controller, key: str, error: Exception) -> str:
         delay_s = controller.queue.retry(key)

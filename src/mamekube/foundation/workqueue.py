@@ -30,11 +30,14 @@ class WorkQueue(Generic[K]):
         self._wakeup = asyncio.Event()
         self._backoff = backoff or Backoff(initial_s=RETRY_INITIAL_S, limit_s=RETRY_LIMIT_S)
         self._failures: dict[K, int] = {}
+        self.added = self.retried = 0
+        """How often a key was put in, and how often because working on it had failed."""
 
     def add(self, key: K) -> None:
         if key in self._dirty:
             return
         self._dirty.add(key)
+        self.added += 1
         if key not in self._working:
             self._ready.append(key)
             self._wakeup.set()
@@ -57,6 +60,7 @@ class WorkQueue(Generic[K]):
         """Add `key` after its back-off; answer the delay in seconds."""
         delay_s = self._backoff.next_s(key)
         self._failures[key] = self._failures.get(key, 0) + 1
+        self.retried += 1
         self.add_after(key, delay_s)
         return delay_s
 
@@ -67,6 +71,11 @@ class WorkQueue(Generic[K]):
         """The key was worked on with success: its next failure starts the back-off anew."""
         self._backoff.forget(key)
         self._failures.pop(key, None)
+
+    @property
+    def depth(self) -> int:
+        """Keys that wait to be taken."""
+        return len(self._ready)
 
     async def take(self) -> K:
         """Wait for a key. Whoever takes it calls `done` in the end, whatever happened."""
