@@ -238,8 +238,10 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue  # deleted between the two, or with its parent
+        except (FileNotFoundError, FileExistsError):
+            if folder.is_file():
+                raise
+            continue  # deleted between two steps, or with its parent
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
             same = os.path.samestat(os.fstat(descriptor), os.stat(folder))
@@ -256,8 +258,15 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def remove(name: str) -> None:
     """Delete the profile's files, and with the last profile all of Mamekube's."""
-    shutil.rmtree(folder_of(name), ignore_errors=True)
-    if folder_of(name).exists():
+    left: list[BaseException] = []
+
+    def note(_function: object, _path: str, info: tuple[Any, BaseException, Any]) -> None:
+        if not isinstance(info[1], FileNotFoundError):
+            left.append(info[1])
+
+    shutil.rmtree(folder_of(name), onerror=note)
+    # Not whether the folder is there: whoever waited for the lock makes it anew at once.
+    if left:
         raise Failure(
             GUEST_CONFLICT, f"{folder_of(name)} cannot be removed", advice="Is a file of it in use?"
         )

@@ -1,7 +1,9 @@
 """Profiles: addresses that never collide, files that are whole, one change at a time."""
 
+import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,6 +90,35 @@ def test_the_last_profile_takes_every_file_with_it(home: Path) -> None:
     assert profiles.names() == ["two"]
     profiles.remove("two")
     assert not home.exists()
+
+
+def test_a_profile_that_is_begun_anew_while_it_is_deleted_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = profiles.folder_of("mamekube")
+    folder.mkdir(parents=True)
+    remove_tree = shutil.rmtree
+
+    def remove_and_make_anew(path: Path, **options: Any) -> None:
+        remove_tree(path, **options)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    monkeypatch.setattr("mamekube.cluster.profiles.shutil.rmtree", remove_and_make_anew)
+    profiles.remove("mamekube")
+
+
+def test_a_folder_that_goes_away_while_it_is_made_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    make, refused = Path.mkdir, []
+
+    def lose_once(path: Path, *mode: int, **options: Any) -> None:
+        if not refused:
+            refused.append(path)
+            raise FileExistsError(17, "File exists", str(path))
+        make(path, *mode, **options)
+
+    monkeypatch.setattr(Path, "mkdir", lose_once)
+    with profiles.locked("mamekube"):
+        assert refused == [profiles.folder_of("mamekube")]
 
 
 def test_who_waits_for_the_lock_of_a_deleted_profile_locks_the_new_one() -> None:
