@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mamekube.kubelet import http_server, spdy, streaming, websocket
@@ -27,6 +27,7 @@ def test_the_accept_key_is_that_of_the_specification():
     assert websocket.accept_key("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=70_000), max_size=4), st.integers(1, 50_000))
 def test_messages_arrive_whole_however_the_bytes_come(payloads, step):
     data = b"".join(client_frame(websocket.BINARY, payload) for payload in payloads)
@@ -67,6 +68,7 @@ def test_a_stream_is_opened_with_its_headers():
     assert blocks[1] == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300)), st.integers(1, 64))
 def test_data_frames_survive_any_cut(payloads, step):
     data = b"".join(spdy.Session.data(5, payload) for payload in payloads) + spdy.Session.data(

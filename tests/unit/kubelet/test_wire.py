@@ -1,7 +1,7 @@
 """The codec against bytes written by hand, and against itself."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mamekube.kubelet.cri_messages import METHODS, SCHEMA
@@ -29,6 +29,7 @@ MESSAGES = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(MESSAGES)
 def test_what_is_encoded_is_decoded(message):
     assert SMALL.decode("Outer", SMALL.encode("Outer", message)) == message
