@@ -8,7 +8,7 @@ from typing import Any
 from tests.conformance.api import JSON, Answer, Api, Object
 from tests.conformance.typed import PROTOBUF, encode
 
-from mamekube.apiserver.protobuf import fields_of, message_name
+from mamekube.apiserver.formats.protobuf import fields_of, message_name
 
 ACCEPT = f"{PROTOBUF},{JSON}"
 STRUCTS = {"metadata", "spec", "status", "strategy", "updateStrategy"}

@@ -34,9 +34,10 @@ nodes without containers (`pytest tests/conformance`); what needs containers run
 (`pytest tests/cluster/test_conformance_cli.py`). Tests say by a marker what they check. This page is written by
 `python -m tests.conformance.report` from the markers and from what the last runs noted in `build/conformance.json`.
 
-Tests in files named `test_sequences_…` send what the suite itself sends, in its order and in its encodings (protobuf where
-its clients have types compiled in), and check what it checks. Where the suite runs a webhook, a conversion or another API
-server from its images, a server of the tests answers in their place, behind a Service of type ExternalName.
+Tests in files named `test_sequences_…` send what the suite itself sends, in its order and in its encodings (protobuf
+where its clients have types compiled in), and check what it checks. Where the suite runs a webhook, a conversion or
+another API server from its images, a server of the tests answers in their place, behind a Service of type
+ExternalName.
 
 A behaviour is *open* where no test checks it or one that does failed. {passing} of {total} pass.
 """

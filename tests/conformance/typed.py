@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from tests.conformance.api import Api, Object
 
-from mamekube.apiserver.protobuf import fields_of, message_name
+from mamekube.apiserver.formats.protobuf import fields_of, message_name
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 ACCEPT = f"{PROTOBUF}, */*"

@@ -54,7 +54,7 @@ def main() -> None:
 
 def _check_policy(parser: argparse.ArgumentParser, path: str) -> None:
     """End with one line where the server could not use it."""
-    from mamekube.apiserver.audit_policy import InvalidPolicy, read_policy
+    from mamekube.apiserver.auditing.audit_policy import InvalidPolicy, read_policy
 
     try:
         read_policy(path)

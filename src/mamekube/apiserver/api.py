@@ -11,16 +11,18 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from mamekube.apiserver import codec, fieldvalidation, patching, strategy, watching
+from mamekube.apiserver import patching, strategy, watching
+from mamekube.apiserver.access.reviews import Reviews
+from mamekube.apiserver.access.tokens import Tokens
 from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.bodies import DELETE_OPTIONS
 from mamekube.apiserver.deletion import Deletion
 from mamekube.apiserver.documents import Answer, Collection, Document, Made
+from mamekube.apiserver.formats import codec, fieldvalidation
 from mamekube.apiserver.listing import list_items
 from mamekube.apiserver.options import parse_delete, parse_list, parse_patch, parse_write
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.resources import Change, Resources, SlowChange, check_identity, fresh
-from mamekube.apiserver.reviews import Reviews
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.subresources import (
     approval,
@@ -32,7 +34,6 @@ from mamekube.apiserver.subresources import (
     scale,
 )
 from mamekube.apiserver.subresources import token as token_requests
-from mamekube.apiserver.tokens import Tokens
 from mamekube.foundation.clock import Clock
 from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind

@@ -18,9 +18,11 @@ from typing import Any, Protocol
 
 import orjson
 
-from mamekube.apiserver import builtin, flow_control, legacy_tokens
-from mamekube.apiserver.aggregation import aggregated
-from mamekube.apiserver.escalation import covers
+from mamekube.apiserver import builtin
+from mamekube.apiserver.access import legacy_tokens
+from mamekube.apiserver.access.escalation import covers
+from mamekube.apiserver.access.role_aggregation import aggregated
+from mamekube.apiserver.flow import flow_control
 from mamekube.client.client import Client
 from mamekube.foundation.clock import Clock
 from mamekube.objects.meta import Object, annotations_of, key_of, name_of, namespace_of
@@ -496,7 +498,7 @@ _NODE_SERVICES: list[Object] = [
 
 
 def _facts(section: str) -> list[dict[str, Any]]:
-    text = resources.files("mamekube.apiserver").joinpath("rbac_defaults.json").read_bytes()
+    text = resources.files("mamekube.apiserver.access").joinpath("rbac_defaults.json").read_bytes()
     facts: list[dict[str, Any]] = orjson.loads(text)[section]
     return facts
 

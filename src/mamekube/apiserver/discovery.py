@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mamekube.apiserver import remote_discovery
-from mamekube.apiserver.apiservices import ApiServices, Remote
-from mamekube.apiserver.codec import PROTOBUF
+from mamekube.apiserver.aggregation import remote_discovery
+from mamekube.apiserver.aggregation.apiservices import ApiServices, Remote
 from mamekube.apiserver.documents import Text, encode
-from mamekube.apiserver.negotiation import OFFERED, PLAIN, Form, forms
+from mamekube.apiserver.formats.codec import PROTOBUF
+from mamekube.apiserver.formats.negotiation import OFFERED, PLAIN, Form, forms
 from mamekube.client.discovery import Discovered, read_documents
 from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
@@ -181,11 +181,11 @@ def _form(accept: str, *, aggregates: bool) -> Form:
 
 def _text(built: Object, form: Form) -> Text:
     if form.media_type == PROTOBUF:
-        from mamekube.apiserver import protobuf_encoding
+        from mamekube.apiserver.formats import protobuf_encoding
 
         return Text(protobuf_encoding.encode({"apiVersion": "v1", **built}), form.content_type)
     if form.media_type != PLAIN.media_type:
-        from mamekube.apiserver import yamls
+        from mamekube.apiserver.formats import yamls
 
         return Text(yamls.encode(built), form.content_type)
     body = encode(built)

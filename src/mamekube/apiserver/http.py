@@ -12,16 +12,19 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from mamekube.apiserver import audit, codec, negotiation, rendering, warnings, watching
-from mamekube.apiserver.aggregation_proxy import AggregationProxy, Unavailable
+from mamekube.apiserver import warnings, watching
+from mamekube.apiserver.access.attributes import Attributes
+from mamekube.apiserver.access.authentication import Authenticator, impersonate
+from mamekube.apiserver.access.authorization import Authorizer
+from mamekube.apiserver.aggregation.proxy import AggregationProxy, Unavailable
 from mamekube.apiserver.api import Api, NotServed, Payload
-from mamekube.apiserver.audit import AuditLog
-from mamekube.apiserver.authentication import Authenticator, impersonate
-from mamekube.apiserver.authorization import Attributes, Authorizer
+from mamekube.apiserver.auditing import audit
+from mamekube.apiserver.auditing.audit import AuditLog
 from mamekube.apiserver.documents import Answer, Collection, Pieces, Text
-from mamekube.apiserver.fairness import RETRY_AFTER_S, Fairness, Rejected
+from mamekube.apiserver.flow.fairness import RETRY_AFTER_S, Fairness, Rejected
+from mamekube.apiserver.formats import codec, negotiation, rendering
+from mamekube.apiserver.formats.negotiation import PLAIN
 from mamekube.apiserver.metrics import MUTATING, VERBS, Metrics
-from mamekube.apiserver.negotiation import PLAIN
 from mamekube.apiserver.reply import Reply, Response, Stream
 from mamekube.apiserver.request import Request, User, parse_request
 from mamekube.apiserver.wire.exchange import BodyBroken, BodyTooLarge, Exchange

@@ -81,6 +81,4 @@ def place_of(node: Object) -> Place:
 
 def unreachable(place: Place, error: BaseException) -> StatusError:
     why = str(error) or type(error).__name__
-    return StatusError(
-        500, "", f"error dialing backend: dial tcp {place.host}:{place.port}: connect: {why}"
-    )
+    return StatusError(500, "", f"error dialing backend: dial tcp {place.host}:{place.port}: connect: {why}")

@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from mamekube.apiserver.access.authorization import Authorizer
+from mamekube.apiserver.aggregation.remote_calls import RemoteCalls
 from mamekube.apiserver.api import Api, NotServed, Payload
-from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.documents import Answer, Collection, Made
 from mamekube.apiserver.http import refusal
-from mamekube.apiserver.remote_calls import RemoteCalls
 from mamekube.apiserver.request import Request, User, selected_name
 from mamekube.apiserver.resources import fresh
 from mamekube.client.client import PATCH_CONTENT_TYPES, Event, Listing, PatchType, listing_of

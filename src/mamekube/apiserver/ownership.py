@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mamekube.apiserver import versions
-from mamekube.apiserver.fieldvalidation import schema_of
+from mamekube.apiserver.formats.fieldvalidation import schema_of
 from mamekube.apiserver.objectmeta import timestamp
 from mamekube.apiserver.options import WriteOptions
 from mamekube.foundation.clock import Clock

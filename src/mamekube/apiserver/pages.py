@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mamekube.apiserver import version
+from mamekube.apiserver.access.tokens import Tokens
 from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.documents import Text, encode, encode_indented
 from mamekube.apiserver.health import Health
 from mamekube.apiserver.metrics import Metrics
-from mamekube.apiserver.openapi import OpenApi
+from mamekube.apiserver.openapi.publication import OpenApi
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.tokens import Tokens
 
 if TYPE_CHECKING:
     from mamekube.apiserver.profiles import Profiles

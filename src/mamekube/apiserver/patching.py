@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mamekube.apiserver import codec, ownership
-from mamekube.apiserver.fieldvalidation import (
+from mamekube.apiserver import ownership
+from mamekube.apiserver.formats import codec
+from mamekube.apiserver.formats.fieldvalidation import (
     IGNORE,
     check,
     check_applied,

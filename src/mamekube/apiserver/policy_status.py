@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from mamekube.apiserver import builtin
-from mamekube.apiserver.fieldvalidation import schema_of
+from mamekube.apiserver.formats.fieldvalidation import schema_of
 from mamekube.apiserver.mirror import Mirror
 from mamekube.apiserver.writes import key_for
 from mamekube.foundation.lifecycle import Component

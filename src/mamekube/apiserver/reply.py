@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 
-from mamekube.apiserver import audit
+from mamekube.apiserver.auditing import audit
 from mamekube.apiserver.documents import Pieces
 from mamekube.apiserver.wire.exchange import Exchange
 

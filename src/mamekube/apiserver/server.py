@@ -14,34 +14,34 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mamekube.apiserver import fairness_metrics
+from mamekube.apiserver.access.authentication import Authenticator
+from mamekube.apiserver.access.authorization import Authorizer
+from mamekube.apiserver.access.legacy_tokens import LegacyTokenTracking
+from mamekube.apiserver.access.reviews import Reviews
+from mamekube.apiserver.access.tokens import Tokens
 from mamekube.apiserver.addresses import ServiceAddresses
 from mamekube.apiserver.admission.plugins import admission
 from mamekube.apiserver.admission.policy_records import AdmissionPolicies
 from mamekube.apiserver.admission.webhooks import AdmissionWebhooks
+from mamekube.apiserver.aggregation.apiservices import ApiServices
+from mamekube.apiserver.aggregation.local_apiservices import LocalApiServices
+from mamekube.apiserver.aggregation.remote_calls import RemoteCalls
+from mamekube.apiserver.aggregation.remote_openapi import RemoteOpenApi
 from mamekube.apiserver.api import Api
-from mamekube.apiserver.apiservices import ApiServices
-from mamekube.apiserver.authentication import Authenticator
-from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.bootstrap import bootstrap, keep
 from mamekube.apiserver.customresources.served import CustomResources
 from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.expiry import EventExpiry
-from mamekube.apiserver.fairness import Fairness
-from mamekube.apiserver.flow_status import FlowStatus
+from mamekube.apiserver.flow import fairness_metrics
+from mamekube.apiserver.flow.fairness import Fairness
+from mamekube.apiserver.flow.flow_status import FlowStatus
 from mamekube.apiserver.health import Health, finished, passes, store_check
-from mamekube.apiserver.legacy_tokens import LegacyTokenTracking
 from mamekube.apiserver.local import LocalClient
-from mamekube.apiserver.local_apiservices import LocalApiServices
 from mamekube.apiserver.metrics import Metrics
-from mamekube.apiserver.openapi import OpenApi
+from mamekube.apiserver.openapi.publication import OpenApi
 from mamekube.apiserver.pages import Pages
 from mamekube.apiserver.policy_status import PolicyStatus
-from mamekube.apiserver.remote_calls import RemoteCalls
-from mamekube.apiserver.remote_openapi import RemoteOpenApi
 from mamekube.apiserver.request import User
-from mamekube.apiserver.reviews import Reviews
-from mamekube.apiserver.tokens import Tokens
 from mamekube.apiserver.writes import Reader
 from mamekube.client.client import Client
 from mamekube.foundation.clock import Clock
@@ -50,7 +50,7 @@ from mamekube.kinds.registry import Registry, builtin_registry
 from mamekube.store.store import Store
 
 if TYPE_CHECKING:
-    from mamekube.apiserver.audit import AuditLog
+    from mamekube.apiserver.auditing.audit import AuditLog
 
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
@@ -234,7 +234,7 @@ class ApiServer(Component):
         await keep(client, self.config)
 
     async def _listen(self) -> None:
-        from mamekube.apiserver.aggregation_proxy import AggregationProxy
+        from mamekube.apiserver.aggregation.proxy import AggregationProxy
         from mamekube.apiserver.http import Front, requests_log
         from mamekube.apiserver.streams import Streams
         from mamekube.apiserver.wire.listener import Listener
@@ -277,9 +277,9 @@ class ApiServer(Component):
         config = self.config
         if not (config.audit_policy_file and config.audit_log_file):
             return None
-        from mamekube.apiserver.audit import AuditLog
-        from mamekube.apiserver.audit_file import Limits
-        from mamekube.apiserver.audit_policy import read_policy
+        from mamekube.apiserver.auditing.audit import AuditLog
+        from mamekube.apiserver.auditing.audit_file import Limits
+        from mamekube.apiserver.auditing.audit_policy import read_policy
 
         limits = Limits(
             config.audit_log_megabytes_max, config.audit_log_days_max, config.audit_log_backups_max

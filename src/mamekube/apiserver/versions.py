@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mamekube.apiserver.documents import Document, Made
-from mamekube.apiserver.fieldvalidation import schema_of
+from mamekube.apiserver.formats.fieldvalidation import schema_of
 from mamekube.apiserver.writes import key_for, prefix_for
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object

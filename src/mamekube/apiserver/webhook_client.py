@@ -16,9 +16,10 @@ import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mamekube.apiserver import backends, codec
+from mamekube.apiserver import backends
 from mamekube.apiserver.admission.webhook_counts import WebhookCounts
 from mamekube.apiserver.documents import encode
+from mamekube.apiserver.formats import codec
 from mamekube.foundation.lifecycle import Component
 from mamekube.foundation.limits import BODY_BYTES_MAX
 from mamekube.objects.status import StatusError

@@ -65,7 +65,7 @@ def _check_audit(flags: Mapping[str, str]) -> None:
         raise Failure(USAGE, f"{there} does nothing without {missing}")
     if POLICY not in flags:
         return
-    from mamekube.apiserver.audit_policy import InvalidPolicy, read_policy
+    from mamekube.apiserver.auditing.audit_policy import InvalidPolicy, read_policy
 
     try:
         read_policy(flags[POLICY])

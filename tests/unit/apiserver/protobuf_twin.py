@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from mamekube.apiserver.protobuf import JSON_SCHEMA, _messages, fields_of
+from mamekube.apiserver.formats.protobuf import JSON_SCHEMA, _messages, fields_of
 from mamekube.foundation.clock import format_micro_time, format_time
 
 Object = dict[str, Any]

@@ -144,7 +144,7 @@ async def test_a_large_answer_is_compressed_where_that_is_taken(web):
 async def test_a_large_page_is_compressed_too(web, monkeypatch):
     plain = await web.send("GET", "/apis")
     assert plain.headers["Vary"] == "Accept"
-    monkeypatch.setattr("mamekube.apiserver.rendering.GZIP_MIN_BYTES", 100)
+    monkeypatch.setattr("mamekube.apiserver.formats.rendering.GZIP_MIN_BYTES", 100)
     headers = {"Authorization": "Bearer admin-token", "Accept-Encoding": "gzip"}
     async with web.session.get(f"{web.url}/apis", headers=headers, auto_decompress=False) as answer:
         assert answer.headers["Vary"] == "Accept, Accept-Encoding"

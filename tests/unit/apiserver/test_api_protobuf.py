@@ -5,7 +5,7 @@ import struct
 import orjson
 import pytest
 
-from mamekube.apiserver.protobuf import ProtobufError, decode
+from mamekube.apiserver.formats.protobuf import ProtobufError, decode
 from mamekube.kinds.registry import builtin_registry
 
 CONFIGMAP = bytes.fromhex(

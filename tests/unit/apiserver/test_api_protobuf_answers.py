@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.apiserver.protobuf_twin import as_json, parse
 
-from mamekube.apiserver.protobuf import META, decode, fields_of, is_message, message_name
-from mamekube.apiserver.protobuf_encoding import encode, encode_event
+from mamekube.apiserver.formats.protobuf import META, decode, fields_of, is_message, message_name
+from mamekube.apiserver.formats.protobuf_encoding import encode, encode_event
 from mamekube.kinds.registry import builtin_registry
 from mamekube.objects.schema import definitions
 from mamekube.objects.status import StatusError

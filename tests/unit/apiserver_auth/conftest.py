@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mamekube.apiserver.authorization import Authorizer
+from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.request import User
 from mamekube.apiserver.writes import CREATE, Reader, Write, key_for
 from mamekube.foundation.clock import Clock

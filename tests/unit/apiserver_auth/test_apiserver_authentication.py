@@ -9,10 +9,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mamekube.apiserver.authentication import Authenticator, impersonate
+from mamekube.apiserver.access.authentication import Authenticator, impersonate
+from mamekube.apiserver.access.reviews import Reviews
+from mamekube.apiserver.access.tokens import Tokens
 from mamekube.apiserver.request import User
-from mamekube.apiserver.reviews import Reviews
-from mamekube.apiserver.tokens import Tokens
 from mamekube.foundation.clock import format_time
 from mamekube.objects.status import StatusError
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mamekube.apiserver.authorization import Attributes, describe, forbidden
-from mamekube.apiserver.rbac import RuleTable
+from mamekube.apiserver.access.attributes import Attributes
+from mamekube.apiserver.access.authorization import describe, forbidden
+from mamekube.apiserver.access.rbac import RuleTable
 from mamekube.apiserver.request import User, parse_request
 from mamekube.store.store import Item
 

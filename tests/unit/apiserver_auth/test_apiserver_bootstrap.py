@@ -2,8 +2,9 @@
 
 import pytest
 
-from mamekube.apiserver import builtin, escalation, flow_control
-from mamekube.apiserver.authorization import Attributes
+from mamekube.apiserver import builtin
+from mamekube.apiserver.access import escalation
+from mamekube.apiserver.access.attributes import Attributes
 from mamekube.apiserver.bootstrap import (
     api_services,
     cluster_role_bindings,
@@ -12,6 +13,7 @@ from mamekube.apiserver.bootstrap import (
     mended_role,
     restore,
 )
+from mamekube.apiserver.flow import flow_control
 from mamekube.apiserver.request import User
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.foundation.clock import Clock

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from mamekube.apiserver.tokens import Tokens
+from mamekube.apiserver.access.tokens import Tokens
 from mamekube.foundation.jwt import InvalidToken
 from mamekube.objects.status import StatusError
 

@@ -7,8 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mamekube.apiserver.legacy_tokens import day
-from mamekube.apiserver.tokens import Tokens
+from mamekube.apiserver.access.legacy_tokens import day
+from mamekube.apiserver.access.tokens import Tokens
 from mamekube.controllers.serviceaccounttoken import claims_of, plan, without_secret
 from mamekube.foundation.jwt import InvalidToken, SigningKey
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mamekube.apiserver.audit_file import DAY_S, MEGABYTE, AuditFile, Limits
+from mamekube.apiserver.auditing.audit_file import DAY_S, MEGABYTE, AuditFile, Limits
 from mamekube.foundation.clock import parse_time
 
 LINE = b"x" * (MEGABYTE // 2 - 1) + b"\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mamekube.apiserver.audit_policy import LEVELS, InvalidPolicy, parse_policy
+from mamekube.apiserver.auditing.audit_policy import LEVELS, InvalidPolicy, parse_policy
 from mamekube.apiserver.request import User, parse_request
 
 ALICE = User("alice", ("devs", "system:authenticated"))

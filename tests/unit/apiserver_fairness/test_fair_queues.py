@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mamekube.apiserver.fair_queues import Level, Shape, Waiter, deal, share_out
+from mamekube.apiserver.flow.fair_queues import Level, Shape, Waiter, deal, share_out
 
 QUEUED = Shape(shares=10, queues=64, hand_size=6, queue_length_max=50)
 

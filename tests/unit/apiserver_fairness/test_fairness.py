@@ -10,9 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from mamekube.apiserver import builtin, fairness, flow_control
-from mamekube.apiserver.fair_queues import TURN_REQUESTS_MAX
-from mamekube.apiserver.fairness import Fairness, Flow, Rejected
+from mamekube.apiserver import builtin
+from mamekube.apiserver.flow import fairness, flow_control
+from mamekube.apiserver.flow.fair_queues import TURN_REQUESTS_MAX
+from mamekube.apiserver.flow.fairness import Fairness, Flow, Rejected
 from mamekube.apiserver.request import Request, User
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.apiserver.writes import key_for

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mamekube.apiserver import flow_control
-from mamekube.apiserver.flow_schemas import Schema, compile_schema, ordered
+from mamekube.apiserver.flow import flow_control
+from mamekube.apiserver.flow.flow_schemas import Schema, compile_schema, ordered
 from mamekube.apiserver.request import Request, User, parse_request
 
 SCHEMAS = ordered([compile_schema(schema) for schema in flow_control.flow_schemas()])

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from mamekube.apiserver import builtin, flow_status
+from mamekube.apiserver import builtin
+from mamekube.apiserver.flow import flow_status
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
 from mamekube.foundation.clock import Clock

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mamekube.apiserver import fieldvalidation
-from mamekube.apiserver.fieldvalidation import IGNORE, STRICT, WARN, check, check_patched, decode
+from mamekube.apiserver.formats import fieldvalidation
+from mamekube.apiserver.formats.fieldvalidation import IGNORE, STRICT, WARN, check, check_patched, decode
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import builtin_registry
 from mamekube.objects.status import StatusError

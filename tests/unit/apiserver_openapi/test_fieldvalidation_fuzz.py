@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mamekube.apiserver import fieldvalidation
+from mamekube.apiserver.formats import fieldvalidation
 from mamekube.kinds.registry import builtin_registry
 from mamekube.objects import schema
 from mamekube.objects.schema import Schema, builtin_schema

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from mamekube.apiserver import openapi, openapi_documents
-from mamekube.apiserver.openapi import PROTOBUF_V2, OpenApi
+from mamekube.apiserver.openapi import documents, publication
+from mamekube.apiserver.openapi.publication import PROTOBUF_V2, OpenApi
 from mamekube.kinds.kind import Kind, Scale
 from mamekube.kinds.registry import builtin_registry
 from mamekube.objects.schema import definitions
@@ -52,7 +52,7 @@ async def document(served: OpenApi, path: str) -> Any:
 
 
 def references(value: Any) -> Iterator[str]:
-    return (name for name in openapi_documents.references(value) if name.startswith("#/"))
+    return (name for name in documents.references(value) if name.startswith("#/"))
 
 
 async def test_the_index_leads_to_documents_whose_references_all_resolve(served: OpenApi) -> None:
@@ -257,7 +257,7 @@ async def test_a_client_that_takes_gzip_gets_what_is_kept(served: OpenApi) -> No
 
 def test_media_types_are_chosen_by_their_weight() -> None:
     offered = ("application/json", "application/x")
-    assert openapi.choose("", offered) == "application/json"
-    assert openapi.choose("application/x;q=0.9, application/json;q=0.5", offered) == "application/x"
-    assert openapi.choose("application/x;q=0, */*;q=0.1", offered) == "application/json"
-    assert openapi.choose("application/x;q=nonsense", offered) == ""
+    assert publication.choose("", offered) == "application/json"
+    assert publication.choose("application/x;q=0.9, application/json;q=0.5", offered) == "application/x"
+    assert publication.choose("application/x;q=0, */*;q=0.1", offered) == "application/json"
+    assert publication.choose("application/x;q=nonsense", offered) == ""

@@ -13,7 +13,7 @@ from tests.unit.apiserver_webhooks.authority import Authority
 from tests.unit.apiserver_webhooks.extension import HOST, Cluster, Extension
 from tests.unit.apiserver_webhooks.hooks import Decide, Hook, StartHook, allow
 
-from mamekube.apiserver import apiservices
+from mamekube.apiserver.aggregation import apiservices
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
 from mamekube.foundation.clock import Clock

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from mamekube.apiserver import builtin, local_apiservices
+from mamekube.apiserver import builtin
+from mamekube.apiserver.aggregation import local_apiservices
 from mamekube.apiserver.server import ApiServer
 from mamekube.client.client import Client
 from mamekube.kinds.apiextensions.customresourcedefinitions import KIND

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.apiserver_webhooks.extension import ADMIN, PATH, Cluster, add_service
 
-from mamekube.apiserver import remote_openapi
-from mamekube.apiserver.openapi_merging import merged, part_of
+from mamekube.apiserver.aggregation import remote_openapi
+from mamekube.apiserver.openapi.merging import merged, part_of
 
 FLUNDER = "com.example.wardle.v1.Flunder"
 META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"

@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 
+from mamekube.apiserver.access.attributes import Attributes
+from mamekube.apiserver.access.authorization import MASTERS, Authorizer
 from mamekube.apiserver.admission.plugin import Plugin, forbidden
-from mamekube.apiserver.authorization import MASTERS, Attributes, Authorizer
 from mamekube.apiserver.request import User
 from mamekube.apiserver.writes import UPDATE, Write
 from mamekube.objects.meta import Object

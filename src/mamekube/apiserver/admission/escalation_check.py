@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mamekube.apiserver import escalation
+from mamekube.apiserver.access import escalation
+from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.admission.plugin import CREATE_AND_UPDATE, Plugin
-from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.builtin import RBAC_GROUP
 from mamekube.apiserver.writes import Write
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mamekube.apiserver import builtin
+from mamekube.apiserver.access.attributes import Attributes
+from mamekube.apiserver.access.authorization import Authorizer, Decision
 from mamekube.apiserver.admission.rules import Rule, compile_rule
 from mamekube.apiserver.admission.webhook_review import (
     View,
@@ -18,7 +20,6 @@ from mamekube.apiserver.admission.webhook_review import (
     object_kind,
     user_info,
 )
-from mamekube.apiserver.authorization import Attributes, Authorizer, Decision
 from mamekube.apiserver.request import User
 from mamekube.apiserver.versions import home_of
 from mamekube.apiserver.writes import CREATE, UPDATE, Reader, Write

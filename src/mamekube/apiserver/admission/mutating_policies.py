@@ -22,7 +22,7 @@ from mamekube.apiserver.admission.policy_invocations import (
 )
 from mamekube.apiserver.admission.policy_records import Mutation
 from mamekube.apiserver.admission.webhooks import Passes, put_back, view
-from mamekube.apiserver.fieldvalidation import schema_of
+from mamekube.apiserver.formats.fieldvalidation import schema_of
 from mamekube.apiserver.resources import fresh
 from mamekube.apiserver.writes import Write
 from mamekube.foundation import slices

@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 from mamekube.apiserver import builtin
-from mamekube.apiserver.admission.plugin import Plugin, forbidden
-from mamekube.apiserver.node_authorizer import (
+from mamekube.apiserver.access.node_authorizer import (
     LEASE_NAMESPACE,
     MIRROR_ANNOTATION,
     node_name_of,
     pod_vertices,
 )
+from mamekube.apiserver.admission.plugin import Plugin, forbidden
 from mamekube.apiserver.writes import CREATE, DELETE, UPDATE, Reader, Write
 from mamekube.objects import owners
 from mamekube.objects.meta import Object, annotations_of, labels_of, metadata, name_of, uid_of

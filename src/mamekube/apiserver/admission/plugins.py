@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.addresses import ServiceAddresses
 from mamekube.apiserver.admission.certificates import (
     CertificateApproval,
@@ -36,7 +37,6 @@ from mamekube.apiserver.admission.webhooks import (
     MutatingAdmissionWebhook,
     ValidatingAdmissionWebhook,
 )
-from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.writes import Reader
 from mamekube.store.store import Store
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from mamekube.apiserver import audit, builtin
+from mamekube.apiserver import builtin
 from mamekube.apiserver.admission.plugin import CREATE_AND_UPDATE, Plugin, forbidden
 from mamekube.apiserver.admission.pod_security_checks import Subject, subject_of, violations
+from mamekube.apiserver.auditing import audit
 from mamekube.apiserver.writes import UPDATE, Reader, Write
 from mamekube.foundation.metrics import Family
 from mamekube.objects import fielderrors, owners, status

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mamekube.apiserver import builtin
+from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.admission.matching import (
     ExpressionFailed,
     bindings_of,
@@ -19,7 +20,6 @@ from mamekube.apiserver.admission.plugin import Plugin
 from mamekube.apiserver.admission.policy_records import Binding, Policies, Policy
 from mamekube.apiserver.admission.webhook_review import is_namespace
 from mamekube.apiserver.admission.webhooks import ALL_OPERATIONS, view
-from mamekube.apiserver.authorization import Authorizer
 from mamekube.apiserver.documents import Made
 from mamekube.apiserver.versions import home_of, shown
 from mamekube.apiserver.writes import Reader, Write

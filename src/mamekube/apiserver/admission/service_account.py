@@ -7,9 +7,9 @@ import random
 from typing import Any
 
 from mamekube.apiserver import builtin
+from mamekube.apiserver.access.node_authorizer import MIRROR_ANNOTATION
+from mamekube.apiserver.access.tokens import PROJECTED_EXPIRATION_S
 from mamekube.apiserver.admission.plugin import Plugin, forbidden
-from mamekube.apiserver.node_authorizer import MIRROR_ANNOTATION
-from mamekube.apiserver.tokens import PROJECTED_EXPIRATION_S
 from mamekube.apiserver.writes import CREATE, Reader, Write
 from mamekube.objects.meta import Object, annotations_of
 

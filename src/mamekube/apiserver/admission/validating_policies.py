@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from mamekube.apiserver import audit
+from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.admission.matching import ExpressionFailed
 from mamekube.apiserver.admission.plugin import forbidden
 from mamekube.apiserver.admission.policy_invocations import (
@@ -21,7 +21,7 @@ from mamekube.apiserver.admission.policy_invocations import (
     with_variables,
 )
 from mamekube.apiserver.admission.policy_records import Binding, Policies, Policy, Validation
-from mamekube.apiserver.authorization import Authorizer
+from mamekube.apiserver.auditing import audit
 from mamekube.apiserver.writes import Reader, Write
 from mamekube.foundation import slices
 from mamekube.foundation.metrics import BETA, Family, Histogram

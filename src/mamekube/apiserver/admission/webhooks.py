@@ -18,15 +18,17 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
-from mamekube.apiserver import audit, builtin, fieldvalidation
+from mamekube.apiserver import builtin
+from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.admission import webhook_review
 from mamekube.apiserver.admission.matching import ExpressionFailed, bindings_of
 from mamekube.apiserver.admission.plugin import Plugin, forbidden
 from mamekube.apiserver.admission.webhook_counts import CALL_FAILED, NO_ERROR, CallCount
 from mamekube.apiserver.admission.webhook_records import Webhook, Webhooks
 from mamekube.apiserver.admission.webhook_review import InvalidResponse, Verdict, View
-from mamekube.apiserver.authorization import Authorizer
+from mamekube.apiserver.auditing import audit
 from mamekube.apiserver.documents import Made
+from mamekube.apiserver.formats import fieldvalidation
 from mamekube.apiserver.objectmeta import make_uid
 from mamekube.apiserver.resources import check_identity, fresh
 from mamekube.apiserver.subresources.scale import scale_of

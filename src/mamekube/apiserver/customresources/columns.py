@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mamekube.apiserver.tables import CREATED_DESCRIPTION, NAME_DESCRIPTION
+from mamekube.apiserver.formats.tables import CREATED_DESCRIPTION, NAME_DESCRIPTION
 from mamekube.kinds.kind import Column
 from mamekube.objects import ages, jsonpath
 from mamekube.objects.meta import Object, name_of

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from mamekube.apiserver import fieldvalidation
 from mamekube.apiserver.customresources import structural
 from mamekube.apiserver.documents import Document, Made
+from mamekube.apiserver.formats import fieldvalidation
 from mamekube.apiserver.resources import fresh
 from mamekube.objects.meta import Object
 from mamekube.objects.schema import Schema, schema_from_crd

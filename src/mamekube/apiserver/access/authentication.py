@@ -19,10 +19,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from mamekube.apiserver import builtin
-from mamekube.apiserver.authorization import Attributes, Authorizer, forbidden
-from mamekube.apiserver.legacy_tokens import GROUP_ALL
+from mamekube.apiserver.access.attributes import Attributes
+from mamekube.apiserver.access.authorization import Authorizer, forbidden
+from mamekube.apiserver.access.legacy_tokens import GROUP_ALL
+from mamekube.apiserver.access.tokens import Tokens
 from mamekube.apiserver.request import ANONYMOUS, User
-from mamekube.apiserver.tokens import Tokens
 from mamekube.apiserver.writes import Reader
 from mamekube.foundation.clock import Clock, parse_time
 from mamekube.foundation.jwt import InvalidToken

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mamekube.apiserver.rbac import Rule
+from mamekube.apiserver.access.rbac import Rule
 from mamekube.objects import selectors
 from mamekube.objects.meta import Object, labels_of, name_of
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mamekube.apiserver import tunnel
-from mamekube.apiserver.apiservices import CONNECT_TIMEOUT_S, ApiServices, Remote
+from mamekube.apiserver.aggregation.apiservices import CONNECT_TIMEOUT_S, ApiServices, Remote
 from mamekube.apiserver.backends import choose
 from mamekube.apiserver.reply import Passed, Response, Stream
 from mamekube.apiserver.request import Request, User

@@ -11,9 +11,10 @@ from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from mamekube.apiserver import builtin
+from mamekube.apiserver.access.attributes import Attributes
+from mamekube.apiserver.access.node_authorizer import NodeAuthorizer, node_name_of
+from mamekube.apiserver.access.rbac import MissingRole, Roles, rule_allows, rule_allows_path
 from mamekube.apiserver.mirror import ItemMirror, Mirror
-from mamekube.apiserver.node_authorizer import NodeAuthorizer, node_name_of
-from mamekube.apiserver.rbac import MissingRole, Roles, rule_allows, rule_allows_path
 from mamekube.apiserver.request import Request, User
 from mamekube.foundation.lifecycle import Component
 from mamekube.objects.meta import Object, name_of, namespace_of
@@ -22,39 +23,6 @@ from mamekube.objects.status import StatusError
 from mamekube.store.store import Store
 
 MASTERS = "system:masters"
-
-
-class Attributes(NamedTuple):
-    """What authorization looks at. Where `is_resource` is false only `verb` and `path` count."""
-
-    user: User
-    verb: str
-    is_resource: bool = True
-    group: str = ""
-    version: str = ""
-    resource: str = ""
-    subresource: str = ""
-    namespace: str = ""
-    name: str = ""
-    path: str = ""
-    field_selector: str = ""
-
-    @classmethod
-    def of(cls, request: Request) -> Attributes:
-        selector = request.query.get("fieldSelector")
-        return cls(
-            request.user,
-            request.verb,
-            request.is_resource,
-            request.group,
-            request.version,
-            request.resource,
-            request.subresource,
-            request.namespace,
-            request.name,
-            request.path,
-            selector[0] if selector else "",
-        )
 
 
 class Decision(NamedTuple):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mamekube.apiserver import builtin
-from mamekube.apiserver.legacy_tokens import LEGACY_ISSUER, LegacyTokens, account_user
+from mamekube.apiserver.access.legacy_tokens import LEGACY_ISSUER, LegacyTokens, account_user
 from mamekube.apiserver.request import User
 from mamekube.apiserver.writes import Reader
 from mamekube.foundation.clock import Clock, format_time

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from mamekube.apiserver import codec
-from mamekube.apiserver.apiservices import AGGREGATOR, ApiServices, Remote
-from mamekube.apiserver.openapi_merging import NOTHING, Part, part_of
+from mamekube.apiserver.aggregation.apiservices import AGGREGATOR, ApiServices, Remote
+from mamekube.apiserver.formats import codec
+from mamekube.apiserver.openapi.merging import NOTHING, Part, part_of
 from mamekube.objects.status import StatusError
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mamekube.apiserver.fairness import Fairness
+from mamekube.apiserver.flow.fairness import Fairness
 from mamekube.foundation.metrics import ALPHA, BETA, Family
 
 PREFIX = "apiserver_flowcontrol_"

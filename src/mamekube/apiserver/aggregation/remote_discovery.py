@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.apiserver.apiservices import Remote
+from mamekube.apiserver.aggregation.apiservices import Remote
 from mamekube.objects.meta import Object
 
 COPIED = ("shortNames", "categories")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from mamekube.apiserver import builtin, flow_control
+from mamekube.apiserver import builtin
+from mamekube.apiserver.flow import flow_control
 from mamekube.apiserver.mirror import Mirror
 from mamekube.client.client import Client
 from mamekube.foundation.clock import Clock

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from mamekube.apiserver import codec
 from mamekube.apiserver.admission.webhook_review import user_info
-from mamekube.apiserver.audit_file import KEEP_ALL, AuditFile, Limits
-from mamekube.apiserver.audit_policy import LEVELS, METADATA, REQUEST, REQUEST_RESPONSE, Policy, Rule
+from mamekube.apiserver.auditing.audit_file import KEEP_ALL, AuditFile, Limits
+from mamekube.apiserver.auditing.audit_policy import LEVELS, METADATA, REQUEST, REQUEST_RESPONSE, Policy, Rule
 from mamekube.apiserver.documents import encode
+from mamekube.apiserver.formats import codec
 from mamekube.apiserver.request import Request, User
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mamekube.apiserver.authentication import Authenticator
-from mamekube.apiserver.authorization import Attributes, Authorizer
-from mamekube.apiserver.node_authorizer import node_name_of
+from mamekube.apiserver.access.attributes import Attributes
+from mamekube.apiserver.access.authentication import Authenticator
+from mamekube.apiserver.access.authorization import Authorizer
+from mamekube.apiserver.access.node_authorizer import node_name_of
 from mamekube.apiserver.request import Request, User
 from mamekube.foundation.jwt import InvalidToken
 from mamekube.kinds.kind import Kind

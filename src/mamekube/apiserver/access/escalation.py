@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mamekube.apiserver import builtin
-from mamekube.apiserver.authorization import MASTERS, Attributes, Authorizer
-from mamekube.apiserver.rbac import MissingRole, Rule
+from mamekube.apiserver.access.attributes import Attributes
+from mamekube.apiserver.access.authorization import MASTERS, Authorizer
+from mamekube.apiserver.access.rbac import MissingRole, Rule
 from mamekube.apiserver.writes import CREATE, UPDATE, Write
 from mamekube.objects import status
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import orjson
 
-from mamekube.apiserver import codec, negotiation, tables, watching
+from mamekube.apiserver import watching
 from mamekube.apiserver.documents import Answer, Collection, Pieces, encode, encode_indented
-from mamekube.apiserver.negotiation import Form
+from mamekube.apiserver.formats import codec, negotiation, tables
+from mamekube.apiserver.formats.negotiation import Form
 from mamekube.apiserver.request import Request
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
@@ -53,7 +54,7 @@ def refusal_of(request: Request, status: Object) -> tuple[str, bytes]:
         return codec.JSON, encode_indented(status)
     form = negotiation.status_form(accept)
     if form.media_type == codec.PROTOBUF:
-        from mamekube.apiserver import protobuf_encoding
+        from mamekube.apiserver.formats import protobuf_encoding
 
         return form.media_type, protobuf_encoding.encode(status)
     body = encode(status)
@@ -67,7 +68,7 @@ def _plain(answer: Answer | Collection) -> Object:
 
 
 async def _protobuf(value: Any) -> bytes:
-    from mamekube.apiserver import protobuf_encoding
+    from mamekube.apiserver.formats import protobuf_encoding
 
     if isinstance(value, Pieces):
         value = orjson.loads(b"".join(value))
@@ -112,7 +113,7 @@ def writer_of_events(
     if form.media_type == codec.JSON:
         return lambda event: event.wire
     if not isinstance(kind.schema, str):
-        from mamekube.apiserver.protobuf_encoding import not_marshalable
+        from mamekube.apiserver.formats.protobuf_encoding import not_marshalable
 
         raise not_marshalable({"kind": kind.kind})
     return lambda event: written(event.type, event.document.object)
@@ -120,7 +121,7 @@ def writer_of_events(
 
 def written_events(form: Form) -> Written:
     if form.media_type == codec.PROTOBUF:
-        from mamekube.apiserver.protobuf_encoding import encode_event
+        from mamekube.apiserver.formats.protobuf_encoding import encode_event
 
         return encode_event
     return lambda kind, obj: b'{"type":"%b","object":%b}\n' % (kind.encode(), encode(obj))
@@ -164,7 +165,7 @@ def _rendered(body: bytes, form: Form) -> bytes:
     value = orjson.loads(body)
     if form.media_type == codec.JSON:
         return encode_indented(value)
-    from mamekube.apiserver import yamls
+    from mamekube.apiserver.formats import yamls
 
     return yamls.encode(value)
 

@@ -70,7 +70,7 @@ def decode(body: bytes) -> Object:
 
 @cache
 def _messages() -> dict[str, dict[str, str]]:
-    text = resources.files("mamekube.apiserver").joinpath("protobuf_fields.json").read_bytes()
+    text = resources.files("mamekube.apiserver.formats").joinpath("protobuf_fields.json").read_bytes()
     messages: dict[str, dict[str, str]] = orjson.loads(text)
     return messages
 

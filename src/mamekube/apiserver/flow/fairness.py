@@ -17,9 +17,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from mamekube.apiserver import builtin, flow_control
-from mamekube.apiserver.fair_queues import Counts, Level, Shape, Waiter, share_out
-from mamekube.apiserver.flow_schemas import Schema, compile_schema, ordered
+from mamekube.apiserver import builtin
+from mamekube.apiserver.flow import flow_control
+from mamekube.apiserver.flow.fair_queues import Counts, Level, Shape, Waiter, share_out
+from mamekube.apiserver.flow.flow_schemas import Schema, compile_schema, ordered
 from mamekube.apiserver.mirror import Mirror
 from mamekube.apiserver.request import INT64_DIGITS, Request
 from mamekube.foundation.lifecycle import Component

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from mamekube.apiserver.protobuf import (
+from mamekube.apiserver.formats.protobuf import (
     BYTES,
     FIXED64,
     JSON_SCHEMA,

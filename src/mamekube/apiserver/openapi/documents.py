@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mamekube.apiserver.openapi_operations import (
+from mamekube.apiserver.openapi.operations import (
     META,
     PREFIXES,
     TEXT,

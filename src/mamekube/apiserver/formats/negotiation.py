@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from mamekube.apiserver.codec import JSON, PROTOBUF, YAML
+from mamekube.apiserver.formats.codec import JSON, PROTOBUF, YAML
 from mamekube.objects.status import not_acceptable
 
 META_GROUP = "meta.k8s.io"

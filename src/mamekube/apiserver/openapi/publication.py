@@ -16,16 +16,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from mamekube.apiserver import (
-    openapi_documents,
-    openapi_merging,
-    openapi_operations,
-    openapi_protobuf,
-    version,
-)
-from mamekube.apiserver.openapi_merging import Part
-from mamekube.apiserver.openapi_operations import V2, V3, Operation
-from mamekube.apiserver.remote_openapi import RemoteOpenApi
+from mamekube.apiserver import version
+from mamekube.apiserver.aggregation.remote_openapi import RemoteOpenApi
+from mamekube.apiserver.openapi import documents, gnostic, merging, operations
+from mamekube.apiserver.openapi.merging import Part
+from mamekube.apiserver.openapi.operations import V2, V3, Operation
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects import schema
@@ -66,7 +61,7 @@ class Source(NamedTuple):
     def operations(self) -> Iterator[Operation]:
         yield from self.others
         for kind in self.kinds:
-            yield from openapi_operations.operations(kind)
+            yield from operations.operations(kind)
 
 
 class OpenApi:
@@ -170,15 +165,13 @@ class OpenApi:
         versions: dict[tuple[str, str], list[Kind]] = {}
         for kind in self._registry.all():
             versions.setdefault((kind.group, kind.version), []).append(kind)
-        found = {
-            name: Source((), described) for name, described in openapi_operations.page_operations().items()
-        }
+        found = {name: Source((), described) for name, described in operations.page_operations().items()}
         for (group, name), kinds in versions.items():
             # Of custom resources upstream publishes the resources and not what discovery says of them.
             built_in = isinstance(kinds[0].schema, str)
             if built_in and group:
-                found[f"apis/{group}"] = Source((), (openapi_operations.group_operation(group),))
-            described = (openapi_operations.version_operation(group, name),) if built_in else ()
+                found[f"apis/{group}"] = Source((), (operations.group_operation(group),))
+            described = (operations.version_operation(group, name),) if built_in else ()
             found[f"apis/{group}/{name}" if group else f"api/{name}"] = Source(kinds, described)
         return found
 
@@ -210,15 +203,15 @@ def json_v3(source: Source) -> bytes:
     """A document of version 3."""
     info = {"title": "Kubernetes", "version": version.GIT_VERSION}
     schemas = (
-        (name, openapi_documents.dialect(name, definition, V3))
-        for name, definition in openapi_documents.closure(source.kinds, source.operations())
+        (name, documents.dialect(name, definition, V3))
+        for name, definition in documents.closure(source.kinds, source.operations())
     )
     return b"".join(
         (
             b'{"openapi":"3.0.0","info":',
             orjson.dumps(info),
             b',"paths":{',
-            _members(openapi_operations.paths(source.operations(), V3)),
+            _members(operations.paths(source.operations(), V3)),
             b'},"components":{"schemas":{',
             _members(schemas),
             b'},"securitySchemes":',
@@ -230,13 +223,13 @@ def json_v3(source: Source) -> bytes:
 
 def json_v2(source: Source, parts: Sequence[Part] = ()) -> bytes:
     """The document of all kinds and of other servers' parts, as JSON."""
-    others = openapi_merging.merged(parts, _definitions_v2(source) if parts else ())
+    others = merging.merged(parts, _definitions_v2(source) if parts else ())
     return b"".join(
         (
             b'{"swagger":"2.0","info":',
             orjson.dumps(_info_v2()),
             b',"paths":{',
-            _members(chain(openapi_operations.paths(source.operations(), V2), others.paths.items())),
+            _members(chain(operations.paths(source.operations(), V2), others.paths.items())),
             b'},"definitions":{',
             _members(chain(_definitions_v2(source), others.definitions.items())),
             b'},"securityDefinitions":',
@@ -248,10 +241,10 @@ def json_v2(source: Source, parts: Sequence[Part] = ()) -> bytes:
 
 def protobuf_v2(source: Source, parts: Sequence[Part] = ()) -> bytes:
     """The same as protobuf."""
-    others = openapi_merging.merged(parts, _definitions_v2(source) if parts else ())
-    return openapi_protobuf.encode_document(
+    others = merging.merged(parts, _definitions_v2(source) if parts else ())
+    return gnostic.encode_document(
         info=_info_v2(),
-        paths=chain(openapi_operations.paths(source.operations(), V2), others.paths.items()),
+        paths=chain(operations.paths(source.operations(), V2), others.paths.items()),
         definitions=chain(_definitions_v2(source), others.definitions.items()),
         security=SECURITY,
     )
@@ -262,8 +255,8 @@ def _info_v2() -> dict[str, str]:
 
 
 def _definitions_v2(source: Source) -> Iterable[tuple[str, dict[str, Any]]]:
-    for name, definition in openapi_documents.closure(source.kinds, source.operations()):
-        yield name, openapi_documents.dialect(name, definition, V2)
+    for name, definition in documents.closure(source.kinds, source.operations()):
+        yield name, documents.dialect(name, definition, V2)
 
 
 def _members(items: Iterable[tuple[str, Mapping[str, Any]]]) -> bytes:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mamekube.apiserver import backends, builtin, codec
+from mamekube.apiserver import backends, builtin
+from mamekube.apiserver.formats import codec
 from mamekube.apiserver.mirror import Mirror
 from mamekube.apiserver.webhook_client import (
     CallError,

@@ -1,6 +1,6 @@
 """Requests of the server's own parts for the APIs of other servers: the in-process client's other half.
 
-The user is told to the other server in the `X-Remote-*` headers, as `aggregation_proxy` tells it of clients from
+The user is told to the other server in the `X-Remote-*` headers, as `proxy` tells it of clients from
 outside. Whoever calls has authorized the request.
 """
 
@@ -14,8 +14,8 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from mamekube.apiserver import codec
-from mamekube.apiserver.apiservices import ApiServices, Remote
+from mamekube.apiserver.aggregation.apiservices import ApiServices, Remote
+from mamekube.apiserver.formats import codec
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.webhook_client import reason_of
 from mamekube.client.client import Event
@@ -56,7 +56,7 @@ class RemoteCalls:
     def _send(self, remote: Remote, request: Request, body: bytes | None, content_type: str) -> Any:
         from yarl import URL
 
-        from mamekube.apiserver.aggregation_proxy import headers_for
+        from mamekube.apiserver.aggregation.proxy import headers_for
 
         if not remote.available or remote.context is None:
             raise unavailable("service unavailable")

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from mamekube.apiserver import codec
+from mamekube.apiserver.formats import codec
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, schema
 from mamekube.objects.meta import Object
@@ -116,7 +116,7 @@ def check_applied(body: bytes, value: Any, mode: str) -> list[str]:
 
 def _repeated_in_yaml(body: bytes) -> str:
     # Loaded with the first YAML: most servers see none before they are ready.
-    from mamekube.apiserver import yamls
+    from mamekube.apiserver.formats import yamls
 
     return yamls.repeated_keys(body)
 

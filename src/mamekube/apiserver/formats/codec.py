@@ -83,7 +83,7 @@ def check_size(body: bytes) -> None:
 
 def decode_yaml(body: bytes) -> Any:
     check_size(body)
-    from mamekube.apiserver import yamls
+    from mamekube.apiserver.formats import yamls
 
     try:
         return yamls.decode(body, depth_max=DEPTH_MAX, nodes_max=YAML_NODES_MAX)
@@ -93,7 +93,7 @@ def decode_yaml(body: bytes) -> Any:
 
 def decode_protobuf(body: bytes) -> Any:
     check_size(body)
-    from mamekube.apiserver import protobuf
+    from mamekube.apiserver.formats import protobuf
 
     try:
         return protobuf.decode(body)

@@ -13,16 +13,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from mamekube.apiserver import builtin
+from mamekube.apiserver.access.attributes import Attributes
 from mamekube.apiserver.mirror import ItemMirror, Mirror
 from mamekube.apiserver.request import User
 from mamekube.objects.meta import Object, annotations_of, name_of, namespace_of
 from mamekube.store.store import Item, Store
-
-if TYPE_CHECKING:
-    from mamekube.apiserver.authorization import Attributes
 
 NODE_USER_PREFIX = "system:node:"
 NODES_GROUP = "system:nodes"
