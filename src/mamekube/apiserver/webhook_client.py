@@ -1,8 +1,8 @@
 """Calling webhooks: JSON posted over TLS, whatever the other side does.
 
 A webhook is outside code. It may be slow, close, redirect, answer without end or answer nonsense; each of these ends
-the call with a `CallError` in the time it was given. Services are reached at one of their pods, and their certificate
-is checked for `NAME.NAMESPACE.svc`. aiohttp is loaded with the first call.
+the call with a `CallError` in the time it was given, and its connection with it. Services are reached at one of their
+pods, and their certificate is checked for `NAME.NAMESPACE.svc`. aiohttp is loaded with the first call.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from mamekube.apiserver import backends
@@ -28,6 +30,7 @@ from mamekube.store.store import Store
 if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import ResolveResult
+    from aiohttp.tracing import Trace
 
 CONTEXTS_KEPT_MAX = 256
 """TLS contexts by CA bundle. Beyond it they are made again."""
@@ -37,6 +40,10 @@ IDLE_CONNECTION_S = 30.0
 
 HTTPS_PORT = 443
 SERVICE_HOST_SUFFIX = ".svc"
+
+
+_transports: ContextVar[list[asyncio.Transport]] = ContextVar("_transports")
+"""What the call under way goes over."""
 
 
 class CallError(Exception):
@@ -64,7 +71,8 @@ class WebhookClient(Component):
             raise CallError(f'Post "{url}": the URL must be an HTTPS one')
         try:
             async with asyncio.timeout(timeout_s):
-                status, answer = await self._send(url, self._context(config.get("caBundle") or ""), body)
+                with _ending_what_failed():
+                    status, answer = await self._send(url, self._context(config.get("caBundle") or ""), body)
         except CallError as error:
             raise CallError(f'Post "{url}": {error}') from error
         except Exception as error:
@@ -96,15 +104,8 @@ class WebhookClient(Component):
         if self._session is None:
             from mamekube.client.aiohttp_import import aiohttp
 
-            connector = aiohttp.TCPConnector(
-                resolver=service_resolver(self._store),
-                use_dns_cache=False,
-                limit=0,
-                limit_per_host=CONNECTIONS_PER_HOST_MAX,
-                keepalive_timeout=IDLE_CONNECTION_S,
-            )
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=_connector(self._store),
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "kube-apiserver-admission"},
@@ -148,6 +149,43 @@ def trusting(bundle: str) -> ssl.SSLContext:
     except (ValueError, ssl.SSLError):
         raise CallError("unable to load root certificates: unable to parse bytes as PEM block") from None
     return context
+
+
+@contextmanager
+def _ending_what_failed() -> Iterator[None]:
+    """End the connections of a call that fails at once: the end of TLS waits for who may not answer at all."""
+    transports: list[asyncio.Transport] = []
+    mark = _transports.set(transports)
+    try:
+        yield
+    except BaseException:
+        for transport in transports:
+            transport.abort()
+        raise
+    finally:
+        _transports.reset(mark)
+
+
+def _connector(store: Store) -> aiohttp.BaseConnector:
+    """One that tells calls what they go over."""
+    from mamekube.client.aiohttp_import import aiohttp
+
+    class Connector(aiohttp.TCPConnector):
+        async def connect(
+            self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+        ) -> aiohttp.connector.Connection:
+            connection = await super().connect(req, traces, timeout)
+            if connection.transport is not None:
+                _transports.get().append(connection.transport)
+            return connection
+
+    return Connector(
+        resolver=service_resolver(store),
+        use_dns_cache=False,
+        limit=0,
+        limit_per_host=CONNECTIONS_PER_HOST_MAX,
+        keepalive_timeout=IDLE_CONNECTION_S,
+    )
 
 
 def service_resolver(store: Store) -> aiohttp.abc.AbstractResolver:

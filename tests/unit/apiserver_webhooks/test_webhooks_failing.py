@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
+import ssl
 from pathlib import Path
 
 import pytest
@@ -92,6 +96,33 @@ async def test_a_call_that_ends_badly_refuses_the_write(
     assert (refused.code, refused.reason) == (500, "InternalError")
     url = f"https://127.0.0.1:{hook.port}/hook?timeout=1s"
     assert refused.message == f'{CALL}failed to call webhook: Post "{url}": {why}'
+
+
+def frozen(listener: socket.socket, context: ssl.SSLContext) -> None:
+    """Take one call over TLS and stand still; return when its connection has ended, raise if it does not."""
+    accepted, _ = listener.accept()
+    with context.wrap_socket(accepted, server_side=True) as secured:
+        secured.recv(65536)
+        with (
+            socket.socket(fileno=os.dup(secured.fileno())) as bare,
+            contextlib.suppress(ConnectionResetError),
+        ):
+            bare.settimeout(10)
+            while bare.recv(65536):
+                pass
+
+
+async def test_a_call_that_times_out_keeps_no_connection(client: Client, start_hook: StartHook) -> None:
+    """Not even to a webhook that does not answer the end of TLS."""
+    hook = await start_hook()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hook.port = listener.getsockname()[1]
+        ended = asyncio.create_task(
+            asyncio.to_thread(frozen, listener, hook.authority.server_context("127.0.0.1"))
+        )
+        await register(client, VALIDATING, hook, timeoutSeconds=1)
+        assert "context deadline exceeded" in (await refusal(client)).message
+        await ended
 
 
 @pytest.mark.parametrize(
