@@ -4,12 +4,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench setup setup-demo lint unit cluster-test clean
+.PHONY: help demo test bench setup setup-demo lint unit cluster-test clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    start a cluster and play the tutorial on it"
-	@echo "make test    everything that must hold: style, types, layers, unit, contract, scenario and cluster tests"
+	@echo "make test    everything that must hold: style, types, layers, unit tests to clusters of real containers"
 	@echo "make bench   the figures of the README's table, measured here"
 	@echo "make clean   delete the demo's cluster, the virtual environment and caches"
 
@@ -34,7 +34,7 @@ lint:
 	@$(BIN)/lint-imports --no-cache
 
 unit:
-	@echo "== unit, contract and scenario tests"
+	@echo "== unit, contract, conformance, scenario and client tests"
 	@$(BIN)/pytest
 
 cluster-test:
