@@ -63,10 +63,17 @@ class Registry:
         self._by_plural: dict[tuple[str, str, str], Kind] = {}
         self._by_kind: dict[tuple[str, str, str], Kind] = {}
         self._builtin_groups: dict[str, int] = {}
+        self._unlisted: set[tuple[str, str, str]] = set()
 
-    def add(self, kind: Kind) -> None:
-        self._by_plural[kind.group, kind.version, kind.plural] = kind
+    def add(self, kind: Kind, *, listed: bool = True) -> None:
+        """Where it is not listed, it is found by those who know of it and by nobody else."""
+        place = (kind.group, kind.version, kind.plural)
+        self._by_plural[place] = kind
         self._by_kind[kind.group, kind.version, kind.kind] = kind
+        if listed:
+            self._unlisted.discard(place)
+        else:
+            self._unlisted.add(place)
 
     def add_builtin(self, kind: Kind) -> None:
         """Add a kind whose group discovery lists in order of arrival, before every custom one."""
@@ -76,6 +83,7 @@ class Registry:
     def remove(self, kind: Kind) -> None:
         self._by_plural.pop((kind.group, kind.version, kind.plural), None)
         self._by_kind.pop((kind.group, kind.version, kind.kind), None)
+        self._unlisted.discard((kind.group, kind.version, kind.plural))
 
     def find(self, group: str, version: str, plural: str) -> Kind | None:
         return self._by_plural.get((group, version, plural))
@@ -84,7 +92,7 @@ class Registry:
         return self._by_kind.get((group, version, kind))
 
     def all(self) -> Iterable[Kind]:
-        """In discovery order."""
+        """Those that are listed, in discovery order."""
         order = {
             (group, version): position
             for position, (group, version) in enumerate(
@@ -92,13 +100,14 @@ class Registry:
             )
         }
         # The sort is stable: within a version, resources stay in order of arrival.
-        return sorted(self._by_plural.values(), key=lambda kind: order[kind.group, kind.version])
+        listed = (kind for place, kind in self._by_plural.items() if place not in self._unlisted)
+        return sorted(listed, key=lambda kind: order[kind.group, kind.version])
 
     def group_versions(self) -> list[tuple[str, list[str]]]:
         """Groups in discovery order, each with its versions, the preferred one first."""
         versions: dict[str, set[str]] = {}
-        for group, version, _ in self._by_plural:
-            versions.setdefault(group, set()).add(version)
+        for place in self._by_plural.keys() - self._unlisted:
+            versions.setdefault(place[0], set()).add(place[1])
         last = len(self._builtin_groups)
         groups = sorted(versions, key=lambda group: (self._builtin_groups.get(group, last), group))
         return [(group, sorted(versions[group], key=version_rank)) for group in groups]

@@ -63,6 +63,17 @@ async def test_whoever_sees_a_definition_established_can_use_it(client):
                 return
 
 
+async def test_discovery_lists_a_definition_once_it_says_that_it_is_established(server, client):
+    await client.create(DEFINITIONS, definition())
+    listed = False
+    async with asyncio.timeout(5):
+        while not listed:
+            found = await client.get(DEFINITIONS, NAME)
+            listed = GROUP in dict(server.registry.group_versions())
+            assert is_true(found, "Established") or not listed
+            await asyncio.sleep(0)
+
+
 async def test_names_that_are_taken_are_refused_until_they_are_free(client):
     await established(client, definition())
     other = definition(plural="timetables")

@@ -1,9 +1,9 @@
 """Follows CustomResourceDefinitions, and serves what they define.
 
 With every change of a definition, and before anybody is told that it is established, its kinds are put into the
-registry, from which routes, discovery and OpenAPI follow. Then its status is written. A definition that is deleted
-keeps a finalizer until its objects are gone, and its kinds go with it; so do the watches of any kind that is
-replaced or removed, since they went by what it was.
+registry, from which routes follow. Then its status is written, and when that is stored discovery and OpenAPI list
+them. A definition that is deleted keeps a finalizer until its objects are gone, and its kinds go with it; so do the
+watches of any kind that is replaced or removed, since they went by what it was.
 
 Invariants: `_served` holds what is in the registry, by the definition's name. `_definitions` are the objects as of
 the last event, `_names` what each was given. Built-in kinds are never replaced.
@@ -32,7 +32,6 @@ from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component
 from mamekube.foundation.workqueue import WorkQueue
 from mamekube.kinds.apiextensions.customresourcedefinitions import CLEANUP, KIND
-from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects.conditions import is_true
 from mamekube.objects.meta import Object, being_deleted, edited, has_finalizer, metadata, name_of
@@ -134,8 +133,10 @@ class CustomResources(Component):
         creates = not naming.is_terminating(definition)
         spec = definition["spec"]
         identity = orjson.dumps([spec, names, creates], option=orjson.OPT_SORT_KEYS)
+        listed = is_true(definition, "Established")
         served = self._served.get(name)
         if served is not None and served[0] == identity:
+            self._register(served[1], listed=listed)
             return
         self._withdraw(name)
         try:
@@ -145,13 +146,13 @@ class CustomResources(Component):
             log.error("customresourcedefinition %s cannot be served: %r", name, error)
             return
         self._served[name] = (identity, made)
-        for kind in made.kinds:
-            if self._is_free(kind):
-                self._registry.add(kind)
+        self._register(made, listed=listed)
 
-    def _is_free(self, kind: Kind) -> bool:
-        found = self._registry.find(kind.group, kind.version, kind.plural)
-        return found is None or not isinstance(found.schema, str)
+    def _register(self, made: Definition, *, listed: bool) -> None:
+        for kind in made.kinds:
+            found = self._registry.find(kind.group, kind.version, kind.plural)
+            if found is None or not isinstance(found.schema, str):
+                self._registry.add(kind, listed=listed)
 
     def _withdraw(self, name: str) -> None:
         served = self._served.pop(name, None)
