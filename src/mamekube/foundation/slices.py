@@ -4,7 +4,7 @@
 thread that takes turns with the loop: it works while the loop stands still, hands back when its slice is over, and
 waits for its next turn. The two never run at the same time, so what is computed sees no state half changed, and
 neither fights for the interpreter. A computation says `breathe()` wherever it can be held; CEL does with every step
-that costs. All that run at once share the slices, so that many are no worse for others than one.
+that costs. All that run at once take turns for the one slice, so that many are no worse for others than one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 SLICE_S = 0.0005
 ITEMS_AT_ONCE = 500
@@ -34,7 +35,8 @@ class _Turn(threading.local):
 
 
 _turn = _Turn()
-_running = 0
+_next_slice: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+"""Who works next on a loop: a lock hands on in the order of asking."""
 
 
 def breathe() -> None:
@@ -74,14 +76,15 @@ async def run(compute: Callable[[], T]) -> T:
 
 
 async def _run_in_turns(compute: Callable[[], T]) -> T:
-    global _running
+    next_slice = _next_slice.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     strand = _Strand(compute)
-    _running += 1
+    ended = False
     try:
-        while not strand.work(SLICE_S / _running):  # noqa: ASYNC110 - `work` itself brings the end nearer
-            await asyncio.sleep(REST_S)
+        while not ended:
+            async with next_slice:
+                await asyncio.sleep(REST_S)
+                ended = strand.work(SLICE_S)
     finally:
-        _running -= 1
         strand.give_up()
     return strand.outcome()
 

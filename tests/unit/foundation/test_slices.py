@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -57,6 +58,45 @@ async def test_several_share_the_turns() -> None:
     seen: list[list[int]] = [[], [], []]
     await asyncio.gather(*(slices.run(lambda each=each: count_to(20, each)) for each in seen))
     assert [len(each) for each in seen] == [20, 20, 20]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_however_many_there_are_the_loop_waits_for_one_slice_at_a_time() -> None:
+    seen: list[list[int]] = [[] for _ in range(20)]
+    counting = asyncio.gather(*(slices.run(lambda each=each: count_to(5, each)) for each in seen))
+    heard = [0]
+    while not counting.done():
+        heard.append(sum(map(len, seen)))
+        await asyncio.sleep(0)
+    await counting
+    assert max(after - before for before, after in pairwise(heard)) == 1
+    assert sum(map(len, seen)) == 100
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_they_go_on_in_the_order_in_which_they_were_held() -> None:
+    order: list[str] = []
+
+    def note(name: str) -> None:
+        for _ in range(3):
+            slices.breathe()
+            order.append(name)
+
+    await asyncio.gather(*(slices.run(lambda name=name: note(name)) for name in "abc"))
+    assert order == list("abcabcabc")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_one_that_gives_up_while_it_waits_for_its_turn_holds_up_nobody() -> None:
+    seen: list[list[int]] = [[], [], []]
+    first, given_up, last = (
+        asyncio.create_task(slices.run(lambda each=each: count_to(20, each))) for each in seen
+    )
+    for _ in range(9):
+        await asyncio.sleep(0)
+    given_up.cancel()
+    assert await asyncio.gather(first, last) == [20, 20]
+    assert given_up.cancelled()
 
 
 @pytest.mark.usefixtures("impatient")
