@@ -63,6 +63,15 @@ class Discovery:
             return Text(b"", text.content_type, 304, text.headers)
         return text
 
+    def is_builtin_version(self, path: str) -> bool:
+        """Whether the path is that of a version of a built-in group."""
+        if path == "/api/v1":
+            return True
+        root, _, rest = path.removeprefix("/").partition("/")
+        group, _, version = rest.partition("/")
+        served = root == "apis" and self._registry.is_builtin(group)
+        return served and version in dict(self._registry.group_versions()).get(group, ())
+
     def _refresh(self) -> None:
         """Forget what was built of other kinds than those that there are now."""
         kinds = tuple(self._registry.all())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mamekube.apiserver import version
 from mamekube.apiserver.access.tokens import Tokens
+from mamekube.apiserver.api import not_allowed
 from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.documents import Text, encode, encode_indented
 from mamekube.apiserver.health import Health
@@ -30,6 +31,8 @@ LISTED = (
     "/readyz",
     "/version",
 )
+ONLY_READ = frozenset({"/.well-known/openid-configuration", "/api", "/openid/v1/jwks", "/version"})
+"""Upstream's routes, and so are those of the built-in versions; what else there is does not look at the method."""
 
 
 class Pages:
@@ -57,8 +60,10 @@ class Pages:
         }
 
     async def serve(self, request: Request) -> Text | None:
-        """None where there is nothing at the path."""
+        """None where there is nothing at the path. Raises 405, and 406."""
         path = request.path.rstrip("/")
+        if request.method != "GET" and (path in ONLY_READ or self._discovery.is_builtin_version(path)):
+            raise not_allowed()
         if path == "/metrics":
             return await self._metrics.render(time.perf_counter())
         page = self._exact.get(path)

@@ -80,6 +80,9 @@ class Registry:
         self._builtin_groups.setdefault(kind.group, len(self._builtin_groups))
         self.add(kind)
 
+    def is_builtin(self, group: str) -> bool:
+        return group in self._builtin_groups
+
     def remove(self, kind: Kind) -> None:
         self._by_plural.pop((kind.group, kind.version, kind.plural), None)
         self._by_kind.pop((kind.group, kind.version, kind.kind), None)

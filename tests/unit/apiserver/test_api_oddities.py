@@ -37,6 +37,36 @@ async def test_over_all_namespaces_things_are_read_and_nothing_else(web, method,
     assert (await web.send("GET", "/api/v1/namespaces/default/configmaps/a")).code == 200
 
 
+PAGES = (
+    "/version",
+    "/api",
+    "/api/v1",
+    "/apis/apps/v1",
+    "/openid/v1/jwks",
+    "/.well-known/openid-configuration",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
+async def test_pages_that_are_routes_are_read_and_nothing_else(web, method, path):
+    answer = await web.send(method, path)
+    assert (answer.code, answer.body) == (405, NOT_ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/apis", "/apis/apps", "/healthz", "/readyz", "/openapi/v2", "/metrics"]
+)
+async def test_pages_that_are_handlers_answer_any_method(web, path):
+    posted, read = await web.send("POST", path, {}), await web.send("GET", path)
+    assert (posted.code, posted.headers["Content-Type"]) == (200, read.headers["Content-Type"])
+
+
+async def test_a_page_that_is_not_there_is_404_whatever_is_asked(web):
+    for path in ("/apis/apps/v9", "/apis/none.example.com/v1", "/api/v2", "/nothing"):
+        assert (await web.send("POST", path, {})).code == 404
+
+
 @pytest.mark.parametrize(
     "path",
     [
