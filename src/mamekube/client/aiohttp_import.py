@@ -1,8 +1,8 @@
 """aiohttp, imported without the machine's bundle of certificate authorities.
 
 Importing aiohttp builds two TLS contexts for sites on the Internet, each from the machine's bundle: two thirds of
-the time that the import takes, at every start of every program here. Nothing here uses them: every connection brings
-its own (`tls.client_context`), so while aiohttp is imported OpenSSL is shown an empty bundle.
+the time that the import takes, at every start of a node. Nothing here uses them: every connection brings its own
+(`tls.client_context`), so while aiohttp is imported OpenSSL is shown an empty bundle.
 """
 
 from __future__ import annotations

@@ -81,6 +81,8 @@ def _kubectl_arguments(arguments: list[str]) -> tuple[str, list[str]] | None:
         elif arguments[at].startswith("--profile="):
             profile = arguments[at].partition("=")[2]
             at += 1
+        elif arguments[at] in ("-v", "--verbose"):
+            at += 1
         else:
             return None
     if arguments[at : at + 1] != ["kubectl"]:

@@ -175,7 +175,8 @@ def _running(profile: Profile, node: Node) -> int:
 
 
 def kubectl(profile: str, arguments: list[str]) -> int:
-    profiles.load(profile)
+    if arguments and not {"help", "--help", "-h"}.intersection(arguments[:2]):
+        profiles.load(profile)
 
     from mamekube.kubectl.main import main
 

@@ -14,7 +14,7 @@ import re
 import shutil
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -216,13 +216,22 @@ def create(name: str, *, nodes: int, registry_mirrors: dict[str, str]) -> Profil
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the profile's lock: one start, stop or delete at a time. The folder is made where it is missing.
+    """Hold the profile's lock: one start, stop or delete at a time.
 
-    The lock is on the folder itself, so there is no file that could be left behind.
+    The lock is on the folder itself, so there is no file that could be left behind. The folder is made where it is
+    missing, and goes again where nothing was written into it: a start that was refused leaves no profile.
     """
     check_name(name)
-    with _locked(folder_of(name)):
-        yield
+    folder = folder_of(name)
+    with _locked(folder) as descriptor:
+        try:
+            yield
+        finally:
+            # Only the locked one: after a delete, whoever waited for the lock has a folder of his own already.
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+                    folder.rmdir()
+                    _remove_empty_home()
 
 
 @contextmanager
@@ -233,7 +242,7 @@ def host_locked() -> Iterator[None]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[int]:
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -251,7 +260,7 @@ def _locked(folder: Path) -> Iterator[None]:
             break
         os.close(descriptor)  # deleted while we waited: lock the new one
     try:
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -273,11 +282,15 @@ def remove(name: str) -> None:
     if not names():
         shutil.rmtree(cache_folder(), ignore_errors=True)
         forwarding_mark().unlink(missing_ok=True)
-        for folder in (home() / "profiles", home()):
-            try:
-                folder.rmdir()
-            except OSError:
-                return
+        _remove_empty_home()
+
+
+def _remove_empty_home() -> None:
+    for folder in (home() / "profiles", home()):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
 
 
 def _free_subnet() -> int:

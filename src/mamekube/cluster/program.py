@@ -24,7 +24,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname).1s %(name)s: %(message)s"
     )
     logging.Formatter.converter = time.gmtime
-    for talkative in ("aiohttp.access", "hpack", "asyncio"):
+    for talkative in ("hpack", "asyncio"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     uvloop.run(_until_signal(work))
 

@@ -1,6 +1,7 @@
 """The program of the control plane: store, API server, controllers and scheduler, in one process.
 
-Started by the launcher with a JSON file, see `clusters.py`; it ends on SIGTERM, in the opposite order.
+Started by the launcher with a JSON file, see `control_plane.py`; started again whenever it ends. On SIGTERM
+its parts end in the opposite order.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 A `Component` is entered, runs its tasks in one TaskGroup, and on exit has ended all of them. A program
 enters its components in order of dependency on one AsyncExitStack, so they end in the opposite order.
+`begin` and `settle` keep the search for garbage out of a start, and out of what a start has loaded.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ from __future__ import annotations
 BODY_BYTES_MAX = 3 * 1024 * 1024
 """A request body. Upstream: 3 MiB, twice etcd's request limit."""
 
-BODY_DEPTH_MAX = 10_000
-"""Nesting of JSON or YAML in a body. Upstream's decoder refuses deeper ones."""
+BODY_DEPTH_MAX = 500
+"""Nesting of JSON or YAML in a body: far deeper than any real object, and shallow enough for every recursive walk on
+Python's stack. Upstream's decoder refuses from 10,000 on."""
 
 JSON_PATCH_OPERATIONS_MAX = 10_000
 """Operations in one JSON patch. Upstream refuses more."""
@@ -15,7 +16,7 @@ WATCH_EVENTS_PENDING_MAX = 1_000
 """Events waiting for one slow watcher before it is dropped: memory stays bounded, and it may list again."""
 
 HISTORY_EVENTS_MAX = 10_000
-"""Changes kept in memory to start watches from; older revisions are answered 410 Expired."""
+"""Changes kept in memory to start watches from, and to list the past; older ones are read from the backend."""
 
 HISTORY_BYTES_MAX = 16 * 1024 * 1024
 """Values those changes may hold together: with large objects memory ends the history sooner than their number."""

@@ -41,6 +41,14 @@ def test_a_refusal_is_one_line_with_a_code(
     assert printed.err.startswith("X ")
 
 
+@pytest.mark.parametrize("arguments", [["kubectl"], ["kubectl", "--help"], ["kubectl", "get", "--help"]])
+def test_kubectl_tells_what_it_can_do_before_there_is_a_cluster(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(arguments) == 0
+    assert "Display one or many resources" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "profile", "passed"),
     [
@@ -48,6 +56,7 @@ def test_a_refusal_is_one_line_with_a_code(
         (["kubectl", "--", "get", "pods"], "mamekube", ["get", "pods"]),
         (["-p", "two", "kubectl", "exec", "x", "--", "sh"], "two", ["exec", "x", "--", "sh"]),
         (["--profile=two", "kubectl"], "two", []),
+        (["-v", "kubectl", "get", "pods", "-v"], "mamekube", ["get", "pods", "-v"]),
     ],
 )
 def test_what_follows_kubectl_is_kubectls(

@@ -137,3 +137,11 @@ def test_who_waits_for_the_lock_of_a_deleted_profile_locks_the_new_one() -> None
         profiles.remove("mamekube")
     waiter.join(timeout=10)
     assert seen == [True]
+
+
+def test_what_is_refused_under_the_lock_leaves_no_profile() -> None:
+    with pytest.raises(Failure), profiles.locked("mamekube"):
+        assert profiles.names() == ["mamekube"]
+        raise Failure(USAGE, "no such flag")
+    assert profiles.names() == []
+    assert not profiles.home().exists()

@@ -11,16 +11,13 @@ from typing import Any
 
 import orjson
 
-from mamekube.foundation.limits import BODY_BYTES_MAX
+from mamekube.foundation.limits import BODY_BYTES_MAX, BODY_DEPTH_MAX
 from mamekube.objects.status import StatusError, bad_request, unsupported_media_type
 
 JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 BODY_TYPES = (JSON, YAML, PROTOBUF)
-
-DEPTH_MAX = 500
-"""Far deeper than any real object, and shallow enough for every recursive walk on Python's stack."""
 
 YAML_NODES_MAX = 400_000
 """Scalars, lists and maps in one YAML document with its aliases written out."""
@@ -49,7 +46,7 @@ def decode(body: bytes, content_type: str) -> Any:
 
 def decode_json(body: bytes) -> Any:
     check_size(body)
-    if body.count(b"{") + body.count(b"[") > DEPTH_MAX and _depth(body) > DEPTH_MAX:
+    if body.count(b"{") + body.count(b"[") > BODY_DEPTH_MAX and _depth(body) > BODY_DEPTH_MAX:
         raise bad_request("json parse error: exceeded max depth")
     try:
         return orjson.loads(body)
@@ -64,7 +61,7 @@ def _depth(body: bytes) -> int:
         symbol = match.group()
         if symbol in (b"{", b"["):
             depth += 1
-            if depth > DEPTH_MAX:
+            if depth > BODY_DEPTH_MAX:
                 return depth
             deepest = max(deepest, depth)
         elif symbol in (b"}", b"]"):
@@ -86,7 +83,7 @@ def decode_yaml(body: bytes) -> Any:
     from mamekube.apiserver.formats import yamls
 
     try:
-        return yamls.decode(body, depth_max=DEPTH_MAX, nodes_max=YAML_NODES_MAX)
+        return yamls.decode(body, depth_max=BODY_DEPTH_MAX, nodes_max=YAML_NODES_MAX)
     except yamls.YamlError as error:
         raise bad_request(f"error converting YAML to JSON: {error}") from None
 
