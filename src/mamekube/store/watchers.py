@@ -85,13 +85,15 @@ class Watcher(Generic[E]):
         self._reader = reader
 
     def take(self) -> Sequence[E]:
-        """What is there now; an empty batch after a nudge. Raises WatchLost."""
+        """What is there now; an empty batch after a nudge, and after what came with it. Raises WatchLost."""
         if not self._pending:
             if self._lost:
                 raise WatchLost(self._lost)
             self._nudged = False
             return ()
         batch, self._pending, self._replayed = self._pending, [], 0
+        if self._nudged:
+            self._wake()
         return batch
 
     def __aiter__(self) -> Watcher[E]:

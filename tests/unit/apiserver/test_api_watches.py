@@ -6,8 +6,12 @@ import pytest
 from tests.unit.apiserver.samples import CONFIGMAPS, config_map
 from tests.virtual import on_virtual_time
 
+from mamekube.apiserver import watching
+from mamekube.apiserver.options import ListOptions
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
+from mamekube.apiserver.writes import key_for
 from mamekube.foundation.clock import LoopClock
+from mamekube.kinds.registry import builtin_registry
 from mamekube.objects.status import StatusError
 from mamekube.store.memory import MemoryBackend
 from mamekube.store.store import Store
@@ -119,3 +123,30 @@ async def test_a_watch_without_bookmarks_stays_silent():
         )
         async with watch as events:
             assert [event async for event in events] == []
+
+
+@on_virtual_time
+async def test_a_watch_with_something_to_tell_when_its_time_is_over_ends_nevertheless():
+    """A client was slow then: what it was not told yet stood in the way of the end."""
+    async with Store(MemoryBackend()) as store:
+        kind = builtin_registry().find("", "v1", "configmaps")
+        options = ListOptions(revision="1", timeout_s=30)
+        told = []
+        async with watching.watch(store, kind, namespace="default", options=options) as batches:
+
+            def send(batch):
+                told.extend(event.type for event in batch)
+                return len(told) > 1
+
+            async def write(number):
+                obj = config_map(str(number))
+                await store.create(key=key_for(CONFIGMAPS, namespace="default", name=str(number)), obj=obj)
+
+            await write(0)
+            assert await batches.pour(send)
+            await write(1)
+            await asyncio.sleep(40)
+            async with asyncio.timeout(60):
+                while await batches.pour(send):
+                    pass
+        assert told == ["ADDED", "ADDED"]

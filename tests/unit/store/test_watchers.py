@@ -81,12 +81,24 @@ async def test_a_reader_is_called_once_for_all_that_came_at_once() -> None:
     await asyncio.sleep(0)
     assert taken == [[1, 2]]
     watchers.publish([Event("/a", 3)])
-    watcher.nudge()
     await asyncio.sleep(0)
     assert taken == [[1, 2], [3]]
     watcher.nudge()
     await asyncio.sleep(0)
     assert taken == [[1, 2], [3], []]
+
+
+async def test_a_reader_that_is_nudged_while_something_comes_is_called_for_both() -> None:
+    """Or a watch would not see that its time is over."""
+    watchers: Watchers[Event] = Watchers(pending_max=10)
+    watcher = watchers.add("/", after=0)
+    taken: list[int] = []
+    watcher.call(lambda: taken.append(len(watcher.take())))
+    watchers.publish([Event("/a", 1)])
+    watcher.nudge()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert taken == [1, 0]
 
 
 async def test_a_reader_that_went_away_leaves_what_comes_to_the_next() -> None:
