@@ -234,6 +234,16 @@ async def test_a_writer_that_gives_up_leaves_the_store_in_order(backend: Backend
     assert [record.key for record in page.records] == ["/a", "/b"]
 
 
+async def test_a_writer_learns_the_outcome_of_a_write_that_was_given_up(backend: Backend) -> None:
+    first = asyncio.ensure_future(backend.create(key="/a", value=b"1"))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(backend.create(key="/a", value=b"2"))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(KeyExists):
+        await second
+
+
 async def test_closing_ends_the_watches(backend: Backend) -> None:
     async with backend.watch(prefix="/", after=FIRST_REVISION) as batches:
         await backend.close()

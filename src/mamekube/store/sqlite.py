@@ -109,6 +109,24 @@ class Write:
 
     change: Change
     done: asyncio.Future[int] = field(repr=False)
+    """Of the writer alone: it is cancelled when the writer gives up waiting, which does not undo the write."""
+    settled: asyncio.Future[None] | None = field(default=None, repr=False)
+    """Of all others who wait for its outcome, whatever that is; made for the first of them."""
+
+    def succeed(self) -> None:
+        if not self.done.done():
+            self.done.set_result(self.change.revision)
+        self._settle()
+
+    def fail(self, error: StoreFailed) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+            self.done.exception()  # A writer that is about to give up waiting does not read it.
+        self._settle()
+
+    def _settle(self) -> None:
+        if self.settled is not None:
+            self.settled.set_result(None)
 
 
 class SqliteBackend:
@@ -251,7 +269,9 @@ class SqliteBackend:
         pending = self._pending.get(key)
         if pending is None:
             return False
-        await asyncio.wait([pending.done])
+        if pending.settled is None:
+            pending.settled = asyncio.get_running_loop().create_future()
+        await asyncio.wait([pending.settled])
         return True
 
     async def _write(self, change: Change) -> int:
@@ -261,8 +281,7 @@ class SqliteBackend:
         self._pending[change.key] = write
         if self._committing is None:
             self._committing = loop.create_task(self._commit_queued(), name="store-commit")
-        # Shielded: whoever gives up waiting does not undo the write, and others may be waiting for it too.
-        return await asyncio.shield(write.done)
+        return await write.done
 
     async def _commit_queued(self) -> None:
         """Insert batch after batch until nothing is queued. At most one such task runs."""
@@ -285,7 +304,7 @@ class SqliteBackend:
         for write in batch:
             if self._pending.get(write.change.key) is write:
                 del self._pending[write.change.key]
-            write.done.set_result(write.change.revision)
+            write.succeed()
 
     def _apply(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -314,8 +333,7 @@ class SqliteBackend:
             self._apply(changes)
         self._last_taken = max(self._last_taken, self._revision)
         for write in failed:
-            write.done.set_exception(error)
-            write.done.exception()  # A writer that gave up waiting does not read it.
+            write.fail(error)
 
     def _readable(self, revision: int) -> int:
         self._check_open()
