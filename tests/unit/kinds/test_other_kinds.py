@@ -18,6 +18,7 @@ from mamekube.kinds.core.secrets import KIND as SECRETS
 from mamekube.kinds.events.events import KIND as NEW_EVENTS
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.networking.ingresses import KIND as INGRESSES
+from mamekube.kinds.policy.poddisruptionbudgets import KIND as BUDGETS
 from mamekube.kinds.rbac.clusterroles import KIND as CLUSTER_ROLES
 from mamekube.kinds.rbac.rolebindings import KIND as ROLE_BINDINGS
 from mamekube.kinds.rbac.roles import KIND as ROLES
@@ -32,6 +33,39 @@ def errors_of(kind: Kind, obj: dict[str, Any]) -> list[str]:
 
 def changes_of(kind: Kind, new: dict[str, Any], old: dict[str, Any]) -> list[str]:
     return [str(error) for error in kind.validate_update(new, old)]
+
+
+def test_conditions_of_a_disruption_budget_are_whole() -> None:
+    good = {
+        "type": "DisruptionAllowed",
+        "status": "True",
+        "reason": "SufficientPods",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    bad = {"type": "a b", "status": "Yes", "reason": "9", "message": "m" * 32_769, "observedGeneration": -1}
+    status = {"conditions": [good, good, bad, {}], "expectedPods": -1}
+    errors = [str(error) for error in BUDGETS.validate_status({"status": status}, {})]
+    places = [error.split(": ")[:2] for error in errors]
+    at = "status.conditions"
+    assert places == [
+        [f"{at}[1].type", "Duplicate value"],
+        [f"{at}[2].type", "Invalid value"],
+        [f"{at}[2].status", "Unsupported value"],
+        [f"{at}[2].observedGeneration", "Invalid value"],
+        [f"{at}[2].lastTransitionTime", "Required value"],
+        [f"{at}[2].reason", "Invalid value"],
+        [f"{at}[2].message", "Too long"],
+        [f"{at}[3].type", "Invalid value"],
+        [f"{at}[3].type", "Invalid value"],
+        [f"{at}[3].status", "Unsupported value"],
+        [f"{at}[3].lastTransitionTime", "Required value"],
+        [f"{at}[3].reason", "Required value"],
+        ["status.expectedPods", "Invalid value"],
+    ]
+    assert (
+        errors[2] == f'{at}[2].status: Unsupported value: "Yes": supported values: "False", "True", "Unknown"'
+    )
 
 
 def test_plain_text_of_a_secret_is_kept_encoded() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds import cells, selectors
-from mamekube.kinds.fields import Found, check_int_or_percent, check_percent_max
+from mamekube.kinds import cells, selectors, statusconditions
+from mamekube.kinds.fields import Found, check_int_or_percent, check_not_negative, check_percent_max
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.fielderrors import invalid, not_supported
 from mamekube.objects.meta import Object
@@ -22,11 +22,12 @@ COLUMNS = (
     cells.AGE,
 )
 
+COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
+"""Of the status, in the order in which they are validated."""
+
 
 def prepare_create(budget: Object) -> None:
-    budget["status"] = dict.fromkeys(
-        ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"), 0
-    )
+    budget["status"] = dict.fromkeys(sorted(COUNTS), 0)
 
 
 def row(budget: Object, now_s: float) -> list[Any]:
@@ -61,6 +62,14 @@ def validate(budget: Object) -> Found:
     return found
 
 
+def validate_status(new: Object, old: Object) -> Found:
+    status = cells.status_of(new)
+    found = statusconditions.validate(status.get("conditions") or (), "status.conditions")
+    for field in COUNTS:
+        check_not_negative(status, field, "status", found)
+    return found
+
+
 KIND = Kind(
     group="policy",
     version="v1",
@@ -75,4 +84,5 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     validate=validate,
+    validate_status=validate_status,
 )
