@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -103,6 +103,9 @@ class ServiceAddresses(Component):
         """Owner of everything that stored Services hold."""
         self._promised: dict[Taken, tuple[str, float]] = {}
         """Owner and end of every promise."""
+        self.reserved: set[str] = set()
+        """Addresses that are somebody else's."""
+        self._follower: Callable[[str], None] | None = None
         self._mirror: Mirror[Claims] = Mirror(
             store, builtin.SERVICES, digest=claims_of, handler=self._services_changed
         )
@@ -150,6 +153,15 @@ class ServiceAddresses(Component):
         """Take back what was promised to a Service that will not be stored after all."""
         owner = key_of(service)
         self._forget([taken for taken, (holder, _) in self._promised.items() if holder == owner])
+
+    def holder_of(self, address: str) -> str:
+        """The key of the stored Service that has the address; empty where none has."""
+        return self._held.get(("ip", address), "")
+
+    def follow(self, follower: Callable[[str], None]) -> list[str]:
+        """Tell `follower` of every address that is taken or freed from now on. Answers those that are taken."""
+        self._follower = follower
+        return [str(what) for kind, what in self._held if kind == "ip"]
 
     # Families and addresses -----------------------------------------------------------------------------
 
@@ -271,7 +283,7 @@ class ServiceAddresses(Component):
         self, taken: Taken, owner: str, promised: list[Taken], *, exclusive: bool = False
     ) -> bool:
         """Promise it to `owner`, unless somebody else has it, or this very write has it already."""
-        if exclusive and taken in promised:
+        if (exclusive and taken in promised) or self._is_reserved(taken):
             return False
         holder = self._held.get(taken)
         if holder is not None and holder != owner and await self._still_holds(holder, taken):
@@ -291,7 +303,12 @@ class ServiceAddresses(Component):
 
     def _free(self, taken: Taken) -> bool:
         promise = self._promised.get(taken)
+        if self._is_reserved(taken):
+            return False
         return taken not in self._held and (promise is None or promise[1] <= self._clock.now())
+
+    def _is_reserved(self, taken: Taken) -> bool:
+        return taken[0] == "ip" and taken[1] in self.reserved and taken not in self._held
 
     def _promise(self, taken: Taken, owner: str, promised: list[Taken]) -> None:
         if self._held.get(taken) != owner:
@@ -306,10 +323,16 @@ class ServiceAddresses(Component):
         for taken in old.held if old is not None else ():
             if old is not None and self._held.get(taken) == old.service:
                 del self._held[taken]
+                self._note_change(taken)
         for taken in new.held if new is not None else ():
             if new is not None:
                 self._held[taken] = new.service
                 self._promised.pop(taken, None)
+                self._note_change(taken)
+
+    def _note_change(self, taken: Taken) -> None:
+        if taken[0] == "ip" and self._follower is not None:
+            self._follower(str(taken[1]))
 
 
 def claims_of(service: Object, old: Claims | None) -> Claims | None:

@@ -58,6 +58,7 @@ VALIDATING_POLICY_BINDINGS = _cluster(
 API_SERVICES = _cluster("apiregistration.k8s.io", "apiservices", "APIService")
 FLOW_SCHEMAS = _cluster("flowcontrol.apiserver.k8s.io", "flowschemas", "FlowSchema")
 INGRESS_CLASSES = _cluster("networking.k8s.io", "ingressclasses", "IngressClass")
+IP_ADDRESSES = _cluster("networking.k8s.io", "ipaddresses", "IPAddress")
 PRIORITY_CLASSES = _cluster("scheduling.k8s.io", "priorityclasses", "PriorityClass")
 PRIORITY_LEVELS = _cluster(
     "flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", "PriorityLevelConfiguration"

@@ -36,6 +36,7 @@ from mamekube.apiserver.flow import fairness_metrics
 from mamekube.apiserver.flow.fairness import Fairness
 from mamekube.apiserver.flow.flow_status import FlowStatus
 from mamekube.apiserver.health import Health, finished, passes, store_check
+from mamekube.apiserver.ipaddresses import IpAddresses
 from mamekube.apiserver.local import LocalClient
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.openapi.publication import OpenApi
@@ -220,6 +221,7 @@ class ApiServer(Component):
             await enter(FlowStatus(self.api.store, loopback, self.clock))
             await enter(LegacyTokenTracking(self._tokens.legacy, loopback, self.clock))
             await enter(LocalApiServices(self.api.store, loopback))
+            await enter(IpAddresses(self.api.store, loopback, self._addresses))
             await self._listen()
         self.spawn(self._finish_start(), name="apiserver-bootstrap")
 
