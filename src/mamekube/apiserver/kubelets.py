@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from functools import cache
 from typing import NamedTuple
 
 from mamekube.apiserver.api import Api
@@ -66,6 +67,15 @@ class Kubelets:
         kind = self._api.registry.find("", "v1", "nodes")
         assert kind is not None, "every registry has nodes"
         return kind
+
+
+@cache
+def stranger_context() -> ssl.SSLContext:
+    """TLS with somebody who need not prove anything, and whom this server shows no certificate of its own."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def place_of(node: Object) -> Place:

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.apiserver.samples import pod
 
 from mamekube.apiserver import development
+from mamekube.apiserver.kubelets import Kubelets
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -19,12 +20,20 @@ class FakeKubelet:
         self.heads: list[str] = []
         self.answer = b""
         self.echoes = False
+        self.heard = b""
+        """What came behind the head."""
+        self._writer = None
+
+    def hang_up(self):
+        self._writer.close()
 
     async def serve(self, reader, writer):
+        self._writer = writer
         head = await reader.readuntil(b"\r\n\r\n")
         self.heads.append(head.decode())
         writer.write(self.answer)
         while self.echoes and (data := await reader.read(1024)):
+            self.heard += data
             writer.write(data.upper())
         await writer.drain()
         writer.close()
@@ -123,6 +132,114 @@ async def test_exec_is_a_tunnel(web, kubelet, method, protocol):
     )
     assert "X-Stream-Protocol-Version: v4.channel.k8s.io" in sent
     assert "admin-token" not in sent
+
+
+UPGRADE = (
+    "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin-token\r\n"
+    "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n"
+)
+
+
+@asynccontextmanager
+async def raw(web, path, *, method="POST", head=UPGRADE):
+    """A connection on which a request is on its way."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(web.url.rpartition(":")[2]))
+    writer.write(head.format(method=method, path=path).encode())
+    try:
+        async with asyncio.timeout(10):
+            yield reader, writer
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("path", [f"{PODS}/p/exec?command=a", "/api/v1/nodes/n1/proxy/exec"])
+async def test_who_is_refused_a_tunnel_does_not_talk_to_the_kubelet_as_the_api_server(web, kubelet, path):
+    kubelet.answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno"
+    kubelet.echoes = True
+    async with raw(web, path) as (reader, writer):
+        writer.write(b"POST /run/kube-system/other HTTP/1.1\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"\r\nConnection: close\r\n" in head
+        assert await reader.readexactly(2) == b"no"
+        writer.write(b"POST /run/kube-system/other HTTP/1.1\r\n\r\n")
+        writer.write_eof()
+        kubelet.hang_up()
+        assert await reader.read() == b""
+    assert kubelet.heard == b""
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "invalid upgrade response: status code 200"),
+        (b"nonsense\r\n\r\n", "malformed HTTP response"),
+        (b"", "EOF"),
+    ],
+)
+async def test_a_kubelet_that_answers_a_tunnel_with_something_else_is_an_error(web, kubelet, answer, message):
+    kubelet.answer = answer
+    async with raw(web, f"{PODS}/p/attach") as (reader, _):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 500 ")
+        assert f'"message":"{message}"'.encode() in await reader.read()
+
+
+async def test_what_says_who_asks_does_not_reach_a_kubelet_or_a_pod(web, kubelet):
+    kubelet.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    headers = {"Impersonate-User": "admin", "Impersonate-Group": "system:masters", "X-Remote-User": "other"}
+    answer = await web.send("GET", "/api/v1/nodes/n1/proxy/x", headers=headers)
+    assert answer.code == 200
+    assert "Impersonate" not in kubelet.heads[0]
+    assert "X-Remote" not in kubelet.heads[0]
+
+
+async def test_nothing_that_comes_behind_a_proxied_answer_is_taken_for_the_next_one(web, kubelet):
+    """A pod that says that the connection goes on could otherwise answer in the API server's place."""
+    kubelet.answer = (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nConnection: keep-alive\r\nKeep-Alive: 5\r\n"
+        b"Content-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+    )
+    head = UPGRADE.replace("Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n", "")
+    async with raw(web, "/api/v1/nodes/n1/proxy/x", method="GET", head=head) as (reader, _):
+        answered = await reader.readuntil(b"\r\n\r\n")
+        assert answered == b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize("name", ["proxy", "proxy-7c9f"])
+async def test_a_pod_whose_name_begins_with_proxy_can_be_proxied_to(web, kubelet, name):
+    async def serve(reader, writer):
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1]
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(path), path))
+        writer.close()
+
+    assert (await web.send("POST", PODS, pod(name, nodeName="n1"))).code == 201
+    patch = {"Content-Type": "application/merge-patch+json"}
+    status = {"status": {"podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}}
+    assert (await web.send("PATCH", f"{PODS}/{name}/status", status, headers=patch)).code == 200
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for path, handed_on in (("proxy/a%20b/c?d=e", "/a%20b/c?d=e"), ("proxy/", "/")):
+            answer = await web.send("GET", f"{PODS}/{name}:{port}/{path}")
+            assert (answer.code, answer.body) == (200, handed_on)
+
+
+async def test_a_pod_is_not_shown_the_certificate_that_kubelets_believe(web, kubelet, monkeypatch):
+    """Its owner decides where it leads, which might be a kubelet."""
+    shown = []
+    connect = Kubelets.connect
+
+    async def watched(self, place):
+        shown.append(place.port)
+        return await connect(self, place)
+
+    monkeypatch.setattr(Kubelets, "connect", watched)
+    patch = {"Content-Type": "application/merge-patch+json"}
+    status = {"status": {"podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}}
+    await web.send("PATCH", f"{PODS}/p/status", status, headers=patch)
+    kubelet.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    assert (await web.send("GET", f"{PODS}/https:p:{kubelet.port}/proxy/")).body == "ok"
+    assert shown == []
+    assert (await web.send("GET", f"/api/v1/nodes/n1:{kubelet.port}/proxy/")).body == "ok"
+    assert shown == [kubelet.port]
 
 
 async def test_a_tunnel_that_the_kubelet_ends_is_closed(web, kubelet):

@@ -495,3 +495,86 @@ async def test_a_server_that_stops_does_not_wait_for_who_does_not_end(wire):
         async with asyncio.timeout(GUARD_S):
             await wire.listener.stop()
         assert ended.is_set()
+
+
+# Hostile clients --------------------------------------------------------------------------------
+
+
+async def test_who_sends_ahead_and_takes_no_answers_is_not_answered_without_end(wire):
+    answer = bytes(60_000)
+
+    async def handle(exchange):
+        await Reply(exchange, 200, {}, answer).finish()
+
+    wire.handler = handle
+    async with wire.connected() as (reader, writer):
+        writer.transport.pause_reading()
+        for _ in range(40):
+            writer.write(GET * 100)
+            await asyncio.sleep(0)
+        await until(lambda: any(each.writing_paused for each in wire.listener.connections))
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        (connection,) = wire.listener.connections
+        assert connection._transport.get_write_buffer_size() < 4 * len(answer)
+        served = len(wire.seen)
+        writer.transport.resume_reading()
+        async with asyncio.timeout(GUARD_S):
+            while len(wire.seen) == served:
+                await reader.readexactly(len(answer))
+
+
+@pytest.mark.parametrize("behind", [16 * 1024, 100_000])
+async def test_whatever_comes_behind_a_request_for_another_protocol_is_kept(wire, behind):
+    async def handle(exchange):
+        await asyncio.sleep(0)
+        reader, writer = exchange.take_over()
+        data = await reader.readexactly(behind)
+        writer.write(b"%d" % data.count(b"x"))
+        writer.close()
+
+    wire.handler = handle
+    head = b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: b\r\nPad: %b\r\n\r\n"
+    padding = b"p" * (16 * 1024 - len(head % b""))
+    assert await wire.say(head % padding + b"x" * behind) == b"%d" % behind
+
+
+async def test_whatever_comes_behind_a_request_for_another_protocol_waits_with_it(wire):
+    first = asyncio.Event()
+    second = asyncio.Event()
+
+    async def handle(exchange):
+        if not exchange.upgrades:
+            await first.wait()
+            await Reply(exchange, 200, {}, b"1").finish()
+            return
+        await second.wait()
+        reader, writer = exchange.take_over()
+        writer.write(await reader.readexactly(5))
+        writer.close()
+
+    wire.handler = handle
+    async with wire.connected() as (reader, writer):
+        writer.write(GET + b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: b\r\n\r\n")
+        await until(lambda: wire.seen)
+        first.set()
+        await until(lambda: len(wire.seen) == 2)
+        writer.write(b"hello")
+        for _ in range(100):
+            await asyncio.sleep(0)
+        second.set()
+        async with asyncio.timeout(GUARD_S):
+            assert (await reader.read()).endswith(b"\r\n\r\n1hello")
+
+
+@pytest.mark.parametrize(
+    ("headers", "upgrades"),
+    [
+        (b"Connection: Upgrade\r\n", False),
+        (b"Connection: not-upgrade\r\nUpgrade: b\r\n", False),
+        (b"Connection: keep-alive\r\nConnection: Upgrade\r\nUpgrade: b\r\n", True),
+    ],
+)
+async def test_another_protocol_is_asked_for_by_both_headers(wire, headers, upgrades):
+    await wire.say(b"GET /a HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n", stop=True)
+    assert wire.seen[0].upgrades == upgrades

@@ -1,14 +1,19 @@
-"""`nodes/proxy`, `pods/proxy` and `services/proxy`: an HTTP request, handed on to what the object stands for."""
+"""`nodes/proxy`, `pods/proxy` and `services/proxy`: an HTTP request, handed on to what the object stands for.
+
+Only kubelets are shown the certificate that they believe: where a pod or a service leads is for its owner to say, and
+that might be a kubelet.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 from mamekube.apiserver import backends, tunnel
 from mamekube.apiserver.api import Api
-from mamekube.apiserver.kubelets import CONNECT_TIMEOUT_S, Kubelets, Place, unreachable
+from mamekube.apiserver.kubelets import CONNECT_TIMEOUT_S, Kubelets, Place, stranger_context, unreachable
 from mamekube.apiserver.reply import Passed
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.subresources.containers import pod_of
@@ -35,14 +40,15 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, exchange: Exchan
     target = parse_target(request.name)
     request.name = target.name
     if request.resource == "nodes":
-        place, secure = await kubelets.place_of(target.name), True
-        if target.port:
-            place, secure = Place(place.host, _number(target.port)), target.scheme == "https"
+        place = await kubelets.place_of(target.name)
+        if not target.port or _number(target.port) == place.port:
+            return await _hand_on(request, exchange, place, *await kubelets.connect(place))
+        place, secure = Place(place.host, _number(target.port)), target.scheme == "https"
     elif request.resource == "pods":
         place, secure = _pod_place(await pod_of(api, request), target), target.scheme == "https"
     else:
         place, secure = await _service_place(api, request, target), target.scheme == "https"
-    reader, writer = await _connect(kubelets, place, secure=secure)
+    reader, writer = await _connect(place, secure=secure)
     return await _hand_on(request, exchange, place, reader, writer)
 
 
@@ -100,13 +106,13 @@ def _service_port(service: Object, asked: str) -> str:
     raise unavailable(f'no service port "{asked}" found for service "{service["metadata"]["name"]}"')
 
 
-async def _connect(
-    kubelets: Kubelets, place: Place, *, secure: bool
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    if secure:
-        return await kubelets.connect(place)
+async def _connect(place: Place, *, secure: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            if secure:
+                return await asyncio.open_connection(
+                    place.host, place.port, ssl=stranger_context(), server_hostname=""
+                )
             return await asyncio.open_connection(place.host, place.port)
     except (OSError, TimeoutError) as error:
         refused = unreachable(place, error)
@@ -122,7 +128,7 @@ async def _hand_on(
 ) -> Passed:
     """Send the request, body and all, and copy what comes back until the other side has said all."""
     path, _, query = exchange.target.partition("?")
-    path = "/" + path.partition("/proxy")[2].lstrip("/")
+    path = "/" + _rest_of(path, request).lstrip("/")
     target = f"{path}?{query}" if query else path
     without = KEPT_HERE - {"connection"} if exchange.upgrades else KEPT_HERE
     host = f"{place.host}:{place.port}"
@@ -130,10 +136,24 @@ async def _hand_on(
     if exchange.upgrades:
         return await tunnel.join(exchange, head, reader, writer)
     try:
-        await _send(exchange, head, writer)
+        try:
+            await _send(exchange, head, writer)
+        except OSError as error:
+            raise unavailable(f"error trying to reach service: {error}") from None
         return await tunnel.hand_back(exchange, reader)
     finally:
         writer.close()
+
+
+def _rest_of(path: str, request: Request) -> str:
+    """What follows `proxy`, spelt as the client did."""
+    above = ("namespaces", request.namespace) if request.namespace else ()
+    before = ("api", request.version, *above, request.resource, "NAME", "proxy")
+    segments = path.lstrip("/").split("/", len(before))
+    if unquote(segments[min(len(before), len(segments)) - 1]) == "proxy":
+        return segments[len(before)] if len(segments) > len(before) else ""
+    # A slash before it was escaped.
+    return quote(request.subpath)
 
 
 async def _send(exchange: Exchange, head: bytes, writer: asyncio.StreamWriter) -> None:

@@ -96,6 +96,7 @@ class Connection(asyncio.Protocol):
         "_taken_by",
         "_target",
         "_transport",
+        "_upgraded",
         "certificate",
         "deadline_s",
         "half_closed",
@@ -140,7 +141,9 @@ class Connection(asyncio.Protocol):
         """What was read and is not to be parsed yet."""
         self._reading_paused = False
         self._deaf = False
-        """Whatever the client still sends is thrown away."""
+        """Whatever the client still sends is thrown away, or kept for who takes the connection over."""
+        self._upgraded = False
+        """The client asked for another protocol, and is waiting for it."""
         self._malformed: Malformed | None = None
         self._drained: asyncio.Future[None] | None = None
         self._taken_by: _Taken | None = None
@@ -157,10 +160,10 @@ class Connection(asyncio.Protocol):
         self.deadline_s = self._loop.time() + REQUEST_HEAD_TIMEOUT_S
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
-            return
-        if self._held:
+        if self._held or self._upgraded:
             self._held += data
+        elif self._deaf:
+            return
         elif len(data) <= FEED_BYTES:
             self._feed(data)
         else:
@@ -201,6 +204,9 @@ class Connection(asyncio.Protocol):
 
     def _feed_slices(self, data: bytes) -> None:
         for start in range(0, len(data), FEED_BYTES):
+            if self._upgraded:
+                self._held += data[start:]
+                return
             if self._deaf:
                 return
             if self._queue:
@@ -212,7 +218,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._deaf = True
+            self._deaf = self._upgraded = True
             self._held = data[upgrade.args[0] :]
             self._pause_reading()
         except httptools.HttpParserError as error:
@@ -283,23 +289,26 @@ class Connection(asyncio.Protocol):
         content_length = _body_length(headers, version)
         target = _origin_form(self._target.decode("ascii"))
         self._check_host(version)
+        upgrades = parser.should_upgrade()
         exchange = Exchange(
             self,
             method=METHODS.get(method) or method.decode("ascii"),
             target=target,
             headers=headers,
-            keep_alive=parser.should_keep_alive() and not parser.should_upgrade(),
+            keep_alive=parser.should_keep_alive() and not upgrades,
             chunks_allowed=version == "1.1",
             content_length=content_length,
+            upgrades=upgrades,
         )
         if content_length != 0:
-            if parser.should_upgrade():
+            if upgrades:
                 raise Malformed(400, why="a body before another protocol")
             self._framed = self._chunks = 0
             # Trailers are parsed like headers; they must not become any.
             self._headers = Headers()
-        if "expect" in headers:
-            if headers["expect"].lower() != "100-continue":
+        expected = headers.by_name.get("expect")
+        if expected is not None:
+            if expected.lower() != "100-continue":
                 raise Malformed(417)
             exchange.expects_continue = version == "1.1"
         self._receiving = exchange
@@ -326,11 +335,11 @@ class Connection(asyncio.Protocol):
         if version not in ("1.1", "1.0"):
             raise Malformed(505, "unsupported protocol version") if version[0] == "2" else Malformed(400)
         headers = self._headers
-        host = headers.get("host")
+        host = headers.by_name.get("host")
         if host is None:
             if version == "1.1":
                 raise Malformed(400, "missing required Host header")
-        elif len(headers.getall("host")) > 1:
+        elif headers.repeats("host"):
             raise Malformed(400, "too many Host headers")
         elif host != self._host:
             if not HOST.fullmatch(host):
@@ -347,6 +356,9 @@ class Connection(asyncio.Protocol):
     async def _run(self, exchange: Exchange) -> None:
         try:
             await self._handler(exchange)
+            if self.writing_paused and exchange.keep_alive:
+                # Who sends ahead and takes no answers would have them all kept here.
+                await self.drained()
         except asyncio.CancelledError:
             # The client is gone, or the server stops: there, what ends of itself ends in good order.
             exchange.keep_alive = False
@@ -382,6 +394,8 @@ class Connection(asyncio.Protocol):
 
     def _read_on(self) -> None:
         """Parse what was kept back, then read."""
+        if self._upgraded:
+            return
         if self._held and not self._deaf:
             held, self._held = self._held, b""
             self._feed_slices(held)
@@ -394,6 +408,7 @@ class Connection(asyncio.Protocol):
         """Close the connection. With input unread, closing at once could cost the client the answer: it would be
         told of a reset connection, which goes ahead of what it has not read yet."""
         self._deaf = True
+        self._upgraded = False
         self._queue.clear()
         self._held = b""
         self.deadline_s = NEVER
@@ -493,13 +508,14 @@ class _Taken(asyncio.StreamReaderProtocol):
 
 def _body_length(headers: Headers, version: str) -> int | None:
     """What the head says of the body; None for chunks. The parser has made sure of the rest. Raises Malformed."""
-    if "transfer-encoding" in headers:
+    given = headers.by_name
+    if "transfer-encoding" in given:
         if version != "1.1":
             raise Malformed(400, why="chunks in HTTP/1.0")
-        if headers["transfer-encoding"].lower() != "chunked" or len(headers.getall("transfer-encoding")) > 1:
+        if given["transfer-encoding"].lower() != "chunked" or headers.repeats("transfer-encoding"):
             raise Malformed(501, body="Unsupported transfer encoding")
         return None
-    length = headers.get("content-length")
+    length = given.get("content-length")
     return int(length) if length is not None else 0
 
 

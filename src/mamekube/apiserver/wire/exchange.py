@@ -49,6 +49,7 @@ class Exchange:
         "received",
         "tail",
         "target",
+        "upgrades",
     )
 
     def __init__(
@@ -61,6 +62,7 @@ class Exchange:
         keep_alive: bool,
         chunks_allowed: bool,
         content_length: int | None,
+        upgrades: bool,
     ) -> None:
         self._connection = connection
         self.method = method
@@ -73,6 +75,8 @@ class Exchange:
         """Whether the connection serves on afterwards. Settled when the head of the answer is written."""
         self.chunks_allowed = chunks_allowed
         """HTTP/1.0 knows no chunks: there an answer without a length ends with the connection."""
+        self.upgrades = upgrades
+        """The client asks to speak another protocol from here on. It has no body, then."""
         self.expects_continue = False
         self.complete = False
         """The whole request has arrived."""
@@ -105,11 +109,6 @@ class Exchange:
     def gone(self) -> bool:
         """There is nobody to answer any more."""
         return self._connection.closing
-
-    @property
-    def upgrades(self) -> bool:
-        """The client asks to speak another protocol from here on."""
-        return "upgrade" in self.headers.get("connection", "").lower()
 
     # The request's body -------------------------------------------------------------------------
 
