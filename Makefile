@@ -10,7 +10,7 @@ BIN := .venv/bin
 help:
 	@echo "make demo    start a cluster and play the tutorial on it"
 	@echo "make test    everything that must hold: style, types, layers, unit tests to clusters of real containers"
-	@echo "make bench   the figures of the README's table, measured here"
+	@echo "make bench   every promise about speed and memory, beside what is measured here"
 	@echo "make clean   delete the demo's cluster, the virtual environment and caches"
 
 demo: setup-demo

@@ -92,3 +92,31 @@ def test_every_room_has_a_page():
     architecture = (ROOT / "docs" / "architecture.md").read_text()
     missing = [room for room in rooms - {"__pycache__"} if f"**{room}**" not in architecture]
     assert not missing
+
+
+@pytest.mark.parametrize("room", ["apiserver", "controllers", "kubelet"])
+def test_the_page_of_a_large_room_names_all_that_is_in_it(room):
+    page = (ROOT / "docs" / f"{room}.md").read_text()
+    named = {word.strip("/").removesuffix(".py") for word in re.findall(r"`([\w./]+)`", page)}
+    there = {path.stem for path in (ROOT / "src" / "mamekube" / room).iterdir()}
+    assert not there - named - {"__init__", "__pycache__"}
+
+
+def test_every_decision_is_in_the_index():
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text()
+    pages = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
+    lines = [f"* [{page.name[:4]}]({page.name}) {page.read_text().splitlines()[0][2:]}" for page in pages]
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    assert index.splitlines()[-len(lines) :] == lines
+
+
+def test_links_of_the_documentation_lead_somewhere():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    broken = [
+        f"{relative(page)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not broken

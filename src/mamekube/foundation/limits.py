@@ -1,4 +1,7 @@
-"""Every limit of the product, each with its reason. Where upstream has the limit, the value is upstream's."""
+"""Limits that users meet or rooms share, each with its reason: upstream's where upstream has one and nothing is said.
+
+A limit that concerns one file stands there.
+"""
 
 from __future__ import annotations
 
