@@ -17,7 +17,9 @@ from mamekube.kubelet import http2
 MESSAGE_BYTES_MAX = 16 << 20
 """Of one answer. Upstream's kubelet takes as much from its runtime."""
 ANSWERS_WAITING_MAX = 10_000
-"""Of a stream that is not read as fast as it comes."""
+"""Of a stream that is not read as fast as it comes; together they have no more bytes than one may have."""
+HEADERS_MAX = 256
+"""Of one call, from its first block of them to its trailers."""
 
 CODES = (
     "OK",
@@ -38,6 +40,7 @@ CODES = (
     "DataLoss",
     "Unauthenticated",
 )
+_CODES_BY_NUMBER = {str(number): code for number, code in enumerate(CODES)}
 RESET_CODES = {http2.CANCEL: "Canceled", http2.REFUSED_STREAM: "Unavailable"}
 
 
@@ -58,7 +61,9 @@ class Call(http2.Stream):
         self.answers: deque[bytes] = deque()
         self.failure: GrpcFailure | None = None
         self.ended = False
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._waiting_bytes = 0
+        """Of `answers`."""
         self._headers: dict[str, str] = {}
         self._waiter: asyncio.Future[None] | None = None
 
@@ -68,22 +73,38 @@ class Call(http2.Stream):
         await self._waiter
 
     def take_headers(self, headers: Mapping[str, str]) -> None:
-        self._headers.update(headers)
+        if not self.ended:
+            self._headers.update(headers)
+            if len(self._headers) > HEADERS_MAX:
+                self._end(GrpcFailure("Internal", "there is no end of headers"))
 
     def take_data(self, data: bytes) -> None:
-        buffer = self._buffer + data if self._buffer else data
-        while len(buffer) >= 5 and not self.ended:
-            compressed, size = struct.unpack_from(">BI", buffer)
-            if compressed or size > MESSAGE_BYTES_MAX or len(self.answers) >= ANSWERS_WAITING_MAX:
+        if self.ended:
+            return
+        buffer = self._buffer
+        buffer += data
+        start = 0
+        while len(buffer) - start >= 5:
+            compressed, size = struct.unpack_from(">BI", buffer, start)
+            too_many = len(self.answers) >= ANSWERS_WAITING_MAX
+            if compressed or too_many or self._waiting_bytes + size > MESSAGE_BYTES_MAX:
                 self._end(
                     GrpcFailure("ResourceExhausted", "an answer is compressed, or too large, or one too many")
                 )
-            if len(buffer) < 5 + size:
+                return
+            if len(buffer) - start < 5 + size:
                 break
-            self.answers.append(buffer[5 : 5 + size])
-            buffer = buffer[5 + size :]
-        self._buffer = buffer
+            self.answers.append(bytes(buffer[start + 5 : start + 5 + size]))
+            self._waiting_bytes += size
+            start += 5 + size
+        del buffer[:start]
         self._wake()
+
+    def take_answer(self) -> bytes:
+        """The first of those that have arrived."""
+        answer = self.answers.popleft()
+        self._waiting_bytes -= len(answer)
+        return answer
 
     def finish(self) -> None:
         self._end(status_of(self._headers))
@@ -145,7 +166,7 @@ class Channel:
             yield None
             while True:
                 while call.answers:
-                    yield call.answers.popleft()
+                    yield call.take_answer()
                 if call.ended:
                     break
                 await call.changed()
@@ -204,5 +225,5 @@ def status_of(headers: Mapping[str, str]) -> GrpcFailure | None:
         return GrpcFailure("Unknown", f"there is no status of the call (HTTP status: {http_status})")
     if status == "0":
         return None
-    code = CODES[int(status)] if status.isdigit() and int(status) < len(CODES) else "Unknown"
+    code = _CODES_BY_NUMBER.get(status, "Unknown")
     return GrpcFailure(code, unquote(headers.get("grpc-message", "")) or code)

@@ -27,6 +27,10 @@ WINDOW = (1 << 31) - 1
 """What the peer may send without being asked to go on: all that can be said. Who reads a stream limits it."""
 WINDOW_RENEWED = 1 << 30
 STREAM_ID_MAX = (1 << 31) - 1
+FRAME_BYTES_EVER = (1 << 24) - 1
+"""What a peer may allow at most."""
+UNSENT_BYTES_MAX = 4 << 20
+"""What may wait for a peer that goes on asking and does not read: it is left, and not served from our memory."""
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
@@ -184,7 +188,7 @@ class Connection(asyncio.Protocol):
         elif kind == WINDOW_UPDATE:
             self._widen(number, int.from_bytes(payload, "big") & STREAM_ID_MAX)
         elif kind == PING and not flags & ACK:
-            self._transport.write(frame(PING, ACK, 0, payload))
+            self._acknowledge(PING, payload)
         elif kind == RST_STREAM:
             self._end_early(number, "the peer broke it off", reset=int.from_bytes(payload, "big"))
         elif kind == GOAWAY:
@@ -241,13 +245,18 @@ class Connection(asyncio.Protocol):
             if name == STREAMS_MAX:
                 self._streams_max = value
             elif name == FRAME_SIZE:
-                self._frame_bytes_max = value
+                self._frame_bytes_max = min(value, FRAME_BYTES_EVER)
             elif name == INITIAL_WINDOW:
                 for stream in self._streams.values():
                     stream.send_window += value - self._initial_window
                 self._initial_window = value
-        self._transport.write(frame(SETTINGS, ACK, 0, b""))
+        self._acknowledge(SETTINGS, b"")
         self._send_more()
+
+    def _acknowledge(self, kind: int, payload: bytes) -> None:
+        if self._transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
+            raise ValueError("the peer does not read what it asks for")
+        self._transport.write(frame(kind, ACK, 0, payload))
 
     def _widen(self, number: int, by: int) -> None:
         if number == 0:

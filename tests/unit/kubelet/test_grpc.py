@@ -1,6 +1,7 @@
 """gRPC calls to a server that another library runs."""
 
 import asyncio
+import struct
 from contextlib import asynccontextmanager
 
 import pytest
@@ -9,8 +10,9 @@ from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import GRPCError
 from grpclib.server import Server
 
-from mamekube.kubelet import grpc, probes
+from mamekube.kubelet import grpc, http2, probes
 from mamekube.kubelet.grpc import Channel, GrpcFailure
+from mamekube.kubelet.http2 import frame
 
 
 class Bytes(CodecBase):
@@ -177,3 +179,83 @@ async def test_a_probe_of_a_server_that_does_not_know_health_says_so():
         await server.wait_closed()
     expected = "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): "
     assert not outcome.ok and outcome.message.startswith(expected)
+
+
+# Hostile servers --------------------------------------------------------------------------------
+
+
+def answer_head(size):
+    return struct.pack(">BI", 0, size)
+
+
+async def asked_of(say):
+    """How a call fails at a server that answers every connection with what `say` writes about stream 1."""
+    done = asyncio.Event()
+
+    async def serve(reader, writer):
+        writer.write(frame(http2.SETTINGS, 0, 0, b""))
+        await reader.readexactly(len(http2.PREFACE))
+        say(writer)
+        await done.wait()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        channel = Channel(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
+        try:
+            with pytest.raises(GrpcFailure) as caught:
+                await channel.call("/t/Echo", b"", timeout_s=5)
+        finally:
+            done.set()
+            channel.close()
+    return caught.value
+
+
+def trailer(name, value):
+    literal = b"\x00" + http2.literal(name) + http2.literal(value)
+    return frame(http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, 1, literal)
+
+
+@pytest.mark.parametrize("status", ["²", "9" * 5000, "-1", "17", ""])
+async def test_a_status_that_is_no_number_ends_the_call_nevertheless(status):
+    failure = await asked_of(lambda writer: writer.write(trailer("grpc-status", status)))
+    assert failure.code == "Unknown"
+
+
+async def test_there_is_an_end_of_headers():
+    def say(writer):
+        for number in range(2 * grpc.HEADERS_MAX):
+            name = b"\x00" + http2.literal(f"x-{number}") + http2.literal("y")
+            writer.write(frame(http2.HEADERS, http2.END_HEADERS, 1, name))
+
+    assert (await asked_of(say)).code == "Internal"
+
+
+async def test_answers_that_nobody_has_read_are_not_kept_without_end(monkeypatch):
+    monkeypatch.setattr(grpc, "MESSAGE_BYTES_MAX", 100_000)
+
+    def say(writer):
+        for _ in range(100):
+            writer.write(frame(http2.DATA, 0, 1, answer_head(10_000) + bytes(10_000)))
+
+    assert (await asked_of(say)).code == "ResourceExhausted"
+
+
+def test_a_large_answer_in_small_pieces_is_not_copied_for_each_of_them():
+    call = grpc.Call(b"", b"")
+    call.take_data(answer_head(8 << 20) + bytes(8 << 20)[:-3])
+    before = id(call._buffer)
+    for _ in range(3):
+        assert not call.answers
+        call.take_data(b"\0")
+    assert id(call._buffer) == before
+    assert [len(answer) for answer in call.answers] == [8 << 20]
+    assert not call._buffer
+
+
+def test_a_stream_that_is_read_may_be_longer_than_what_is_kept_of_it(monkeypatch):
+    monkeypatch.setattr(grpc, "MESSAGE_BYTES_MAX", 2)
+    call = grpc.Call(b"", b"")
+    for number in (b"0", b"1", b"2"):
+        call.take_data(answer_head(1) + number)
+        assert call.take_answer() == number
+    assert call.failure is None

@@ -1,5 +1,7 @@
 """The connection against `h2`, another implementation of the protocol, without a socket between them."""
 
+import struct
+
 import h2.config
 import h2.connection
 import h2.events
@@ -39,6 +41,7 @@ class Wire:
     def __init__(self, client):
         self.client = client
         self.closed = False
+        self.unread = 0
         self.events = []
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
         self.server = h2.connection.H2Connection(config)
@@ -48,6 +51,9 @@ class Wire:
 
     def write(self, data):
         self.events += self.server.receive_data(data)
+
+    def get_write_buffer_size(self):
+        return self.unread
 
     def close(self):
         self.closed = True
@@ -233,3 +239,29 @@ def test_the_loss_of_the_connection_is_heard_by_every_stream(wire):
     wire.client.begin(stream)
     wire.client.connection_lost(None)
     assert stream.heard == [("the connection was lost", None)]
+
+
+@pytest.mark.parametrize("asked", [frame(http2.PING, 0, 0, bytes(8)), frame(http2.SETTINGS, 0, 0, b"")])
+def test_a_peer_that_asks_and_does_not_read_is_left(wire, asked):
+    stream = Heard()
+    wire.client.begin(stream)
+    wire.client.data_received(asked)
+    assert not wire.closed
+    wire.unread = http2.UNSENT_BYTES_MAX + 1
+    wire.client.data_received(asked)
+    assert wire.closed
+    ((why, _),) = stream.heard
+    assert "does not read" in why
+
+
+def test_a_peer_may_allow_frames_of_any_size(wire):
+    stream = Heard(bytes(1 << 25))
+    size = struct.pack(">HI", http2.FRAME_SIZE, (1 << 32) - 1)
+    window = struct.pack(">HI", http2.INITIAL_WINDOW, (1 << 31) - 1)
+    sent = []
+    wire.write = sent.append
+    wire.client.data_received(frame(http2.SETTINGS, 0, 0, size + window))
+    wire.client.data_received(frame(http2.WINDOW_UPDATE, 0, 0, struct.pack(">I", 1 << 30)))
+    wire.client.begin(stream)
+    assert stream.unsent == b""
+    assert not wire.closed
