@@ -24,12 +24,14 @@ from mamekube.apiserver.documents import Answer, Collection, Pieces, Text
 from mamekube.apiserver.flow.fairness import RETRY_AFTER_S, Fairness, Rejected
 from mamekube.apiserver.formats import codec, negotiation, rendering
 from mamekube.apiserver.formats.negotiation import PLAIN
+from mamekube.apiserver.formats.rendering import GZIP_MIN_BYTES
 from mamekube.apiserver.metrics import MUTATING, VERBS, Metrics
 from mamekube.apiserver.reply import Reply, Response, Stream
 from mamekube.apiserver.request import Request, User, parse_request
 from mamekube.apiserver.wire.exchange import BodyBroken, BodyTooLarge, Exchange
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
+from mamekube.foundation.timelimit import TimeLimit
 from mamekube.objects.status import StatusError, internal_error, timeout
 from mamekube.store.backend import StoreError
 
@@ -84,6 +86,7 @@ class Front:
         self._aggregation = aggregation
         self._audit = audit_log
         self._clock = clock
+        self._time_limit = TimeLimit(REQUEST_TIMEOUT_S)
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request, whatever happens."""
@@ -178,7 +181,7 @@ class Front:
         if request.verb == "get":
             answer = await self._api.serve(request, Payload(content_type))
         else:
-            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            with self._time_limit.begin():
                 body = await exchange.read(BODY_BYTES_MAX) if request.method in BODY_METHODS else b""
                 if self._audit is not None:
                     audit.note_body(body, content_type)
@@ -222,7 +225,7 @@ class Front:
         body = await rendering.body_of(request, answer, form, self._clock)
         headers = _headers(request)
         headers["Content-Type"] = form.media_type
-        if request.headers.get("If-None-Match") is None:
+        if len(body) > GZIP_MIN_BYTES and request.headers.get("If-None-Match") is None:
             body = await rendering.compressed(request, body, headers)
         code = 200 if isinstance(answer, Collection) else answer.code
         return Reply(exchange, code, headers, body, more=warnings.pairs(request.warnings))

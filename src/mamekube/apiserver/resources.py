@@ -20,7 +20,7 @@ from mamekube.apiserver.documents import Answer, Document, Made
 from mamekube.apiserver.options import WriteOptions
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.strategy import Strategy
-from mamekube.apiserver.versions import Find, shown, storage_key, stored
+from mamekube.apiserver.versions import Find, converts, shown, storage_key, stored
 from mamekube.apiserver.writes import CREATE, UPDATE, Write
 from mamekube.foundation import slices
 from mamekube.foundation.clock import Clock
@@ -56,11 +56,15 @@ class Resources:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Document:
         """Raises 404."""
-        return await shown(kind, await self.find(kind, namespace, name))
+        item = self._current(kind, namespace, name)
+        return await shown(kind, item) if converts(kind) else item
 
     async def find(self, kind: Kind, namespace: str, name: str) -> Item:
         """As it is stored. Raises 404."""
-        item = await self.store.get(key=storage_key(kind, namespace, name))
+        return self._current(kind, namespace, name)
+
+    def _current(self, kind: Kind, namespace: str, name: str) -> Item:
+        item = self.store.current(storage_key(kind, namespace, name))
         if item is None:
             raise status.not_found(kind, name)
         return item

@@ -67,7 +67,7 @@ class Reader:
 
     async def get(self, resource: Resource, name: str, *, namespace: str = "") -> Object | None:
         """The object in the version it is stored in, or None."""
-        item = await self._store.get(key=key_for(resource, namespace=namespace, name=name))
+        item = self._store.current(key_for(resource, namespace=namespace, name=name))
         return item.object if item else None
 
     async def list(self, resource: Resource, *, namespace: str = "") -> Iterable[Object]:

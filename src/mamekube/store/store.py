@@ -285,6 +285,10 @@ class Store(Component):
 
     # Reading ------------------------------------------------------------------------------------
 
+    def current(self, key: str) -> Item | None:
+        """The object now: what can be told without waiting."""
+        return self._items.get(key)
+
     async def get(self, *, key: str, revision: int = 0) -> Item | None:
         """The object now, or as of `revision`. Raises Compacted, FutureRevision."""
         self._check_kept(revision)
@@ -336,7 +340,7 @@ class Store(Component):
 
     def changed(self, prefix: str) -> int:
         """A revision that stays the same for as long as nothing of the prefix's resource changes."""
-        collection = self._collections.get(_collection_of(prefix))
+        collection = self._collections.get(prefix) or self._collections.get(_collection_of(prefix))
         return collection.changed if collection is not None else 0
 
     @asynccontextmanager

@@ -203,10 +203,11 @@ def impersonate(user: User, headers: Mapping[str, str], authorizer: Authorizer) 
     """
     name = headers.get("Impersonate-User", "")
     if not name:
-        if any(key[:1] in "Ii" and key.lower().startswith("impersonate-") for key in headers):
-            raise StatusError(
-                500, "InternalError", "Internal error occurred: requested impersonation without a user"
-            )
+        for key in headers:
+            if key[:1] in "Ii" and key.lower().startswith("impersonate-"):
+                raise StatusError(
+                    500, "InternalError", "Internal error occurred: requested impersonation without a user"
+                )
         return user
     groups = tuple(_values(headers, "Impersonate-Group"))
     uid = headers.get("Impersonate-Uid", "")

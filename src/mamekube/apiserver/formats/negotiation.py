@@ -73,6 +73,7 @@ def _media_type(media: str) -> str | None:
     return PROTOBUF if media == PROTOBUF else None
 
 
+@lru_cache(maxsize=256)
 def object_form(accept: str, *, collection: bool, tabular: bool = True) -> Form:
     """The form for an object (or a collection): itself, a Table if it has one, its metadata only. Raises 406."""
     shapes = [TABLE] * tabular + [PARTIAL_LIST if collection else PARTIAL]

@@ -26,25 +26,26 @@ def lower_name(name: bytes) -> str:
 class Headers(Mapping[str, str]):
     """A mapping from names to their first values, as Go's `Header.Get` reads them; `getall` knows the others.
 
-    Invariant: every key is in lower case, and `_more` has only names that are in `_first`.
+    Invariant: every key is in lower case, and `_more` has only names that are in `by_name`.
     """
 
-    __slots__ = ("_first", "_more")
+    __slots__ = ("_more", "by_name")
 
     def __init__(self) -> None:
-        self._first: dict[str, str] = {}
+        self.by_name: dict[str, str] = {}
+        """The first values by their names in lower case: for who asks with every request."""
         self._more: dict[str, list[str]] | None = None
 
     def add(self, name: bytes, value: bytes) -> None:
         """Note a header as it came off the wire."""
         key = _names.get(name) or lower_name(name)
         text = value.decode("utf-8", "replace").rstrip(" \t")
-        if key in self._first:
+        if key in self.by_name:
             if self._more is None:
                 self._more = {}
             self._more.setdefault(key, []).append(text)
         else:
-            self._first[key] = text
+            self.by_name[key] = text
 
     @overload
     def get(self, key: str, /) -> str | None: ...
@@ -53,34 +54,38 @@ class Headers(Mapping[str, str]):
     def get(self, key: str, /, default: str | T) -> str | T: ...
 
     def get(self, key: str, default: object = None) -> object:
-        return self._first.get(key.lower(), default)
+        return self.by_name.get(key.lower(), default)
 
     def getall(self, key: str, default: list[str] | tuple[str, ...] = ()) -> list[str]:
         """Every value, in order."""
         key = key.lower()
-        if key not in self._first:
+        if key not in self.by_name:
             return list(default)
-        return [self._first[key], *(self._more or {}).get(key, ())]
+        return [self.by_name[key], *(self._more or {}).get(key, ())]
+
+    def repeats(self, key: str) -> bool:
+        """Whether a header was sent more than once. `key` is in lower case."""
+        return self._more is not None and key in self._more
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every header with its name as Go writes it, `X-Remote-User`: for who hands them on."""
-        for key in self._first:
+        for key in self.by_name:
             name = "-".join([part.capitalize() for part in key.split("-")])
             for value in self.getall(key):
                 yield name, value
 
     def count(self) -> int:
         """How many headers were sent."""
-        return len(self._first) + sum(map(len, (self._more or {}).values()))
+        return len(self.by_name) + sum(map(len, (self._more or {}).values()))
 
     def __getitem__(self, key: str) -> str:
-        return self._first[key.lower()]
+        return self.by_name[key.lower()]
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key.lower() in self._first
+        return isinstance(key, str) and key.lower() in self.by_name
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._first)
+        return iter(self.by_name)
 
     def __len__(self) -> int:
-        return len(self._first)
+        return len(self.by_name)
