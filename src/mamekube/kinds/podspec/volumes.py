@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 from mamekube.kinds.core import claims
 from mamekube.kinds.fields import (
     Found,
@@ -25,6 +27,9 @@ FILE_MODE_MAX = 0o777
 FILE_MODE = "must be a number between 0 and 0777 (octal), both inclusive"
 TOKEN_S_MIN = 600
 TOKEN_S_MAX = 1 << 32
+SOURCES_KEPT_MAX = 1_000
+SOURCES_BYTES_MAX = 2_000
+"""Of what volumes are made of and was found right; longer ones are looked at each time."""
 
 _REQUIRED = {
     "persistentVolumeClaim": ("claimName",),
@@ -59,7 +64,24 @@ def validate(volumes: Iterable[dict[str, Any]], path: str, found: Found) -> dict
 
 
 def validate_sources(sources: dict[str, Any], path: str, found: Found) -> None:
-    """Exactly one of the fields that say what a volume is made of."""
+    """Exactly one of the fields that say what a volume is made of.
+
+    What was found right is remembered: every pod has the volume with its token, and all pods of a template the rest.
+    """
+    text, before = orjson.dumps(sources), len(found)
+    if text in _right:
+        return
+    _validate_sources(sources, path, found)
+    if len(found) == before and len(text) <= SOURCES_BYTES_MAX:
+        if len(_right) >= SOURCES_KEPT_MAX:
+            _right.clear()
+        _right.add(text)
+
+
+_right: set[bytes] = set()
+
+
+def _validate_sources(sources: dict[str, Any], path: str, found: Found) -> None:
     given = [(field, source) for field, source in sources.items() if source is not None]
     if not given:
         found.append(required(path, "must specify a volume type"))
