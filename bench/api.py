@@ -8,9 +8,19 @@ from typing import Any
 import uvloop
 
 from bench import rows
-from bench.apiserver import CONFIGMAPS, PODS, Connection, Server, config_map, create_all, pod, running, wrk
+from bench.apiserver import (
+    CONFIGMAPS,
+    NUMBER,
+    PODS,
+    Connection,
+    Server,
+    config_map,
+    create_all,
+    pod,
+    running,
+    wrk,
+)
 
-CREATED = 4_000
 WARM = 200
 
 
@@ -25,9 +35,9 @@ async def creates_per_s(path: str, make: Callable[[str], Any]) -> float:
         await add_service_account(server)
         await create_all(server, path, [make(f"warm-{number}") for number in range(WARM)])
         before_s = server.cpu_s()
-        took_s = await create_all(server, path, [make(f"o-{number}") for number in range(CREATED)])
-        note("create", (server.cpu_s() - before_s) / CREATED)
-        return CREATED / took_s
+        rate, count = await wrk(server, path, create=make(f"o-{NUMBER}"))
+        note("create", (server.cpu_s() - before_s) / count)
+        return rate
 
 
 async def gets_per_s() -> float:

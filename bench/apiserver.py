@@ -1,8 +1,8 @@
 """An API server to load (SQLite on disk, TLS), and clients that cost little of the two cores they share with it.
 
-GETs are sent by `wrk`, lists by `curl`, which decrypts a long answer faster than the server encrypts it and keeps
-nothing of it; everything else by bare sockets. Besides rates, the server's own CPU time is read: other work on the
-machine cannot hide that.
+GETs and creates are sent by `wrk`, as upstream's were for the rates in `rows`, lists by `curl`, which decrypts a long
+answer faster than the server encrypts it and keeps nothing of it; everything else by bare sockets. Besides rates, the
+server's own CPU time is read: other work on the machine cannot hide that.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from typing import Any, NamedTuple
 CONNECTIONS = 16
 SECONDS = 4
 READY_LIMIT_S = 60
+CREATE_SCRIPT = Path(__file__).with_name("create.lua")
+NUMBER = "NUMBER"
+"""Stands in an object where each that is created has another number."""
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -160,17 +163,23 @@ async def create_all(server: Server, path: str, objects: list[Any]) -> float:
     return time.perf_counter() - started_s
 
 
-async def wrk(server: Server, path: str, *, accept: str = "application/json") -> tuple[float, int]:
-    """(requests per second, requests) of GETs of `path`."""
+async def wrk(server: Server, path: str, *, create: Any = None) -> tuple[float, int]:
+    """(requests per second, requests) of GETs of `path`, or of creates of objects like `create` there."""
+    script: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    if create is not None:
+        script = ("-s", str(CREATE_SCRIPT), "-H", "Content-Type: application/json")
+        before, behind = json.dumps(create).split(NUMBER)
+        arguments = ("--", before, behind)
     process = await asyncio.create_subprocess_exec(
-        *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--timeout", "20s"),
-        *("-H", f"Authorization: Bearer {server.token}", "-H", f"Accept: {accept}"),
-        f"https://127.0.0.1:{server.port}{path}",
+        *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--timeout", "20s", *script),
+        *("-H", f"Authorization: Bearer {server.token}", "-H", "Accept: application/json"),
+        *(f"https://127.0.0.1:{server.port}{path}", *arguments),
         stdout=subprocess.PIPE,
     )
     output = (await process.communicate())[0].decode()
     rate, count = re.search(r"Requests/sec:\s+([\d.]+)", output), re.search(r"(\d+) requests in", output)
-    assert rate and count, output
+    assert rate and count and "Non-2xx" not in output, output
     return float(rate.group(1)), int(count.group(1))
 
 
