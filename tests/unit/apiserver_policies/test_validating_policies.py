@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.unit.apiserver_crd.definitions import CRONTABS, crontab, definition, established, version
 from tests.unit.apiserver_policies.conftest import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -238,6 +239,20 @@ async def test_a_parameter_by_name(client: Client, policies: Policies) -> None:
     await policies.validating(LIMIT, paramKind=PARAMS, binding={"paramRef": reference})
     await client.create(DEPLOYMENTS, deployment("fits", 2))
     await refused(client, DEPLOYMENTS, deployment("big", 3))
+
+
+@pytest.mark.parametrize("read_as", ["v1", "v2"])
+async def test_a_custom_resource_as_parameter(client: Client, policies: Policies, read_as: str) -> None:
+    await established(client, definition(version("v1"), version("v2", storage=False)))
+    await client.create(CRONTABS, crontab("limits", spec={"max": 2}))
+    await policies.validating(
+        {"expression": f"object.spec.replicas <= params.spec.max && params.apiVersion.endsWith('{read_as}')"},
+        paramKind={"apiVersion": f"{CRONTABS.group}/{read_as}", "kind": CRONTABS.kind},
+        binding={"paramRef": {"name": "limits", "parameterNotFoundAction": "Deny"}},
+    )
+    await client.create(DEPLOYMENTS, deployment("fits", 2))
+    error = await refused(client, DEPLOYMENTS, deployment("big", 3))
+    assert "denied request: failed expression: object.spec.replicas" in error.message
 
 
 async def test_every_parameter_that_a_selector_finds_must_agree(client: Client, policies: Policies) -> None:

@@ -15,6 +15,7 @@ from mamekube.apiserver.formats import fieldvalidation
 from mamekube.apiserver.resources import fresh
 from mamekube.objects.meta import Object
 from mamekube.objects.schema import Schema, schema_from_crd
+from mamekube.store.store import Item
 
 CLEAN_MAX = 100_000
 """Stored objects remembered as needing no change; beyond that all are looked at again."""
@@ -68,7 +69,8 @@ class VersionConversion:
         out: list[Document] = []
         foreign: list[tuple[int, Object]] = []
         for document in documents:
-            if clean.get(document.key) == document.revision:
+            stored = isinstance(document, Item)
+            if stored and clean.get(document.key) == document.revision:
                 out.append(document)
                 continue
             obj = self._read(document.object)
@@ -76,7 +78,8 @@ class VersionConversion:
                 foreign.append((len(out), obj))
                 out.append(document)
             elif obj == document.object:
-                self._remember(document)
+                if stored:
+                    self._remember(document)
                 out.append(document)
             else:
                 out.append(Made(obj))
@@ -87,7 +90,7 @@ class VersionConversion:
                 out[place] = Made(obj)
         return out
 
-    def _remember(self, document: Any) -> None:
+    def _remember(self, document: Item) -> None:
         if len(self._clean) >= CLEAN_MAX:
             self._clean.clear()
         self._clean[document.key] = document.revision
