@@ -226,10 +226,11 @@ def unique(number):
 
 async def test_a_version_that_becomes_stored_is_noted_and_must_stay(client):
     await established(client, definition(version("v1"), version("v2", storage=False)))
-    made = await client.get(DEFINITIONS, NAME)
+    before = await client.get(DEFINITIONS, NAME)
     flipped = [version("v1", storage=False), version("v2")]
-    made = await client.update(DEFINITIONS, {**made, "spec": {**made["spec"], "versions": flipped}})
+    made = await client.update(DEFINITIONS, {**before, "spec": {**before["spec"], "versions": flipped}})
     assert made["status"]["storedVersions"] == ["v1", "v2"]
+    assert before["status"]["storedVersions"] == ["v1"], "what was read is nobody's to change"
     error = await refusal(
         client.update(DEFINITIONS, {**made, "spec": {**made["spec"], "versions": [version("v2")]}})
     )

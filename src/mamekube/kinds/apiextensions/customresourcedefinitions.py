@@ -55,7 +55,9 @@ def prepare_update(new: Object, old: Object) -> None:
     stored = list(status.get("storedVersions") or ())
     for version in (new.get("spec") or {}).get("versions") or ():
         if version.get("storage") and version.get("name") not in stored:
-            status["storedVersions"] = stored = [*stored, version.get("name") or ""]
+            # The status is the old object's own.
+            stored = [*stored, version.get("name") or ""]
+            new["status"] = {**status, "storedVersions": stored}
 
 
 def prepare_delete(definition: Object, now_s: float) -> None:
