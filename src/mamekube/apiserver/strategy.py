@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from mamekube.apiserver import objectmeta
 from mamekube.kinds.kind import Kind
 from mamekube.objects.fielderrors import FieldError
-from mamekube.objects.meta import Object, metadata
+from mamekube.objects.meta import Object, metadata, same
 
 NOT_SPEC = frozenset({"apiVersion", "kind", "metadata", "status"})
 """A change outside these counts up metadata.generation."""
@@ -126,7 +127,12 @@ def prepare_update(strategy: Strategy, kind: Kind, new: Object, old: Object, *, 
 
 def _spec_differs(kind: Kind, new: Object, old: Object) -> bool:
     aside = NOT_SPEC if kind.has_status else NOT_SPEC - {"status"}
-    return any(new.get(key) != old.get(key) for key in {*new, *old} - aside)
+    return any(_changed(kind, new.get(key), old.get(key)) for key in {*new, *old} - aside)
+
+
+def _changed(kind: Kind, new: Any, old: Any) -> bool:
+    """Only a custom resource may have true where it had 1, which is equal in Python."""
+    return new != old or not (isinstance(kind.schema, str) or same(new, old))
 
 
 def validate_update(strategy: Strategy, kind: Kind, new: Object, old: Object) -> list[FieldError]:
@@ -135,7 +141,7 @@ def validate_update(strategy: Strategy, kind: Kind, new: Object, old: Object) ->
 
 def differs(new: Object, old: Object) -> bool:
     """Whether a write would change anything but when managed fields were last written."""
-    if any(new.get(key) != old.get(key) for key in {*new, *old} - {"metadata"}):
+    if any(not same(new.get(key), old.get(key)) for key in {*new, *old} - {"metadata"}):
         return True
     ignored = {"managedFields", "resourceVersion"}
     after, before = new["metadata"], metadata(old)

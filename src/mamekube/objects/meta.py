@@ -13,6 +13,15 @@ Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as its wire JSON."""
 
 
+def same(first: Any, second: Any) -> bool:
+    """Whether two values are the same JSON: unlike Python's, true is not 1."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(same(value, second[key]) for key, value in first.items())
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(map(same, first, second))
+    return isinstance(first, bool) == isinstance(second, bool) and bool(first == second)
+
+
 def metadata(obj: Object) -> dict[str, Any]:
     return obj.get("metadata") or {}
 

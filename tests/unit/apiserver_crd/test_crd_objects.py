@@ -54,6 +54,18 @@ async def test_unknown_fields_are_dropped_but_where_they_are_preserved(client):
     assert "more" not in made
 
 
+async def test_true_in_the_place_of_one_is_a_change(client):
+    await serve(client, spec_of(open={"type": "object", "x-kubernetes-preserve-unknown-fields": True}))
+    await client.create(CRONTABS, crontab(spec={"open": {"a": 1, "b": [{"c": 0}]}}))
+    patch = {"spec": {"open": {"a": True, "b": [{"c": False}]}}}
+    made = await client.patch(CRONTABS, "one", patch, namespace="default", field_manager="other")
+    assert made["spec"]["open"]["a"] is True
+    assert made["spec"]["open"]["b"][0]["c"] is False
+    assert made["metadata"]["generation"] == 2
+    [owned] = [entry for entry in made["metadata"]["managedFields"] if entry["manager"] == "other"]
+    assert owned["fieldsV1"] == {"f:spec": {"f:open": {"f:a": {}, "f:b": {}}}}
+
+
 async def test_unknown_fields_are_told_of_as_the_request_wants(web):
     await serve_web(web, spec_of(known=TEXT))
     body = crontab(spec={"known": "x", "other": 1})

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mamekube.foundation import limits
+from mamekube.objects.meta import same
 from mamekube.objects.patches import json_patch
 from mamekube.objects.status import StatusError
 
@@ -166,7 +167,7 @@ def _twin(doc: Any, operations: list[dict[str, Any]]) -> Any:
                 found = None
             else:
                 found = _walk(holder, path)
-            if not json_patch.equal(found, value):
+            if not same(found, value):
                 raise ValueError
             continue
         if verb in ("move", "copy"):

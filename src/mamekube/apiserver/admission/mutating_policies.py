@@ -29,7 +29,7 @@ from mamekube.foundation import slices
 from mamekube.kinds.kind import Kind
 from mamekube.objects import cel
 from mamekube.objects.cel.values import Message
-from mamekube.objects.meta import Object, name_of, namespace_of
+from mamekube.objects.meta import Object, name_of, namespace_of, same
 from mamekube.objects.patches import json_patch, typed
 from mamekube.objects.schema import LIST, MAP, OBJECT, SCALARS, Schema
 from mamekube.objects.status import StatusError
@@ -106,7 +106,7 @@ class MutatingAdmissionPolicy(PolicyPlugin):
         assert seen.object is not None
         change = _applied if mutation.applies else _patched
         patched = change(seen.object, value, invocation.kind)
-        if patched != seen.object:
+        if not same(patched, seen.object):
             await put_back(write, seen, patched)
 
 

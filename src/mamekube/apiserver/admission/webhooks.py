@@ -39,7 +39,7 @@ from mamekube.foundation import slices
 from mamekube.foundation.lifecycle import Component
 from mamekube.kinds.kind import Kind
 from mamekube.objects import status
-from mamekube.objects.meta import Object, edited
+from mamekube.objects.meta import Object, edited, same
 from mamekube.objects.patches import json_patch
 from mamekube.objects.status import StatusError
 from mamekube.store.store import Store
@@ -293,7 +293,7 @@ async def _apply(webhook: Webhook, write: Write, seen: View, patch: Sequence[obj
         raise status.internal_error(str(error.__cause__ or error)) from None
     if not isinstance(patched, dict):
         raise status.internal_error("the patched object is no object")
-    if patched == seen.object:
+    if same(patched, seen.object):
         return False
     await put_back(write, seen, patched)
     return True

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from mamekube.foundation.limits import BODY_BYTES_MAX, JSON_PATCH_OPERATIONS_MAX
+from mamekube.objects.meta import same
 from mamekube.objects.status import StatusError, bad_request, too_large
 
 COPY_BYTES_MAX = BODY_BYTES_MAX
@@ -147,7 +148,7 @@ class _Work:
     def test(self, operation: dict[str, Any]) -> None:
         path = operation["path"]
         found = self._find(path, "test", missing=None)
-        if not equal(found, operation.get("value")):
+        if not same(found, operation.get("value")):
             raise PatchError(f"testing value {path} failed: test failed")
 
     def _add(self, path: str, value: Any, verb: str) -> None:
@@ -252,12 +253,3 @@ def _index(values: list[Any], key: str, *, extra: int = 0) -> int:
     if not -length <= index < length:
         raise PatchError(f"Unable to access invalid index: {index}: invalid index referenced")
     return index if index >= 0 else index + length
-
-
-def equal(left: Any, right: Any) -> bool:
-    """JSON equality: unlike Python's, true is not 1."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(value, right[key]) for key, value in left.items())
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(equal, left, right))
-    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from mamekube.objects.meta import same
 from mamekube.objects.patches.field_sets import LEAF, SELF, FieldSet, is_member
 from mamekube.objects.schema import ANY, ASSOCIATIVE, LIST, MAP, OBJECT, SCALARS, UNTYPED, Schema
 
@@ -152,7 +153,7 @@ def compare(schema: Schema, old: dict[str, Any], new: dict[str, Any]) -> tuple[F
     removed: FieldSet = {}
     for key, value in new.items():
         before = old.get(key)
-        if (before is value or before == value) and (before is not None or key in old):
+        if (before is value or _equal(schema, before, value)) and (before is not None or key in old):
             continue
         name, field, walk = steps.get(key) or _step_of(schema, key)
         if key in old:
@@ -175,6 +176,11 @@ def compare(schema: Schema, old: dict[str, Any], new: dict[str, Any]) -> tuple[F
             else:
                 removed[name] = walk(field, before) if walk and before else LEAF
     return changed, removed
+
+
+def _equal(schema: Schema, old: Any, new: Any) -> bool:
+    """Only a custom resource may have true where it had 1, which is equal in Python."""
+    return bool(old == new) and (not schema.custom or same(old, new))
 
 
 def _compare_child(
@@ -207,7 +213,7 @@ def _compare_lists(schema: Schema, old: list[Any], new: list[Any]) -> tuple[Fiel
         elif name in old_twice or name in new_twice:
             if _named(schema, old, name) != _named(schema, new, name):
                 changed[name] = LEAF
-        elif olds[name] != value:
+        elif not _equal(schema, olds[name], value):
             _compare_child(name, element, olds[name], value, changed, removed)
     for name, value in olds.items():
         if name not in news:
