@@ -158,7 +158,8 @@ class SqliteBackend:
     async def create(self, *, key: str, value: bytes) -> int:
         while True:
             self._check_open()
-            if await self._settled(key):
+            if key in self._pending:
+                await self._settled(key)
                 continue
             if key in self._heads:
                 raise KeyExists(key)
@@ -255,7 +256,8 @@ class SqliteBackend:
         """Refuse unless the key is at `expected`; answer the revision of its creation."""
         while True:
             self._check_open()
-            if await self._settled(key):
+            if key in self._pending:
+                await self._settled(key)
                 continue
             head = self._heads.get(key)
             if head is None:
@@ -264,15 +266,12 @@ class SqliteBackend:
                 raise RevisionMismatch(key, head.revision)
             return head.created
 
-    async def _settled(self, key: str) -> bool:
-        """Wait for the write of `key` that is under way, whatever becomes of it; False where there is none."""
-        pending = self._pending.get(key)
-        if pending is None:
-            return False
+    async def _settled(self, key: str) -> None:
+        """Wait for the write of `key` that is under way, whatever becomes of it."""
+        pending = self._pending[key]
         if pending.settled is None:
             pending.settled = asyncio.get_running_loop().create_future()
         await asyncio.wait([pending.settled])
-        return True
 
     async def _write(self, change: Change) -> int:
         loop = asyncio.get_running_loop()

@@ -246,7 +246,10 @@ def track_update(
     if old is not None and not managers:
         return _with_managers(new, {}) if "managedFields" in metadata(new) else new
     version = new.get("apiVersion", "")
-    changed, removed = _differences(schema, old or {}, new, ignored)
+    if old is None:
+        changed, removed = _all_new(schema, new, ignored), {}
+    else:
+        changed, removed = _differences(schema, old, new, ignored)
     changes: dict[str, tuple[FieldSet, FieldSet] | None] = {version: (changed, removed)}
     identity = Identity(manager, UPDATE, version, subresource)
     if changed or removed:
@@ -298,10 +301,7 @@ def _differences(
     schema: Schema, old: Object, new: Object, ignored: tuple[tuple[str, ...], ...]
 ) -> tuple[FieldSet, FieldSet]:
     """What changed and was removed, without what nobody may own."""
-    if old:
-        changed, removed = typed.compare(schema, _owned_parts(old), _owned_parts(new))
-    else:
-        changed, removed = dict(_all_new(schema, _owned_parts(new))), {}
+    changed, removed = typed.compare(schema, _owned_parts(old), _owned_parts(new))
     below_changed, below_removed = _metadata_differences(schema, metadata(old), metadata(new))
     if below_changed:
         changed["f:metadata"] = below_changed
@@ -314,23 +314,24 @@ def _differences(
     return changed, removed
 
 
-def _all_new(schema: Schema, parts: Object) -> FieldSet:
+def _all_new(schema: Schema, new: Object, ignored: tuple[tuple[str, ...], ...]) -> FieldSet:
     """The fields of a new object. Objects made from one template have the same: pods come by the hundred."""
+    parts = _owned_parts(new), _owned_metadata(metadata(new))
     try:
-        key = schema, orjson.dumps(parts)
+        key = schema, ignored, orjson.dumps(parts)
     except orjson.JSONEncodeError:  # nested too deep; whoever encodes it for the store says so
-        return typed.compare(schema, {}, parts)[0]
+        return _differences(schema, {}, new, ignored)[0]
     found = _fields_of_new.get(key)
     if found is None:
-        found = typed.compare(schema, {}, parts)[0]
-        if len(key[1]) <= TEMPLATE_BYTES_MAX:
+        found = _differences(schema, {}, new, ignored)[0]
+        if len(key[2]) <= TEMPLATE_BYTES_MAX:
             if len(_fields_of_new) >= TEMPLATES_MAX:
                 _fields_of_new.clear()
             _fields_of_new[key] = found
     return found
 
 
-_fields_of_new: dict[tuple[Schema, bytes], FieldSet] = {}
+_fields_of_new: dict[tuple[Schema, tuple[tuple[str, ...], ...], bytes], FieldSet] = {}
 
 
 def _owned_parts(obj: Object) -> Object:
@@ -340,11 +341,11 @@ def _owned_parts(obj: Object) -> Object:
 def _metadata_differences(
     schema: Schema, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> tuple[FieldSet, FieldSet]:
-    return typed.compare(
-        schema.child("metadata") or UNTYPED,
-        {key: value for key, value in old.items() if key not in UNOWNED_METADATA},
-        {key: value for key, value in new.items() if key not in UNOWNED_METADATA},
-    )
+    return typed.compare(schema.child("metadata") or UNTYPED, _owned_metadata(old), _owned_metadata(new))
+
+
+def _owned_metadata(meta: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in meta.items() if key not in UNOWNED_METADATA}
 
 
 def _claim(managers: Managers, identity: Identity, changes: Changes, *, time: str) -> Managers:
