@@ -67,6 +67,7 @@ _UNOWNED: FieldSet = {
     },
 }
 _UNTRACKED = ("apiVersion", "kind", "metadata")
+_NOTHING: FieldSet = {}
 
 
 class Identity(NamedTuple):
@@ -246,10 +247,11 @@ def track_update(
     if old is not None and not managers:
         return _with_managers(new, {}) if "managedFields" in metadata(new) else new
     version = new.get("apiVersion", "")
-    if old is None:
-        changed, removed = _all_new(schema, new, ignored), {}
-    else:
-        changed, removed = _differences(schema, old, new, ignored)
+    changed, removed = (
+        _differences(schema, old, new, ignored)
+        if old is not None
+        else (_all_new(schema, new, ignored), _NOTHING)
+    )
     changes: dict[str, tuple[FieldSet, FieldSet] | None] = {version: (changed, removed)}
     identity = Identity(manager, UPDATE, version, subresource)
     if changed or removed:
