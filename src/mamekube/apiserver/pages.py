@@ -73,11 +73,11 @@ class Pages:
             return self._discovery.serve(path, request.headers)
         if path.startswith("/openapi/"):
             return await self._openapi_page(request)
-        if path.startswith("/debug/pprof"):
+        if path == "/debug/pprof" or path.startswith("/debug/pprof/"):
             return await self._profile_page(request)
         return await self._health.serve(request)
 
-    async def _profile_page(self, request: Request) -> Text | None:
+    async def _profile_page(self, request: Request) -> Text:
         if self._profiles is None:
             from mamekube.apiserver.profiles import Profiles
 

@@ -42,13 +42,13 @@ class Profiles:
         }
         self._measuring = False
 
-    async def serve(self, request: Request) -> Text | None:
-        """None where there is nothing at the path."""
+    async def serve(self, request: Request) -> Text:
+        """What Go's programs have and this one has not, such as `trace`, is as unknown as anything else."""
         name = request.path.removeprefix(PREFIX).strip("/")
         if not name:
             return _index()
         page = self._pages.get(name)
-        return await page(request) if page is not None else None
+        return await page(request) if page is not None else _refusal(404, "Unknown profile")
 
     async def _command_line(self, request: Request) -> Text:
         words = await asyncio.to_thread(Path("/proc/self/cmdline").read_bytes)

@@ -17,6 +17,14 @@ async def test_the_index_names_the_profiles(web):
     assert "/debug/pprof/profile?debug=1" in answer.body
 
 
+async def test_what_is_no_profile_of_ours_is_unknown(web):
+    for name in ("trace", "symbol", "nothing"):
+        answer = await web.send("GET", f"/debug/pprof/{name}")
+        assert (answer.code, answer.body) == (404, "Unknown profile\n")
+    assert (await web.send("GET", "/debug/pprofile")).body == "404 page not found\n"
+    assert (await web.send("GET", "/logs/")).code == 404
+
+
 @pytest.mark.parametrize("path", ["", "profile?seconds=1", "goroutine", "heap", "cmdline"])
 async def test_nobody_else_may_ask(web, path):
     answer = await web.send("GET", f"/debug/pprof/{path}", headers={"Authorization": "Bearer nobody-token"})
@@ -52,7 +60,6 @@ async def test_one_profile_at_a_time():
     await asyncio.sleep(0)
     for page in ("profile", "heap"):
         refused = await profiles.serve(ask(page, "seconds=1"))
-        assert refused is not None
         assert refused.code == 409
         assert refused.body == b"Could not enable CPU profiling: cpu profiling already in use\n"
     first.cancel()
