@@ -2,8 +2,9 @@
 
 What is taken is what stored Services say, followed by a watch, and besides that what this server has promised
 to writes that are under way. A promise ends when the Service is stored, or lapses; so a write that fails in
-the end loses nothing, and nobody has to be told. Service addresses come from the upper part of the range
-unless a user names one, so that the lower part stays free for those who do.
+the end loses nothing, and nobody has to be told. Addresses come from the configured ranges and, when these are full,
+from those of ServiceCIDRs: from the upper part of a range unless a user names one, so that the lower part stays free
+for those who do.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from mamekube.apiserver.mirror import Mirror
 from mamekube.apiserver.writes import CREATE, Reader, Write
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component
-from mamekube.objects import fielderrors, status
+from mamekube.objects import conditions, fielderrors, status
 from mamekube.objects.fielderrors import FieldError
-from mamekube.objects.meta import Object, key_of, make_key, split_key
+from mamekube.objects.meta import Object, being_deleted, key_of, make_key, name_of, split_key
 from mamekube.store.store import Store
 
 PROMISE_S = 60.0
@@ -42,6 +43,13 @@ class Claims(NamedTuple):
 
     service: str
     held: frozenset[Taken]
+
+
+class Further(NamedTuple):
+    """The ranges of a ServiceCIDR that may be used."""
+
+    name: str
+    networks: tuple[Network, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ class ServiceAddresses(Component):
         super().__init__()
         networks = [ipaddress.ip_network(part) for part in service_cidr.split(",")]
         self._networks: dict[str, Network] = {f"IPv{network.version}": network for network in networks}
-        self._ranges = {family: address_range(network) for family, network in self._networks.items()}
+        self._further: dict[str, Further] = {}
         self._ports = port_range(node_port_range)
         self._ports_text = f"{self._ports.first}-{self._ports.last}"
         self._reader = reader
@@ -109,11 +117,16 @@ class ServiceAddresses(Component):
         self._mirror: Mirror[Claims] = Mirror(
             store, builtin.SERVICES, digest=claims_of, handler=self._services_changed
         )
+        self._range_mirror: Mirror[Further] = Mirror(
+            store, builtin.SERVICE_CIDRS, digest=further_of, handler=self._ranges_changed
+        )
 
     async def start(self) -> None:
         await self._mirror.__aenter__()
+        await self._range_mirror.__aenter__()
 
     async def stop(self) -> None:
+        await self._range_mirror.__aexit__(None, None, None)
         await self._mirror.__aexit__(None, None, None)
 
     def prepare(self, write: Write) -> None:
@@ -212,22 +225,32 @@ class ServiceAddresses(Component):
     async def _take_address(self, text: str, owner: str, promised: list[Taken]) -> str:
         """Take a chosen address; answer why not, or `""`."""
         address = ipaddress.ip_address(text)
-        network = self._networks.get(f"IPv{address.version}")
-        bounds = self._ranges.get(f"IPv{address.version}")
-        if network is None or bounds is None or not bounds.first <= int(address) <= bounds.last:
-            valid = network or next(iter(self._networks.values()))
-            return f"the provided IP ({text}) is not in the valid range. The range of valid IPs is {valid}"
+        ranges = (address_range(network) for network in self._networks_of(f"IPv{address.version}"))
+        if not any(bounds.first <= int(address) <= bounds.last for bounds in ranges):
+            return "the provided network does not match the current range"
         taken = await self._take(("ip", str(address)), owner, promised)
         return "" if taken else "provided IP is already allocated"
 
     async def _find_address(self, family: str, owner: str, promised: list[Taken]) -> str:
-        kind = type(self._networks[family].network_address)
-        for number in self._ranges[family].candidates():
-            address = str(kind(number))
-            if self._free(("ip", address)):
-                self._promise(("ip", address), owner, promised)
-                return address
+        for network in self._networks_of(family):
+            for number in address_range(network).candidates():
+                address = str(type(network.network_address)(number))
+                if self._free(("ip", address)):
+                    self._promise(("ip", address), owner, promised)
+                    return address
         raise status.internal_error("failed to allocate a serviceIP: range is full")
+
+    def _networks_of(self, family: str) -> list[Network]:
+        further = [network for ranges in self._further.values() for network in ranges.networks]
+        own = self._networks.get(family)
+        more = [network for network in further if f"IPv{network.version}" == family and network != own]
+        return ([own] if own is not None else []) + more
+
+    def _ranges_changed(self, old: Further | None, new: Further | None) -> None:
+        if old is not None:
+            del self._further[old.name]
+        if new is not None:
+            self._further[new.name] = new
 
     # Ports ----------------------------------------------------------------------------------------------
 
@@ -345,6 +368,16 @@ def claims_of(service: Object, old: Claims | None) -> Claims | None:
         held.add(("port", spec["healthCheckNodePort"]))
     claims = Claims(key_of(service), frozenset(held)) if held else None
     return old if claims == old else claims
+
+
+def further_of(service_cidr: Object, old: Further | None) -> Further | None:
+    """None for one that is going, or said not to be ready. Without a word it is: controllers need not run for it."""
+    ready = conditions.find(conditions.conditions_of(service_cidr), "Ready")
+    if being_deleted(service_cidr) or (ready is not None and ready.get("status") != "True"):
+        return None
+    cidrs = (service_cidr.get("spec") or {}).get("cidrs") or ()
+    further = Further(name_of(service_cidr), tuple(ipaddress.ip_network(cidr) for cidr in cidrs))
+    return old if further == old else further
 
 
 def keep_assigned(spec: dict[str, Any], old: dict[str, Any]) -> None:

@@ -215,13 +215,13 @@ class ApiServer(Component):
         await enter(self._policy_status)
         await enter(self._custom_resources)
         await enter(EventExpiry(self.api.store, self.clock))
+        loopback = self.client(LOOPBACK_USER, (MASTERS,))
+        await enter(IpAddresses(self.api.store, loopback, self._addresses))
         if self._serve_http:
             await enter(self._fairness)
-            loopback = self.client(LOOPBACK_USER, (MASTERS,))
             await enter(FlowStatus(self.api.store, loopback, self.clock))
             await enter(LegacyTokenTracking(self._tokens.legacy, loopback, self.clock))
             await enter(LocalApiServices(self.api.store, loopback))
-            await enter(IpAddresses(self.api.store, loopback, self._addresses))
             await self._listen()
         self.spawn(self._finish_start(), name="apiserver-bootstrap")
 

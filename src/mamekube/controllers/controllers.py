@@ -35,6 +35,7 @@ from mamekube.controllers.rootca import RootCaPublisher
 from mamekube.controllers.runtime import Context, Controller, Runtime
 from mamekube.controllers.serviceaccount import ServiceAccountController
 from mamekube.controllers.serviceaccounttoken import ServiceAccountTokenController
+from mamekube.controllers.servicecidrs import ServiceCidrController
 from mamekube.controllers.statefulset.controller import StatefulSetController
 from mamekube.controllers.storageprotection import ClaimProtectionController, VolumeProtectionController
 from mamekube.controllers.tainteviction import TaintEvictionController
@@ -134,6 +135,7 @@ def _controllers(
         BootstrapSigner,
         ClaimProtectionController,
         VolumeProtectionController,
+        ServiceCidrController,
     )
     controllers = [kind(context(kind)) for kind in plain]
     controllers += [

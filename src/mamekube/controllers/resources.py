@@ -44,6 +44,8 @@ CERTIFICATE_SIGNING_REQUESTS = _resource(
 )
 LEASES = _resource("coordination.k8s.io", "v1", "leases", "Lease")
 ENDPOINT_SLICES = _resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+IP_ADDRESSES = _resource("networking.k8s.io", "v1", "ipaddresses", "IPAddress", namespaced=False)
+SERVICE_CIDRS = _resource("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", namespaced=False)
 POD_DISRUPTION_BUDGETS = _resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 CLUSTER_ROLES = _resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False)
 API_SERVICES = _resource("apiregistration.k8s.io", "v1", "apiservices", "APIService", namespaced=False)

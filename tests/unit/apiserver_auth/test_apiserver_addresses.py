@@ -73,7 +73,7 @@ async def test_a_chosen_address_is_given_once(world, addresses):
 async def test_an_address_outside_of_the_range_is_refused(world, addresses):
     assert await refusal(create(world, addresses, clusterIP="1.2.3.4")) == (
         'Service "s" is invalid: spec.clusterIPs: Invalid value: ["1.2.3.4"]: failed to allocate IP 1.2.3.4: '
-        "the provided IP (1.2.3.4) is not in the valid range. The range of valid IPs is 10.96.0.0/12"
+        "the provided network does not match the current range"
     )
 
 
@@ -156,6 +156,32 @@ async def test_a_dry_run_keeps_nothing(world, addresses):
     write = world.write("services", service(clusterIP="10.96.0.20"), dry_run=True)
     await assign(addresses, write)
     await create(world, addresses, "t", clusterIP="10.96.0.20")
+
+
+def service_cidr(name, *cidrs, **meta):
+    return {"metadata": {"name": name, **meta}, "spec": {"cidrs": list(cidrs)}}
+
+
+async def test_service_cidrs_add_to_the_range_until_they_are_deleted(world):
+    async with ServiceAddresses(
+        world.store, world.reader, world.clock, service_cidr="10.0.0.0/30"
+    ) as addresses:
+        for name in ("a", "b"):
+            await create(world, addresses, name)
+        assert "range is full" in await refusal(create(world, addresses, "c"))
+        await world.put(
+            "servicecidrs", service_cidr("more", "10.9.0.0/24", "fd00::/112"), group="networking.k8s.io"
+        )
+        await settle()
+        assert (await create(world, addresses, "c"))["clusterIP"].startswith("10.9.0.")
+        await create(world, addresses, "d", clusterIP="10.9.0.7")
+        leaving = service_cidr("more", "10.9.0.0/24", deletionTimestamp="2026-01-01T00:00:00Z")
+        await world.put("servicecidrs", leaving, group="networking.k8s.io")
+        await settle()
+        assert "range is full" in await refusal(create(world, addresses, "e"))
+        assert "does not match the current range" in await refusal(
+            create(world, addresses, "e", clusterIP="10.9.0.8")
+        )
 
 
 async def test_a_promise_that_was_not_kept_lapses(world, addresses):
