@@ -6,6 +6,7 @@ and the key to go on from, so that all pages together are one list as of one mom
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from itertools import compress
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from mamekube.apiserver.documents import Collection, Document, in_turns
+from mamekube.apiserver.documents import ITEMS_IN_TURN, Collection, Document, in_turns
 from mamekube.apiserver.options import EXACT, ListOptions, parse_revision
 from mamekube.apiserver.selecting import Predicate, predicate
 from mamekube.apiserver.versions import shown, shown_all, storage_key, storage_prefix
@@ -112,6 +113,8 @@ async def _list_selected(
         revision = revision or snapshot.revision
         documents = await shown_all(kind, snapshot.items)
         for position, (item, document) in enumerate(zip(snapshot.items, documents, strict=True)):
+            if position % ITEMS_IN_TURN == ITEMS_IN_TURN - 1:
+                await asyncio.sleep(0)
             if not selected(document):
                 continue
             found.append(document)

@@ -4,9 +4,16 @@ import asyncio
 
 import orjson
 import pytest
-from tests.unit.apiserver.samples import config_map
+from tests.unit.apiserver.samples import CONFIGMAPS, config_map
 
 from mamekube.apiserver.documents import ITEMS_IN_TURN, PIECE_ITEMS, Made, Pieces, in_turns
+from mamekube.apiserver.listing import list_items
+from mamekube.apiserver.options import ListOptions
+from mamekube.apiserver.writes import key_for
+from mamekube.kinds.registry import builtin_registry
+from mamekube.objects.selectors import parse_fields
+from mamekube.store.memory import MemoryBackend
+from mamekube.store.store import Store
 
 PATH = "/api/v1/namespaces/default/configmaps"
 COUNT = 2 * PIECE_ITEMS + 1
@@ -53,3 +60,20 @@ async def test_what_is_made_of_a_long_list_is_made_in_turns_with_everything_else
     await looking
     assert values == [item.value for item in items]
     assert seen == [ITEMS_IN_TURN, 2 * ITEMS_IN_TURN, 3 * ITEMS_IN_TURN]
+
+
+async def test_a_page_of_what_is_selected_is_looked_for_in_turns_with_everything_else():
+    """Clients ask in pages; a selector that few objects match goes through all of them for one."""
+    async with Store(MemoryBackend()) as store:
+        for number in range(3 * ITEMS_IN_TURN):
+            obj = config_map(f"c{number:03}")
+            await store.create(key=key_for(CONFIGMAPS, namespace="default", name=f"c{number:03}"), obj=obj)
+        kind = builtin_registry().find("", "v1", "configmaps")
+        options = ListOptions(fields=parse_fields("metadata.namespace!=default"), limit=500)
+        listing = asyncio.ensure_future(list_items(store, kind, namespace="default", options=options))
+        turns = 0
+        while not listing.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert (await listing).items == []
+        assert turns > 3
