@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+import orjson
+
 from mamekube.apiserver import warnings, watching
 from mamekube.apiserver.access.attributes import Attributes
 from mamekube.apiserver.access.authentication import Authenticator, impersonate
@@ -294,10 +296,15 @@ def refusal(error: Exception) -> StatusError:
         return _too_large()
     if isinstance(error, BodyBroken):
         return StatusError(400, "BadRequest", f"the request body cannot be read: {error}")
-    if isinstance(error, RecursionError):
+    if isinstance(error, RecursionError) or _is_too_deep(error):
         return StatusError(400, "BadRequest", "the object is nested too deep")
     log.exception("a request failed", exc_info=error)
     return internal_error(f"{type(error).__name__}: {error}")
+
+
+def _is_too_deep(error: Exception) -> bool:
+    """What could be read may be too deep to be written, once a patch or its managed fields made it deeper."""
+    return isinstance(error, orjson.JSONEncodeError) and str(error) == "Recursion limit reached"
 
 
 def _too_large() -> StatusError:

@@ -154,6 +154,11 @@ CHECKS = [
     ({**TEXT, "maxLength": 2}, "abc", "spec.a: Too long: may not be more than 2 bytes"),
     (RANGE, 2, "spec.a: Invalid value: 2: spec.a in body should be greater than 2"),
     (RANGE, 1000001, "spec.a: Invalid value: 1000001: spec.a in body should be less than or equal to 1e+06"),
+    (
+        {"type": "number", "multipleOf": 0.01},
+        1e308,
+        "spec.a: Invalid value: 1e+308: spec.a in body should be a multiple of 0.01",
+    ),
     ({**NUMBER, "multipleOf": 5}, 7, "spec.a: Invalid value: 7: spec.a in body should be a multiple of 5"),
     (
         {"type": "array", "maxItems": 1, "items": TEXT},

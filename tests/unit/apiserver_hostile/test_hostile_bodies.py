@@ -5,6 +5,7 @@ import json
 import pytest
 from tests.unit.apiserver_hostile.site import CONFIGMAPS, DEPLOYMENTS, PODS, SECRETS, config_map, deployment
 
+CONTROLLER_REVISIONS = "/apis/apps/v1/namespaces/default/controllerrevisions"
 JSON = "application/json"
 YAML = "application/yaml"
 PATCHES = {
@@ -70,6 +71,18 @@ async def test_patches_do_not_nest_an_object_deeper_than_a_body_may(site):
     await site.refused(
         "PATCH", f"{CONFIGMAPS}/standing", body, content_type=PATCHES["json"], codes=(400, 413, 422)
     )
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+async def test_what_a_patch_makes_too_deep_to_be_written_is_refused(site, copies):
+    levels = 200
+    head = b'"apiVersion":"apps/v1","kind":"ControllerRevision","metadata":{"name":"deep"},"revision":1'
+    body = b"{" + head + b',"data":' + b'{"a":' * levels + b"1" + b"}" * levels + b"}"
+    assert (await site.send("POST", CONTROLLER_REVISIONS, body)).code == 201
+    patch = [{"op": "copy", "from": "/data", "path": "/data" + "/a" * 100}] * copies
+    path = f"{CONTROLLER_REVISIONS}/deep"
+    answer = await site.refused("PATCH", path, patch, content_type=PATCHES["json"])
+    assert answer.body["message"] == "the object is nested too deep"
 
 
 @pytest.mark.parametrize("levels", [5, 9, 40])

@@ -66,6 +66,7 @@ REFUSED: list[tuple[str, Any, list[dict[str, Any]]]] = [
     ("a missing member to replace", {}, [{"op": "replace", "path": "/a", "value": 1}]),
     ("an index out of range", {"f": [1]}, [{"op": "add", "path": "/f/3", "value": 1}]),
     ("an index that is none", {"f": [1]}, [{"op": "add", "path": "/f/x", "value": 1}]),
+    ("an index of 5,000 digits", {"f": [1]}, [{"op": "add", "path": "/f/" + "1" * 5000, "value": 1}]),
     ("a failed test", {"a": 1}, [{"op": "test", "path": "/a", "value": True}]),
     ("an unknown operation", {}, [{"op": "merge", "path": "/a"}]),
     ("no path", {}, [{"op": "add", "value": 1}]),

@@ -284,7 +284,7 @@ def _is_multiple(value: float, multiple: float) -> bool:
     if isinstance(value, int) and isinstance(multiple, int):
         return value % multiple == 0
     quotient = value / multiple
-    return math.isclose(quotient, round(quotient), rel_tol=1e-12, abs_tol=1e-12)
+    return math.isfinite(quotient) and math.isclose(quotient, round(quotient), rel_tol=1e-12, abs_tol=1e-12)
 
 
 def _nearest(tried: Sequence[Result]) -> Result:

@@ -18,6 +18,9 @@ from mamekube.objects.status import StatusError, bad_request, too_large
 COPY_BYTES_MAX = BODY_BYTES_MAX
 """What all `copy` operations of one patch may add. Upstream: JSONPatchMaxCopyBytes, 3 MiB."""
 
+INDEX_LENGTH_MAX = 20
+"""Of a 64-bit number with its sign. Python refuses to read thousands of digits in words of its own."""
+
 REFUSAL = "the server rejected our request due to an error in our request"
 
 FIELDS = frozenset({"op", "path", "from", "value"})
@@ -247,7 +250,7 @@ def _get(container: Any, key: str, lost: str) -> Any:
 def _index(values: list[Any], key: str, *, extra: int = 0) -> int:
     """An index into `values`; one below zero counts from the end, as upstream's library has it."""
     length = len(values) + extra
-    if not key.removeprefix("-").isdecimal() or not key.isascii():
+    if not key.removeprefix("-").isdecimal() or not key.isascii() or len(key) > INDEX_LENGTH_MAX:
         raise PatchError(f"value was not a proper array index: '{key}'")
     index = int(key)
     if not -length <= index < length:
