@@ -89,7 +89,8 @@ class Cluster:
         self.pods = self.informers.informer(PODS).cache
         self.informers.informer(NODES)
         await stack.enter_async_context(self.informers)
-        await stack.enter_async_context(Scheduler(api.client("system:kube-scheduler"), self.clock))
+        self.scheduler = Scheduler(api.client("system:kube-scheduler"), self.clock)
+        await stack.enter_async_context(self.scheduler)
         for number in range(1, nodes + 1):
             node = Node(self.admin, self.clock, self.informers, name=f"n{number}", number=number)
             self.nodes[node.name] = await stack.enter_async_context(node)

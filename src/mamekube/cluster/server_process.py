@@ -48,6 +48,7 @@ async def serve(config: dict[str, Any]) -> None:
         )
         scheduler = Scheduler(api.client("system:kube-scheduler"), clock)
         api.metrics.add(controllers.runtime.families)
+        api.metrics.add(scheduler.families)
         await api.ready()
         await stack.enter_async_context(controllers)
         await stack.enter_async_context(scheduler)

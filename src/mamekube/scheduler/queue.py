@@ -30,6 +30,7 @@ LEFT_OVER_PERIOD_S = 30.0
 """How often such pods are looked for."""
 
 GATES = "SchedulingGates"
+GATED = "gated"
 ANY: frozenset[str] = frozenset()
 """Refused by no filter in particular: any event may help."""
 
@@ -121,6 +122,14 @@ class SchedulingQueue:
 
     def count(self, place: Place) -> int:
         return sum(waiting.place is place for waiting in self._waiting.values())
+
+    def pending(self) -> dict[str, int]:
+        """How many wait where, by upstream's names of the queues."""
+        counts = dict.fromkeys((*(place.value for place in Place), GATED), 0)
+        for waiting in self._waiting.values():
+            gated = waiting.place is Place.UNSCHEDULABLE and GATES in waiting.refused_by
+            counts[GATED if gated else waiting.place.value] += 1
+        return counts
 
     def _try_soon(self, waiting: Waiting) -> None:
         """Make it active, behind all others while it has to back off. Gates keep a pod where it is."""

@@ -15,6 +15,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from mamekube.client.client import Client
@@ -22,6 +24,7 @@ from mamekube.client.events import NORMAL, WARNING, Recorder
 from mamekube.client.informer import InformerFactory
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component
+from mamekube.foundation.metrics import Family
 from mamekube.objects import conditions
 from mamekube.objects.meta import (
     Object,
@@ -37,6 +40,7 @@ from mamekube.objects.status import StatusError, is_reason
 from mamekube.scheduler.cluster import Cluster
 from mamekube.scheduler.cycle import Placement, Unplaced, schedule
 from mamekube.scheduler.facts import PodFacts, read_pod
+from mamekube.scheduler.metrics import ERROR, SCHEDULED, UNSCHEDULABLE, SchedulerMetrics
 from mamekube.scheduler.preemption import Preemption, preempt
 from mamekube.scheduler.queue import SchedulingQueue, Waiting
 from mamekube.scheduler.siblings import Siblings
@@ -79,6 +83,7 @@ class Scheduler(Component):
         self._assumed: set[str] = set()
         self._search_start = 0
         self._random = random.Random()
+        self._metrics = SchedulerMetrics(name)
 
     async def start(self) -> None:
         self._informers.informer(NAMESPACES).subscribe(self._on_namespace)
@@ -97,6 +102,10 @@ class Scheduler(Component):
     def idle(self) -> bool:
         """No pod is on its way to a node."""
         return not self._assumed and self._recorder.idle()
+
+    def families(self) -> Iterator[Family]:
+        """What `/metrics` says of it."""
+        return self._metrics.families(self.queue.pending())
 
     # What happens in the cluster ----------------------------------------------------------------
 
@@ -182,13 +191,14 @@ class Scheduler(Component):
 
     def _decide(self, waiting: Waiting) -> None:
         """Place one pod, as far as it goes without waiting; the slot among the bindings is given back later."""
-        facts = waiting.facts
+        facts, began_s = waiting.facts, time.perf_counter()
         facts.siblings = self._siblings.of(facts.pod)
         try:
             decision = schedule(facts, self.cluster, start=self._search_start, choose=self._random)
         except Exception as error:
             # A pod that cannot even be understood must not keep the others waiting.
             log.exception("%s: the scheduling cycle failed", facts.key)
+            self._metrics.note_attempt(ERROR, time.perf_counter() - began_s)
             self.queue.retry(waiting)
             self.spawn(self._report(facts, "SchedulerError", str(error)))
             return
@@ -197,11 +207,12 @@ class Scheduler(Component):
             placed = read_pod(facts.pod, node_name=decision.node_name)
             self._assumed.add(facts.uid)
             self.cluster.place(placed)
-            self.spawn(self._bind(waiting, placed))
+            self.spawn(self._bind(waiting, placed, began_s))
         else:
             self._fail(waiting, decision)
+            self._metrics.note_attempt(UNSCHEDULABLE, time.perf_counter() - began_s)
 
-    async def _bind(self, waiting: Waiting, placed: PodFacts) -> None:
+    async def _bind(self, waiting: Waiting, placed: PodFacts, began_s: float) -> None:
         binding = {
             "apiVersion": "v1",
             "kind": "Binding",
@@ -217,8 +228,12 @@ class Scheduler(Component):
                 PODS, binding, namespace=placed.namespace, name=name_of(placed.pod), subresource="binding"
             )
         except StatusError as error:
+            self._metrics.note_attempt(ERROR, time.perf_counter() - began_s)
             self._unbind(waiting, placed, error)
         else:
+            self._metrics.note_attempt(SCHEDULED, time.perf_counter() - began_s)
+            waited_s = asyncio.get_running_loop().time() - waiting.added_s
+            self._metrics.note_bound(attempts=waiting.attempts, waited_s=waited_s)
             message = f"Successfully assigned {placed.key} to {placed.node_name}"
             self._recorder.event(placed.pod, NORMAL, "Scheduled", message)
         finally:
@@ -245,6 +260,8 @@ class Scheduler(Component):
         self.queue.put_back(waiting, unplaced.plugins)
         budgets = self._budgets.list()
         outcome = preempt(facts, self.cluster, unplaced, budgets=budgets) if unplaced.refusals else ""
+        if unplaced.refusals:
+            self._metrics.note_preemption(len(outcome.victims) if isinstance(outcome, Preemption) else 0)
         if isinstance(outcome, Preemption):
             self._note_nominated(facts, outcome.node_name)
             self.spawn(self._evict(facts, outcome, unplaced.message()))
