@@ -20,7 +20,14 @@ from mamekube.apiserver.documents import Answer, Collection, Made
 from mamekube.apiserver.http import refusal
 from mamekube.apiserver.request import Request, User, selected_name
 from mamekube.apiserver.resources import fresh
-from mamekube.client.client import PATCH_CONTENT_TYPES, Event, Listing, PatchType, listing_of
+from mamekube.client.client import (
+    PATCH_CONTENT_TYPES,
+    Event,
+    Listing,
+    PatchType,
+    delete_options,
+    listing_of,
+)
 from mamekube.client.discovery import Discovered
 from mamekube.objects.meta import Object, name_of, namespace_of
 from mamekube.objects.resource import Resource
@@ -123,9 +130,7 @@ class LocalClient:
         revision: str = "",
     ) -> Object:
         request = self._request("delete", resource, namespace=namespace, name=name)
-        options = _delete_options(grace_period_s, propagation)
-        if uid or revision:
-            options["preconditions"] = {"uid": uid, "resourceVersion": revision}
+        options = delete_options(grace_period_s, propagation, uid=uid, revision=revision)
         return await self._object(request, Payload(value=options))
 
     async def delete_collection(
@@ -140,7 +145,7 @@ class LocalClient:
     ) -> None:
         query = _query(labelSelector=label_selector, fieldSelector=field_selector)
         request = self._request("deletecollection", resource, namespace=namespace, query=query)
-        await self._serve(request, Payload(value=_delete_options(grace_period_s, propagation)))
+        await self._serve(request, Payload(value=delete_options(grace_period_s, propagation)))
 
     @asynccontextmanager
     async def watch(
@@ -272,15 +277,6 @@ def _query(**parameters: str | int | bool) -> Query:
         if value:
             query[key] = ["true" if value is True else str(value)]
     return query
-
-
-def _delete_options(grace_period_s: int | None, propagation: str) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if grace_period_s is not None:
-        options["gracePeriodSeconds"] = grace_period_s
-    if propagation:
-        options["propagationPolicy"] = propagation
-    return options
 
 
 def _not_served() -> StatusError:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from mamekube.apiserver.objectmeta import make_uid
@@ -24,6 +24,8 @@ NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 
 
 INT64_DIGITS = 19
+PATH_KEPT_MAX = 1024
+"""Longer paths are split anew each time: anybody may send them, and those that are kept are many."""
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
@@ -40,6 +42,18 @@ class User:
 
 
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
+
+
+def user_info(user: User) -> dict[str, Any]:
+    """A user as `authentication/v1.UserInfo`."""
+    info: dict[str, Any] = {"username": user.name}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.groups:
+        info["groups"] = list(user.groups)
+    if user.extra:
+        info["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return info
 
 
 class Route(NamedTuple):
@@ -129,7 +143,8 @@ def parse_request(
         # An escaped slash is no end of a collection's path: what stands there cannot be a name, either.
         route = Route(method.lower(), False)
     else:
-        route = parse_path(method, path, query) if query else _parse_plain_path(method, path)
+        plain = not query and len(path) <= PATH_KEPT_MAX
+        route = _parse_plain_path(method, path) if plain else parse_path(method, path, query)
     return Request(
         method=method,
         path=path,

@@ -28,6 +28,21 @@ PATCH_CONTENT_TYPES: dict[str, str] = {
 }
 
 
+def delete_options(
+    grace_period_s: int | None, propagation: str, *, uid: str = "", revision: str = ""
+) -> dict[str, Any]:
+    """The body of a delete: what was asked for, and nothing else."""
+    options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions"}
+    if grace_period_s is not None:
+        options["gracePeriodSeconds"] = grace_period_s
+    if propagation:
+        options["propagationPolicy"] = propagation
+    preconditions = {key: value for key, value in (("uid", uid), ("resourceVersion", revision)) if value}
+    if preconditions:
+        options["preconditions"] = preconditions
+    return options
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The answer to a list: `revision` is the resourceVersion to watch from."""

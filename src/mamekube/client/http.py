@@ -18,7 +18,15 @@ from yarl import URL
 
 from mamekube.client import discovery, tls
 from mamekube.client.aiohttp_import import aiohttp
-from mamekube.client.client import PATCH_CONTENT_TYPES, Client, Event, Listing, PatchType, listing_of
+from mamekube.client.client import (
+    PATCH_CONTENT_TYPES,
+    Client,
+    Event,
+    Listing,
+    PatchType,
+    delete_options,
+    listing_of,
+)
 from mamekube.client.kubeconfig import ClientConfig
 from mamekube.client.watch_stream import WatchStream
 from mamekube.foundation import limits
@@ -233,10 +241,7 @@ class HttpClient(Component, Client):
         uid: str = "",
         revision: str = "",
     ) -> Object:
-        options = _delete_options(grace_period_s, propagation)
-        preconditions = {key: value for key, value in (("uid", uid), ("resourceVersion", revision)) if value}
-        if preconditions:
-            options["preconditions"] = preconditions
+        options = delete_options(grace_period_s, propagation, uid=uid, revision=revision)
         return await self._call("DELETE", resource.path(namespace=namespace, name=name), document=options)
 
     async def delete_collection(
@@ -253,7 +258,7 @@ class HttpClient(Component, Client):
             "DELETE",
             resource.path(namespace=namespace),
             query={"labelSelector": label_selector, "fieldSelector": field_selector},
-            document=_delete_options(grace_period_s, propagation),
+            document=delete_options(grace_period_s, propagation),
         )
 
     @asynccontextmanager
@@ -302,15 +307,6 @@ async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Event]:
                 raise stream.error
     except aiohttp.ClientPayloadError:
         return  # The server went away in the middle: the reader resumes, as after any end of a watch.
-
-
-def _delete_options(grace_period_s: int | None, propagation: str) -> dict[str, Any]:
-    options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions"}
-    if grace_period_s is not None:
-        options["gracePeriodSeconds"] = grace_period_s
-    if propagation:
-        options["propagationPolicy"] = propagation
-    return options
 
 
 def _retry_after_s(response: Response) -> int | None:

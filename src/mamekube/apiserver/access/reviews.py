@@ -12,7 +12,7 @@ from mamekube.apiserver.access.attributes import Attributes
 from mamekube.apiserver.access.authentication import Authenticator
 from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.access.node_authorizer import node_name_of
-from mamekube.apiserver.request import Request, User
+from mamekube.apiserver.request import Request, User, user_info
 from mamekube.foundation.jwt import InvalidToken
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, status
@@ -83,18 +83,6 @@ class Reviews:
         if errors:
             answer["evaluationError"] = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
         return answer
-
-
-def user_info(user: User) -> dict[str, Any]:
-    """A user as `authentication/v1.UserInfo`."""
-    info: dict[str, Any] = {"username": user.name}
-    if user.uid:
-        info["uid"] = user.uid
-    if user.groups:
-        info["groups"] = list(user.groups)
-    if user.extra:
-        info["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return info
 
 
 def _user_of(spec: Mapping[str, Any]) -> User:

@@ -13,14 +13,8 @@ from mamekube.apiserver import builtin
 from mamekube.apiserver.access.attributes import Attributes
 from mamekube.apiserver.access.authorization import Authorizer, Decision
 from mamekube.apiserver.admission.rules import Rule, compile_rule
-from mamekube.apiserver.admission.webhook_review import (
-    View,
-    is_namespace,
-    namespace_of,
-    object_kind,
-    user_info,
-)
-from mamekube.apiserver.request import User
+from mamekube.apiserver.admission.webhook_review import View, is_namespace, namespace_of, object_kind
+from mamekube.apiserver.request import User, user_info
 from mamekube.apiserver.versions import home_of
 from mamekube.apiserver.writes import CREATE, UPDATE, Reader, Write
 from mamekube.kinds.admissionregistration.expressions import containers, scope

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from mamekube.apiserver.request import User
+from mamekube.apiserver.request import user_info
 from mamekube.apiserver.writes import Write
 from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
@@ -97,17 +97,6 @@ def object_kind(kind: Kind, subresource: str) -> dict[str, str]:
 
 def _resource(kind: Kind) -> dict[str, str]:
     return {"group": kind.group, "version": kind.version, "resource": kind.plural}
-
-
-def user_info(user: User) -> dict[str, Any]:
-    info: dict[str, Any] = {"username": user.name}
-    if user.uid:
-        info["uid"] = user.uid
-    if user.groups:
-        info["groups"] = list(user.groups)
-    if user.extra:
-        info["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return info
 
 
 def read_answer(answer: Any, *, uid: str, version: str, mutating: bool) -> Verdict:

@@ -15,12 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from mamekube.apiserver.admission.webhook_review import user_info
 from mamekube.apiserver.auditing.audit_file import KEEP_ALL, AuditFile, Limits
 from mamekube.apiserver.auditing.audit_policy import LEVELS, METADATA, REQUEST, REQUEST_RESPONSE, Policy, Rule
 from mamekube.apiserver.documents import encode
 from mamekube.apiserver.formats import codec
-from mamekube.apiserver.request import Request, User
+from mamekube.apiserver.request import Request, User, user_info
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component
 from mamekube.foundation.metrics import Family
@@ -200,10 +199,12 @@ class AuditLog(Component):
     def _flush(self, lines: Sequence[Line]) -> None:
         assert self._file is not None
         try:
-            for line in lines:
-                self._file.write(encode(event_of(line)) + b"\n")
+            texts = [text for line in lines if (text := _written(line)) is not None]
+            for text in texts:
+                self._file.write(text)
             self._file.flush()
-            self.written += len(lines)
+            self.written += len(texts)
+            self.dropped += len(lines) - len(texts)
         except OSError as error:
             self.dropped += len(lines)
             log.error("the audit log cannot be written: %s", error)
@@ -231,6 +232,15 @@ class AuditLog(Component):
             labels=["plugin"],
         )
         yield from (events.add([], self.written), levels, errors.add(["log"], self.dropped))
+
+
+def _written(line: Line) -> bytes | None:
+    """None for what cannot be written: one request must not end the log for all that follow."""
+    try:
+        return encode(event_of(line)) + b"\n"
+    except Exception:
+        log.exception("an audit event cannot be written")
+        return None
 
 
 def event_of(line: Line) -> dict[str, Any]:
