@@ -69,6 +69,13 @@ def test_unhealthy_old_pods_go_first_and_cost_no_availability():
     assert sizes.old_sizes(wanted, [old], new) == {"old": [2]}
 
 
+def test_a_pod_that_has_to_go_keeps_its_place_until_it_is_seen_to_go():
+    old, new = replica_set("old", replicas=3, available=3), replica_set("new", replicas=1, available=1)
+    assert sizes.new_size(deployment(replicas=4), [old, new], 1) == 2
+    old["status"]["replicas"] = 4
+    assert sizes.new_size(deployment(replicas=4), [old, new], 1) == 1
+
+
 def test_the_hash_depends_on_the_template_and_the_collision_count_only():
     first = revisions.new_replica_set(deployment(), revision=1, replicas=1)
     again = revisions.new_replica_set(deployment(replicas=9), revision=2, replicas=3)

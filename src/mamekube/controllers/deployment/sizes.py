@@ -69,6 +69,11 @@ def available_of(replica_set: Object) -> int:
     return int((replica_set.get("status") or {}).get("availableReplicas") or 0)
 
 
+def _present(replica_set: Object) -> int:
+    """The pods that it wants or still has."""
+    return max(desired_replicas(replica_set), int((replica_set.get("status") or {}).get("replicas") or 0))
+
+
 def active(replica_sets: Iterable[Object]) -> list[Object]:
     """Those that want pods."""
     return [replica_set for replica_set in replica_sets if desired_replicas(replica_set) > 0]
@@ -78,11 +83,15 @@ def active(replica_sets: Iterable[Object]) -> list[Object]:
 
 
 def new_size(deployment: Object, replica_sets: Iterable[Object], current: int) -> int:
-    """The size of the new ReplicaSet that now has `current`; `replica_sets` are all of them, it included."""
+    """The size of the new ReplicaSet that now has `current`; `replica_sets` are all of them, it included.
+
+    A pod that an old one has and should have no more takes its place until it is seen to go. Upstream counts what is
+    wanted alone, and is for moments above replicas + maxSurge.
+    """
     desired = desired_replicas(deployment)
     if not is_rolling(deployment):
         return desired
-    room = desired + max_surge(deployment) - total_replicas(replica_sets)
+    room = desired + max_surge(deployment) - sum(map(_present, replica_sets))
     if room <= 0:
         return current
     return current + min(room, desired - current)
