@@ -82,8 +82,13 @@ def _by_claim(pod: Object) -> Iterator[str]:
 
 
 def _frees(old: Object, new: Object) -> bool:
-    """Only a pod that goes or finishes can end a claim's use."""
-    return being_deleted(old) != being_deleted(new) or podfacts.is_terminal(old) != podfacts.is_terminal(new)
+    """Only a pod that goes, finishes or is shut down can end a claim's use."""
+    return _way_out(old) != _way_out(new)
+
+
+def _way_out(pod: Object) -> tuple[bool, bool, int | None]:
+    grace_s = metadata(pod).get("deletionGracePeriodSeconds")
+    return being_deleted(pod), podfacts.is_terminal(pod), grace_s
 
 
 class ClaimProtectionController(Controller):

@@ -2,7 +2,14 @@
 
 import pytest
 
-from mamekube.controllers.storageprotection import CLAIM_FINALIZER, VOLUME_FINALIZER, plan, uses
+from mamekube.controllers.resources import PODS
+from mamekube.controllers.storageprotection import (
+    CLAIM_FINALIZER,
+    VOLUME_FINALIZER,
+    ClaimProtectionController,
+    plan,
+    uses,
+)
 
 DELETED = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
 
@@ -28,6 +35,15 @@ def test_a_finished_pod_uses_it_until_it_goes():
     assert uses(finished, claim())
     assert uses(pod(**DELETED, deletionGracePeriodSeconds=30), claim())
     assert not uses(pod(**DELETED, deletionGracePeriodSeconds=0), claim())
+
+
+def test_a_pod_that_is_shut_down_but_held_by_its_finalizers_frees_its_claim():
+    [matters] = [watch.matters for watch in ClaimProtectionController.watches if watch.resource == PODS]
+    going, held = (
+        pod(finalizers=["mine"], **DELETED, deletionGracePeriodSeconds=grace_s) for grace_s in (30, 0)
+    )
+    assert matters(going, held)
+    assert not matters(going, {**going, "status": {"podIP": "10.0.0.1"}})
 
 
 @pytest.mark.parametrize(("owner", "used"), [("u", True), ("another", False)])
