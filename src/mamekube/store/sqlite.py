@@ -406,8 +406,14 @@ class SqliteBackend:
     def _reopen(self, published: int) -> Sequence[Change]:
         """A fresh connection after a failure; answer what the file holds beyond what was published."""
         self._writer.close()
-        self._writer = self._open()
-        return _changes(self._writer, published, sys.maxsize, -1)
+        writer = self._open()
+        try:
+            changes = _changes(writer, published, sys.maxsize, -1)
+        except sqlite3.Error:
+            writer.close()  # No write may succeed before what is there is known.
+            raise
+        self._writer = writer
+        return changes
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -178,6 +178,33 @@ async def test_an_insert_that_failed_after_it_reached_the_disk_is_published(
     await backend.close()
 
 
+async def test_no_write_succeeds_before_what_reached_the_disk_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = SqliteBackend(tmp_path / "store.db")
+
+    def fail(*arguments: Any) -> Any:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    def fail_late(connection: sqlite3.Connection, changes: Any) -> None:
+        insert(connection, changes)
+        fail()
+
+    insert = sqlite._insert
+    async with backend.watch(prefix="/", after=1) as batches:
+        with monkeypatch.context() as broken:
+            broken.setattr(sqlite, "_insert", fail_late)
+            broken.setattr(sqlite, "_changes", fail)
+            with pytest.raises(StoreFailed):
+                await backend.create(key="/a", value=b"1")
+        with pytest.raises(StoreFailed):
+            await backend.create(key="/b", value=b"2")
+        (change,) = await anext(batches)
+        assert change.key == "/a"
+    await backend.create(key="/b", value=b"2")
+    await backend.close()
+
+
 async def test_a_key_that_is_no_text_fails_alone_in_time(tmp_path: Path) -> None:
     backend = SqliteBackend(tmp_path / "store.db")
     with pytest.raises(StoreFailed):
