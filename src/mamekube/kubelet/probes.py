@@ -11,7 +11,7 @@ from typing import Any
 
 from mamekube.kubelet.grpc import Channel, GrpcFailure
 from mamekube.kubelet.runtime import Runtime, RuntimeFailure
-from mamekube.kubelet.wire import Schema
+from mamekube.kubelet.wire import Schema, WireError
 
 USER_AGENT = "kube-probe/1.36"
 BODY_BYTES_MAX = 10 * 1024
@@ -160,7 +160,7 @@ async def _grpc(action: Mapping[str, Any], pod_ip: str, timeout_s: int) -> Outco
     request = HEALTH.encode("HealthCheckRequest", {"service": action.get("service") or ""})
     try:
         answer = await channel.call("/grpc.health.v1.Health/Check", request, timeout_s=timeout_s)
-        status = HEALTH.decode("HealthCheckResponse", answer)["status"]
+        status = _health_of(answer)
     except GrpcFailure as failure:
         place = f"{_bracket(pod_ip)}:{port}"
         return Outcome(False, _grpc_failure(failure, place, timeout_s=timeout_s, connected=channel.connected))
@@ -170,6 +170,15 @@ async def _grpc(action: Mapping[str, Any], pod_ip: str, timeout_s: int) -> Outco
     if status == 1:
         return Outcome(True, "service healthy")
     return Outcome(False, f'service unhealthy (responded with "{names.get(status, status)}")')
+
+
+def _health_of(answer: bytes) -> int:
+    """Raises GrpcFailure for what is no answer."""
+    try:
+        status: int = HEALTH.decode("HealthCheckResponse", answer)["status"]
+    except WireError as error:
+        raise GrpcFailure("Internal", f"grpc: failed to unmarshal the received message: {error}") from None
+    return status
 
 
 def _grpc_failure(failure: GrpcFailure, place: str, *, timeout_s: int, connected: bool) -> str:

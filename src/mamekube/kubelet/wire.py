@@ -124,6 +124,8 @@ class Schema:
             message[field.name].append(self._convert(field, value))
 
     def _convert(self, field: Field, value: Any) -> Any:
+        if isinstance(value, int) != (field.type in ("int", "uint", "bool")):
+            raise WireError(f"{field.name} has another wire type")
         if field.type == "int":
             return value - _TWO_POW_64 if value & _SIGN_BIT else value
         if field.type == "uint":
@@ -167,7 +169,10 @@ def _decode_entry(data: bytes) -> tuple[str, str]:
     position = 0
     while position < len(data):
         tag, position = _read_varint(data, position)
-        parts[tag >> 3], position = _read_value(data, position, tag & 7)
+        value, position = _read_value(data, position, tag & 7)
+        if isinstance(value, int):
+            raise WireError("an entry of a map has another wire type")
+        parts[tag >> 3] = value
     return parts[1].decode("utf-8", "replace"), parts[2].decode("utf-8", "replace")
 
 
@@ -193,7 +198,7 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
             position += 1
             result |= (byte & 0x7F) << shift
             if byte < 0x80:
-                return result, position
+                return result & _TWO_POW_64 - 1, position
             shift += 7
             if shift > 63:
                 raise WireError("a number of more than 64 bits")

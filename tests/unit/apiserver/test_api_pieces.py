@@ -6,7 +6,9 @@ import orjson
 import pytest
 from tests.unit.apiserver.samples import CONFIGMAPS, config_map
 
+from mamekube.apiserver import request
 from mamekube.apiserver.documents import ITEMS_IN_TURN, PIECE_ITEMS, Made, Pieces, in_turns
+from mamekube.apiserver.formats import negotiation
 from mamekube.apiserver.listing import list_items
 from mamekube.apiserver.options import ListOptions
 from mamekube.apiserver.writes import key_for
@@ -77,3 +79,12 @@ async def test_a_page_of_what_is_selected_is_looked_for_in_turns_with_everything
             turns += 1
         assert (await listing).items == []
         assert turns > 3
+
+
+def test_nothing_long_that_anybody_may_send_is_remembered():
+    kept = (request._parse_plain_path, negotiation._forms)
+    before = [each.cache_info() for each in kept]
+    long = "x" * 10_000
+    assert request.parse_request("GET", f"/api/v1/pods/{long}", headers={}).name == long
+    assert negotiation.forms(f"application/json;a={long}")[0].media_type == "application/json"
+    assert [each.cache_info() for each in kept] == before

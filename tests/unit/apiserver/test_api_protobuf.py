@@ -210,3 +210,25 @@ async def test_a_protobuf_body_is_created(web):
     }
     answer = await web.send("POST", "/api/v1/namespaces/default/configmaps", CONFIGMAP, headers=headers)
     assert (answer.code, answer.body["data"]) == (201, {"a": "b"})
+
+
+def test_a_number_of_more_than_64_bits_is_cut_as_go_cuts_it():
+    body = envelope("v1", "ReplicationController", field(2, b"\x08" + b"\xff" * 9 + b"\x7f"))
+    assert decode(body)["spec"] == {"replicas": -1}
+
+
+def double(number: float) -> bytes:
+    schema = b"\x49" + struct.pack("<d", number)  # maximum
+    return envelope("apiextensions.k8s.io/v1", "JSONSchemaProps", schema)
+
+
+def test_whole_numbers_that_are_no_integers_can_be_written_as_json():
+    assert orjson.loads(orjson.dumps(decode(double(1e300))))["maximum"] == 1e300
+    assert decode(double(5.0))["maximum"] == 5
+    assert isinstance(decode(double(5.0))["maximum"], int)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_what_json_does_not_have_is_refused(number):
+    with pytest.raises(ProtobufError, match="unsupported value"):
+        decode(double(number))

@@ -12,6 +12,7 @@ import aiohttp
 import orjson
 import pytest
 
+from mamekube.apiserver.auditing import audit
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.foundation.clock import Clock
 from mamekube.store.memory import MemoryBackend
@@ -186,3 +187,29 @@ async def test_a_pod_where_nothing_is_asked_for_is_noted_as_privileged(audited: 
     await audited.send("POST", SECURED, {"metadata": {"name": "p"}, "spec": HOSTILE})
     (event,) = await lines(audited, 1)
     assert pod_security(event) == {"enforce-policy": "privileged:latest"}
+
+
+async def test_a_request_that_cannot_be_written_does_not_end_the_log(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"metadata": {"name": "a"}}
+    whole = audit.event_of
+
+    def event_of(line: audit.Line) -> dict[str, Any]:
+        event = whole(line)
+        return {**event, "broken": 1 << 70} if event["objectRef"].get("name") == "bad" else event
+
+    monkeypatch.setattr(audit, "event_of", event_of)
+    assert await audited.send("POST", CONFIG_MAPS, {"metadata": {"name": "bad"}}) == 201
+    assert await audited.send("POST", CONFIG_MAPS, body) == 201
+    (noted,) = await lines(audited, 1)
+    assert noted["objectRef"]["name"] == "a"
+
+
+async def test_a_number_of_many_digits_is_one_in_yaml_as_it_is_in_json(audited: Audited) -> None:
+    head = "apiVersion: apps/v1\nkind: ControllerRevision\nmetadata: {name: y}\nrevision: 1\n"
+    text = f"{head}data: {{a: 1{'0' * 30}}}"
+    path = audited.url + "/apis/apps/v1/namespaces/default/controllerrevisions"
+    headers = {"Authorization": "Bearer admin", "Content-Type": "application/yaml"}
+    async with audited.session.post(path, data=text, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["data"]) == (201, {"a": 1e30})

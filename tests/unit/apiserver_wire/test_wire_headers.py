@@ -44,3 +44,9 @@ def test_only_so_many_spellings_are_remembered(monkeypatch):
     monkeypatch.setattr(headers_module, "NAMES_KEPT_MAX", 2)
     assert [lower_name(name) for name in (b"A", b"B", b"C", b"C")] == ["a", "b", "c", "c"]
     assert len(headers_module._names) == 2
+
+
+def test_a_long_name_is_not_remembered(monkeypatch):
+    monkeypatch.setattr(headers_module, "_names", {})
+    assert lower_name(b"A" * 10_000) == "a" * 10_000
+    assert headers_module._names == {}

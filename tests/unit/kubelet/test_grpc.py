@@ -259,3 +259,15 @@ def test_a_stream_that_is_read_may_be_longer_than_what_is_kept_of_it(monkeypatch
         call.take_data(answer_head(1) + number)
         assert call.take_answer() == number
     assert call.failure is None
+
+
+@pytest.mark.parametrize("answer", [b"\x08", b"\x0a\x01a", b"\x0b", b"\xff" * 20])
+async def test_a_probe_that_is_answered_with_nonsense_has_failed(monkeypatch, answer):
+    async def call(self, method, message, *, timeout_s):
+        return answer
+
+    monkeypatch.setattr(Channel, "call", call)
+    monkeypatch.setattr(Channel, "connected", True)
+    outcome = await probes.run({"grpc": {"port": 1}}, {}, pod_ip="127.0.0.1", container_id="c", runtime=None)
+    assert not outcome.ok
+    assert outcome.message.startswith("error: health rpc probe failed: rpc error: code = Internal desc = ")

@@ -36,11 +36,17 @@ class Form(NamedTuple):
 
 
 PLAIN = Form()
+ACCEPT_KEPT_MAX = 1024
+"""A longer Accept is read anew each time: anybody may send one, and those that are kept are many."""
+
+
+def forms(accept: str) -> tuple[Form, ...]:
+    """Every form that `accept` lists and the server may know, best first. Forms that it cannot write are left out."""
+    return _forms(accept) if len(accept) <= ACCEPT_KEPT_MAX else _forms.__wrapped__(accept)
 
 
 @lru_cache(maxsize=256)
-def forms(accept: str) -> tuple[Form, ...]:
-    """Every form that `accept` lists and the server may know, best first. Forms that it cannot write are left out."""
+def _forms(accept: str) -> tuple[Form, ...]:
     if not accept:
         return (PLAIN,)
     found: list[tuple[float, int, Form]] = []

@@ -13,6 +13,7 @@ field numbers of every message, by the name of its definition: `number -> "json 
 from __future__ import annotations
 
 import base64
+import math
 import struct
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -40,6 +41,9 @@ JSON_SCHEMA = f"{PACKAGES['apiextensions.k8s.io']}.v1.JSONSchemaProps"
 TYPE_META, RAW = 1, 2
 MESSAGES_DEEP_MAX = 100
 """Far deeper than any real object; a message may be two levels of JSON, so this stays below the limit of those."""
+VARINT_MASK = 2**64 - 1
+INTEGER_MAX = 2**63
+"""Longer integers cannot be written as JSON; as fractions they can."""
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
@@ -151,8 +155,10 @@ def _text(part: int | bytes) -> str:
 
 def _double(part: int | bytes) -> float:
     """As JSON would have it: a whole number has no fraction."""
-    number: float = struct.unpack("<d", struct.pack("<Q", _int(part) & (2**64 - 1)))[0]
-    return int(number) if number.is_integer() else number
+    number: float = struct.unpack("<d", struct.pack("<Q", _int(part) & VARINT_MASK))[0]
+    if not math.isfinite(number):
+        raise ProtobufError(f"json: unsupported value: {number}")
+    return int(number) if number.is_integer() and abs(number) < INTEGER_MAX else number
 
 
 def _int_or_string(part: int | bytes) -> int | str:
@@ -269,5 +275,5 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
         byte = data[position + index]
         value |= (byte & 0x7F) << 7 * index
         if byte < 0x80:
-            return value, position + index + 1
+            return value & VARINT_MASK, position + index + 1
     raise ProtobufError("proto: integer overflow")

@@ -10,6 +10,9 @@ from typing import Any
 
 import yaml
 
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
+"""Beyond, JSON's reader makes a fraction of a number."""
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -114,11 +117,21 @@ def _to_json(value: Any) -> Any:
         return {_key(key): _to_json(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_to_json(item) for item in value]
+    if isinstance(value, int) and not INTEGER_MIN <= value <= INTEGER_MAX:
+        return _as_fraction(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     raise YamlError(f"yaml: cannot represent {type(value).__name__} as JSON")
+
+
+def _as_fraction(value: int) -> float:
+    """As JSON's reader takes a number of so many digits."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise YamlError("yaml: a number is too large") from None
 
 
 def _key(key: Any) -> str:

@@ -10,6 +10,9 @@ T = TypeVar("T")
 NAMES_KEPT_MAX = 1_000
 """Spellings of names whose lower case is remembered. Clients send the same few; an attacker's are worked out anew."""
 
+NAME_KEPT_MAX = 64
+"""Characters of a name that is remembered: anybody may send long ones."""
+
 _names: dict[bytes, str] = {}
 
 
@@ -18,7 +21,7 @@ def lower_name(name: bytes) -> str:
     known = _names.get(name)
     if known is None:
         known = name.decode("ascii").lower()
-        if len(_names) < NAMES_KEPT_MAX:
+        if len(_names) < NAMES_KEPT_MAX and len(name) <= NAME_KEPT_MAX:
             _names[name] = known
     return known
 
