@@ -69,7 +69,9 @@ def test_the_resources_of_another_server_are_served(api, namespace, sample, regi
     for name in ("rest-flunder", "kubectl"):
         api.delete(f"{flunders}/{name}")
         assert api.missing(f"{flunders}/{name}")
-    assert set(sample.users) == {"kubernetes-admin"}
+    # The namespaces of earlier tests may still be on their way out, and their controller looks here, too.
+    passing = {"system:serviceaccount:kube-system:namespace-controller"}
+    assert set(sample.users) - passing == {"kubernetes-admin"}
 
 
 @pytest.mark.conformance("aggregator-supports-the-sample-apiserver")

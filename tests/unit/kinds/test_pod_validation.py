@@ -391,3 +391,14 @@ def test_the_first_address_is_written_twice() -> None:
     pod = {"spec": {"containers": []}, "status": {"podIP": "10.0.0.1"}}
     pods.KIND.default(pod)
     assert pod["status"]["podIPs"] == [{"ip": "10.0.0.1"}]
+
+
+def test_a_volume_is_looked_at_anew_where_only_a_part_of_it_was_found_right_before() -> None:
+    def volume(path: str) -> dict[str, Any]:
+        token = {"serviceAccountToken": {"path": path}}
+        return {"name": "v", "projected": {"sources": [token]}}
+
+    assert errors_of(made(serviceAccountName="a", volumes=[volume("token")])) == []
+    for _ in range(2):
+        refused = errors_of(made(serviceAccountName="a", volumes=[volume("token"), volume("../token")]))
+        assert any(error.startswith("spec.volumes[1].projected.sources[0]") for error in refused)
