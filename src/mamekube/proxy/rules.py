@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from mamekube.objects.meta import Object, labels_of, metadata, name_of, namespace_of
 
@@ -37,6 +37,18 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"{self.address} . {self.port}"
+
+
+class Maps(NamedTuple):
+    """Where clients' places are looked up, where their endpoints, and which places refuse."""
+
+    places: str
+    endpoints: str
+    refused: str
+
+
+ADDRESSES = Maps("services", "endpoints", "no_endpoints")
+NODE_PORTS = Maps("nodeports", "node_endpoints", "no_node_endpoints")
 
 
 @dataclass(slots=True)
@@ -131,12 +143,15 @@ def _plan_port(
     external_policy = "local" if external_local else "external"
 
     for address in _addresses(spec.get("clusterIPs") or [spec["clusterIP"]]):
-        _plan_address(rules, service, f"{address} . {protocol} . {number}", "cluster", internal)
+        key = f"{address} . {protocol} . {number}"
+        _plan_place(rules, service, key, "cluster", internal, maps=ADDRESSES)
     for address in _external_addresses(service):
-        _plan_address(rules, service, f"{address} . {protocol} . {number}", external_policy, external)
+        key = f"{address} . {protocol} . {number}"
+        _plan_place(rules, service, key, external_policy, external, maps=ADDRESSES)
     node_port = port.get("nodePort")
     if node_port:
-        _plan_node_port(rules, service, f"{protocol} . {node_port}", external_policy, external)
+        key, policy = f"{protocol} . {node_port}", f"node_{external_policy}"
+        _plan_place(rules, service, key, policy, external, maps=NODE_PORTS)
     for endpoint, _ in endpoints:
         if endpoint.local:
             rules.elements["hairpin", f"{endpoint.address} . {endpoint.address}"] = ""
@@ -152,27 +167,16 @@ def _external_addresses(service: Object) -> list[str]:
     return _addresses(dict.fromkeys([*(service["spec"].get("externalIPs") or ()), *balanced]))
 
 
-def _plan_address(
-    rules: ServiceRules, service: Object, key: str, policy: str, endpoints: Sequence[Endpoint]
+def _plan_place(
+    rules: ServiceRules, service: Object, key: str, policy: str, endpoints: Sequence[Endpoint], *, maps: Maps
 ) -> None:
     if not endpoints:
         # With no endpoint at all the client is refused; with none on this node only (Local) it is dropped.
-        rules.elements["no_endpoints", key] = ""
+        rules.elements[maps.refused, key] = ""
         return
-    rules.elements["services", key] = f"goto {_target(rules, service, key, policy, endpoints)}"
+    rules.elements[maps.places, key] = f"goto {_target(rules, service, key, policy, endpoints)}"
     for index, endpoint in enumerate(endpoints):
-        rules.elements["endpoints", f"{key} . {index}"] = str(endpoint)
-
-
-def _plan_node_port(
-    rules: ServiceRules, service: Object, key: str, policy: str, endpoints: Sequence[Endpoint]
-) -> None:
-    if not endpoints:
-        rules.elements["no_node_endpoints", key] = ""
-        return
-    rules.elements["nodeports", key] = f"goto {_target(rules, service, key, f'node_{policy}', endpoints)}"
-    for index, endpoint in enumerate(endpoints):
-        rules.elements["node_endpoints", f"{key} . {index}"] = str(endpoint)
+        rules.elements[maps.endpoints, f"{key} . {index}"] = str(endpoint)
 
 
 def _target(
