@@ -25,6 +25,7 @@ from mamekube.controllers.endpointslice import EndpointSliceController
 from mamekube.controllers.endpointslicemirroring import EndpointSliceMirroringController
 from mamekube.controllers.garbagecollector.controller import GarbageCollector
 from mamekube.controllers.job.controller import JobController
+from mamekube.controllers.legacytokens import LegacyTokenCleaner
 from mamekube.controllers.namespace import NamespaceController
 from mamekube.controllers.nodeipam import NodeIpamController
 from mamekube.controllers.nodelifecycle import NodeLifecycleController
@@ -136,6 +137,7 @@ def _controllers(
         ClaimProtectionController,
         VolumeProtectionController,
         ServiceCidrController,
+        LegacyTokenCleaner,
     )
     controllers = [kind(context(kind)) for kind in plain]
     controllers += [

@@ -20,6 +20,7 @@ from mamekube.apiserver.access.attributes import Attributes
 from mamekube.apiserver.mirror import ItemMirror, Mirror
 from mamekube.apiserver.request import User
 from mamekube.objects.meta import Object, annotations_of, name_of, namespace_of
+from mamekube.objects.podreferences import named
 from mamekube.store.store import Item, Store
 
 NODE_USER_PREFIX = "system:node:"
@@ -365,7 +366,7 @@ def pod_vertices(pod: Object) -> set[Vertex]:
     account = spec.get("serviceAccountName")
     if account:
         found.add(("serviceaccounts", namespace, account))
-    found.update((kind, namespace, name) for kind, name in _named(spec) if name)
+    found.update((kind, namespace, name) for kind, name in named(spec) if name)
     for volume in spec.get("volumes") or ():
         if "ephemeral" in volume:
             found.add(("persistentvolumeclaims", namespace, f"{name_of(pod)}-{volume['name']}"))
@@ -376,42 +377,6 @@ def pod_vertices(pod: Object) -> set[Vertex]:
 def _claim_names(pod: Object) -> list[str]:
     statuses = (pod.get("status") or {}).get("resourceClaimStatuses") or ()
     return [claim["resourceClaimName"] for claim in statuses if claim.get("resourceClaimName")]
-
-
-def _named(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """(resource, name) of every secret, config map and claim in a pod's spec."""
-    for reference in spec.get("imagePullSecrets") or ():
-        yield "secrets", reference.get("name", "")
-    for field in ("initContainers", "containers", "ephemeralContainers"):
-        for container in spec.get(field) or ():
-            yield from _named_by_container(container)
-    for volume in spec.get("volumes") or ():
-        yield from _named_by_volume(volume)
-    for claim in spec.get("resourceClaims") or ():
-        yield "resourceclaims", claim.get("resourceClaimName", "")
-
-
-def _named_by_container(container: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for source in container.get("envFrom") or ():
-        yield "configmaps", (source.get("configMapRef") or {}).get("name", "")
-        yield "secrets", (source.get("secretRef") or {}).get("name", "")
-    for variable in container.get("env") or ():
-        source = variable.get("valueFrom") or {}
-        yield "configmaps", (source.get("configMapKeyRef") or {}).get("name", "")
-        yield "secrets", (source.get("secretKeyRef") or {}).get("name", "")
-
-
-def _named_by_volume(volume: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "configmaps", (volume.get("configMap") or {}).get("name", "")
-    yield "secrets", (volume.get("secret") or {}).get("secretName", "")
-    yield "persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
-    yield "secrets", ((volume.get("csi") or {}).get("nodePublishSecretRef") or {}).get("name", "")
-    for driver in ("flexVolume", "cephfs", "rbd", "scaleIO", "iscsi", "storageos"):
-        yield "secrets", ((volume.get(driver) or {}).get("secretRef") or {}).get("name", "")
-    yield "secrets", (volume.get("azureFile") or {}).get("secretName", "")
-    for source in (volume.get("projected") or {}).get("sources") or ():
-        yield "configmaps", (source.get("configMap") or {}).get("name", "")
-        yield "secrets", (source.get("secret") or {}).get("name", "")
 
 
 def _volume_secrets(spec: dict[str, Any], namespace: str) -> Iterator[Vertex]:
