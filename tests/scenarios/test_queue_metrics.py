@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tests.scenarios.cluster import Cluster, run
 
-from mamekube.controllers.resources import PODS
+from mamekube.controllers.resources import CRON_JOBS, PODS
 from mamekube.foundation.metrics import Family, render
 
 QUEUES = ("active", "backoff", "unschedulable", "gated")
@@ -25,6 +25,7 @@ def test_the_work_of_each_controller_is_told():
         for name in ("deployment-controller", "replicaset-controller"):
             added = numbers[f'workqueue_adds_total{{name="{name}"}}']
             assert added >= numbers[f'workqueue_work_duration_seconds_count{{name="{name}"}}'] > 0
+            assert numbers[f'workqueue_queue_duration_seconds_count{{name="{name}"}}'] == added
             assert numbers[f'workqueue_depth{{name="{name}"}}'] == 0
             assert numbers[f'workqueue_unfinished_work_seconds{{name="{name}"}}'] == 0
 
@@ -52,5 +53,19 @@ def test_the_decisions_of_the_scheduler_are_told():
         assert told["scheduler_pod_scheduling_attempts_sum"] == 1
         assert told["scheduler_preemption_attempts_total"] == 1
         assert told["scheduler_preemption_victims_count"] == 0
+
+    run(scenario)
+
+
+def test_how_late_a_cron_jobs_jobs_are_is_told():
+    async def scenario(cluster: Cluster) -> None:
+        containers = [{"name": "c", "image": "app:v1"}]
+        template = {"spec": {"template": {"spec": {"containers": containers, "restartPolicy": "Never"}}}}
+        spec = {"schedule": "* * * * *", "jobTemplate": template}
+        await cluster.create(CRON_JOBS, {"metadata": {"name": "tick"}, "spec": spec})
+        await cluster.settle(130)
+        told = numbers_of(cluster.controllers.runtime.families())
+        name = "cronjob_controller_job_creation_skew_duration_seconds"
+        assert told[f"{name}_count"] == told[f'{name}_bucket{{le="1"}}'] == 2
 
     run(scenario)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -14,8 +14,9 @@ from mamekube.controllers.adoption import typed_reference
 from mamekube.controllers.job.plan import is_finished
 from mamekube.controllers.podcontrol import namespace_terminating
 from mamekube.controllers.resources import CRON_JOBS, JOBS
-from mamekube.controllers.runtime import Controller, Watch, itself, owner
+from mamekube.controllers.runtime import Context, Controller, Watch, itself, owner
 from mamekube.foundation.clock import format_time, parse_time
+from mamekube.foundation.metrics import STABLE, Family, Histogram, exponential
 from mamekube.objects import conditions
 from mamekube.objects.meta import Object, being_deleted, metadata, name_of, namespace_of, uid_of
 from mamekube.objects.owners import is_controlled_by
@@ -24,6 +25,9 @@ from mamekube.objects.status import StatusError, is_reason
 SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 MISSED_MAX = 100
 """More missed times than this are reported, since a clock may be wrong."""
+
+SKEW_NAME = "cronjob_controller_job_creation_skew_duration_seconds"
+SKEW_BOUNDS_S = exponential(1, 2, 10)
 
 
 @dataclass(slots=True)
@@ -192,6 +196,14 @@ class CronJobController(Controller):
         Watch(resource=JOBS, keys=owner("CronJob"), indexes=podfacts.OWNED_INDEXES),
     )
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._skew = Histogram(SKEW_BOUNDS_S)
+
+    def families(self) -> Iterable[Family]:
+        text = "Time between when a cronjob is scheduled to be run, and when the corresponding job is created"
+        yield Family(SKEW_NAME, "histogram", text, stability=STABLE).add([], self._skew)
+
     async def reconcile(self, key: str) -> float | None:
         cron_job = self.cache(CRON_JOBS).get(key)
         if cron_job is None:
@@ -224,6 +236,7 @@ class CronJobController(Controller):
             if not is_controlled_by(job, cron_job):
                 return
         else:
+            self._skew.observe(parse_time(metadata(job)["creationTimestamp"]) - due_s)
             self.record(cron_job, "SuccessfulCreate", f"Created job {name_of(job)}")
         replaced = {uid_of(old) for old in planned.replaced} | {uid_of(job)}
         kept = [entry for entry in planned.status.get("active") or () if entry["uid"] not in replaced]

@@ -29,8 +29,8 @@ from mamekube.client.informer import Cache, InformerFactory
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component
 from mamekube.foundation.limits import CONTROLLER_WORKERS
-from mamekube.foundation.metrics import Family, Histogram, exponential
-from mamekube.foundation.workqueue import WorkQueue
+from mamekube.foundation.metrics import Family, Histogram
+from mamekube.foundation.workqueue import DURATION_BOUNDS_S, WorkQueue
 from mamekube.objects.meta import Object, key_of, make_key, namespace_of
 from mamekube.objects.owners import controller_of
 from mamekube.objects.resource import Resource
@@ -44,13 +44,16 @@ RECONCILE_TIMEOUT_S = 300.0
 SLOW_S = 1.0
 """A reconciliation that takes longer is worth a line in the log."""
 
-WORK_BOUNDS_S = exponential(1e-8, 10, 12)
 QUEUE_METRICS = {
     "adds_total": ("counter", "Total number of adds handled by workqueue"),
     "depth": ("gauge", "Current depth of workqueue"),
     "longest_running_processor_seconds": (
         "gauge",
         "How many seconds has the longest running processor for workqueue been running.",
+    ),
+    "queue_duration_seconds": (
+        "histogram",
+        "How long in seconds an item stays in workqueue before being requested.",
     ),
     "retries_total": ("counter", "Total number of retries handled by workqueue"),
     "unfinished_work_seconds": (
@@ -157,6 +160,10 @@ class Controller:
         """
         raise NotImplementedError
 
+    def families(self) -> Iterable[Family]:
+        """What it counts about itself beyond what is counted for all."""
+        return ()
+
     def cache(self, resource: Resource) -> Cache:
         """The cache of a resource that this controller watches."""
         return self._caches[resource]
@@ -225,7 +232,7 @@ class Runtime(Component):
         self.controllers = controllers
         self.outcomes: Counter[tuple[str, str]] = Counter()
         """(controller, `success` | `requeue` | `conflict` | `error`) -> how often."""
-        self._took = {controller.name: Histogram(WORK_BOUNDS_S) for controller in controllers}
+        self._took = {controller.name: Histogram(DURATION_BOUNDS_S) for controller in controllers}
         self._working: dict[tuple[str, str], float] = {}
         """(controller, key) -> since when it is worked on."""
 
@@ -280,7 +287,7 @@ class Runtime(Component):
             log.info("%s: %s took %.1f s", controller.name, key, took_s)
 
     def families(self) -> Iterator[Family]:
-        """What `/metrics` says of the queues, under the names of client-go's."""
+        """What `/metrics` says of the controllers, and of their queues under the names of client-go's."""
         families = {
             name: Family(f"workqueue_{name}", type, text, labels=["name"])
             for name, (type, text) in QUEUE_METRICS.items()
@@ -293,6 +300,7 @@ class Runtime(Component):
             values: dict[str, float | Histogram] = {
                 "adds_total": controller.queue.added,
                 "depth": controller.queue.depth,
+                "queue_duration_seconds": controller.queue.waited,
                 "retries_total": controller.queue.retried,
                 "work_duration_seconds": self._took[controller.name],
                 "unfinished_work_seconds": sum(since),
@@ -300,6 +308,7 @@ class Runtime(Component):
             }
             for name, value in values.items():
                 families[name].add([controller.name], value)
+            yield from controller.families()
         yield from families.values()
 
     def _note_failure(self, controller: Controller, key: str, error: Exception) -> str:

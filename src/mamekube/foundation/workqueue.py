@@ -7,16 +7,20 @@ The contract of client-go's work queue: a key added while it is being worked on 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from mamekube.foundation.backoff import Backoff
+from mamekube.foundation.metrics import Histogram, exponential
 
 K = TypeVar("K", bound=Hashable)
 
 RETRY_INITIAL_S = 0.005
 RETRY_LIMIT_S = 1000.0
+DURATION_BOUNDS_S = exponential(1e-8, 10, 12)
+"""client-go's."""
 
 
 class WorkQueue(Generic[K]):
@@ -32,11 +36,15 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self.added = self.retried = 0
         """How often a key was put in, and how often because working on it had failed."""
+        self._since_s: dict[K, float] = {}
+        self.waited = Histogram(DURATION_BOUNDS_S)
+        """How long keys waited to be taken."""
 
     def add(self, key: K) -> None:
         if key in self._dirty:
             return
         self._dirty.add(key)
+        self._since_s[key] = time.perf_counter()
         self.added += 1
         if key not in self._working:
             self._ready.append(key)
@@ -84,6 +92,7 @@ class WorkQueue(Generic[K]):
             await self._wakeup.wait()
         key = self._ready.popleft()
         self._dirty.discard(key)
+        self.waited.observe(time.perf_counter() - self._since_s.pop(key))
         self._working.add(key)
         return key
 
