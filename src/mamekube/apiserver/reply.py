@@ -180,7 +180,8 @@ def _head(exchange: Exchange, line: str, headers: Pairs, *, ending: str, endless
     elif not exchange.chunks_allowed:
         lines.append("Connection: keep-alive\r\n")
     lines.append(f"{_date()}{ending}\r\n")
-    return "".join(lines).encode()
+    # What another server wrote in another encoding goes out as it came.
+    return "".join(lines).encode(errors="surrogateescape")
 
 
 _dated: tuple[int, str] = (0, "")

@@ -74,7 +74,7 @@ class Extension:
         if self.flunders:
             return self._kept(request)
         if request.path.endswith("/elsewhere"):
-            return web.Response(status=302, headers={"Location": "https://evil.example.com/"})
+            return web.Response(status=302, headers={"Location": request.query["to"]})
         return web.json_response({"kind": "Flunder", "path": request.path_qs}, status=201)
 
     def _openapi(self, request: web.BaseRequest) -> web.Response:

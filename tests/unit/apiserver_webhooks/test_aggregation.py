@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from tests.unit.apiserver_webhooks.authority import Authority
 from tests.unit.apiserver_webhooks.extension import ADMIN, HOST, NAME, PATH, RESOURCES, Cluster, add_service
 
@@ -109,14 +110,17 @@ async def test_a_certificate_nobody_vouches_for_is_not_taken_unless_asked(
     await cluster.available()
 
 
-async def test_a_redirect_to_elsewhere_is_not_followed_nor_passed_on(cluster: Cluster) -> None:
+@pytest.mark.parametrize("location", ["https://elsewhere/", "//elsewhere/", "/"])
+async def test_a_redirect_is_not_followed_nor_passed_on(cluster: Cluster, location: str) -> None:
     await add_service(cluster)
     await cluster.register()
     await cluster.available()
     async with cluster.session.get(
-        f"{cluster.url}{PATH}/elsewhere", headers=ADMIN, allow_redirects=False
+        f"{cluster.url}{PATH}/elsewhere?to={location}", headers=ADMIN, allow_redirects=False
     ) as answer:
-        assert answer.status == 503 and "Location" not in answer.headers
+        assert answer.status == 502 and "Location" not in answer.headers
+        text = "the backend attempted to redirect this request, which is not permitted"
+        assert await answer.text() == text
 
 
 async def test_an_upgraded_connection_is_tunnelled(cluster: Cluster) -> None:

@@ -578,3 +578,11 @@ async def test_whatever_comes_behind_a_request_for_another_protocol_waits_with_i
 async def test_another_protocol_is_asked_for_by_both_headers(wire, headers, upgrades):
     await wire.say(b"GET /a HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n", stop=True)
     assert wire.seen[0].upgrades == upgrades
+
+
+async def test_a_header_of_another_server_in_another_encoding_goes_out_as_it_came(wire):
+    async def handle(exchange):
+        await Reply(exchange, 200, {"X": b"caf\xe9".decode(errors="surrogateescape")}, b"1").finish()
+
+    wire.handler = handle
+    assert b"\r\nX: caf\xe9\r\n" in await wire.say(GET, stop=True)

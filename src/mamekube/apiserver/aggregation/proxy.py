@@ -14,7 +14,7 @@ from urllib.parse import quote
 from mamekube.apiserver import tunnel
 from mamekube.apiserver.aggregation.apiservices import CONNECT_TIMEOUT_S, ApiServices, Remote
 from mamekube.apiserver.backends import choose
-from mamekube.apiserver.reply import Passed, Response, Stream
+from mamekube.apiserver.reply import Passed, Reply, Response, Stream
 from mamekube.apiserver.request import Request, User
 from mamekube.apiserver.webhook_client import CallError, reason_of, service_host
 from mamekube.apiserver.wire.exchange import Exchange
@@ -42,6 +42,7 @@ HOP_BY_HOP = frozenset(
     }
 )
 KEPT_HERE = CREDENTIALS | HOP_BY_HOP | {"host"}
+REDIRECTED = b"the backend attempted to redirect this request, which is not permitted"
 SAFE_IN_KEYS = "!#$&'*+-.^_`|~"
 """Besides letters and digits; all else of an extra's key is escaped, as upstream does."""
 
@@ -92,7 +93,7 @@ class AggregationProxy:
 
     async def _hand_on(
         self, remote: Remote, request: Request, exchange: Exchange, headers: CIMultiDict[str]
-    ) -> Stream:
+    ) -> Reply | Stream:
         from yarl import URL
 
         url = URL(remote.url + exchange.target, encoded=True)
@@ -109,10 +110,9 @@ class AggregationProxy:
             answer = await calling
         async with answer:
             kept = [(key, value) for key, value in answer.headers.items() if key.lower() not in HOP_BY_HOP]
-            location = answer.headers.get("Location", "/")
-            if 300 <= answer.status < 400 and not location.startswith("/"):
+            if 300 <= answer.status < 400 and answer.headers.get("Location"):
                 # A client would follow it with its own credentials.
-                raise CallError("the backend attempted to redirect this request, which is not permitted")
+                return Reply(exchange, 502, {}, REDIRECTED)
             endless = request.verb == "watch"
             stream = Stream(exchange, kept, status=answer.status, reason=answer.reason, endless=endless)
             stream.begin()
