@@ -10,17 +10,13 @@ from mamekube.controllers.resources import DEPLOYMENTS, PODS, REPLICA_SETS
 
 
 class PodCounts:
-    """At every change of a pod: how many replicas are asked for in all, and how many pods are Ready.
-
-    Two ReplicaSets act on their own, so the one that grows may do so a moment before the other one shrinks.
-    """
+    """At every revision: how many pods count as replicas, and how many of them are Ready."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.most, self.least = 0, 1000
         self.revisions = 0
         self.begun = False
-        self._replica_sets = cluster.informers.informer(REPLICA_SETS).cache
         cluster.informers.informer(PODS).subscribe(self._look)
 
     def _look(self, event, old, new):
@@ -34,8 +30,7 @@ class PodCounts:
         )
         if self.begun:
             self.revisions += 1
-            asked = sum(entry["spec"]["replicas"] for entry in self._replica_sets.list())
-            self.most, self.least = max(self.most, asked), min(self.least, ready)
+            self.most, self.least = max(self.most, len(alive)), min(self.least, ready)
 
 
 def named(events, *names):
