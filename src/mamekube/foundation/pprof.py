@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from mamekube.foundation.profiling import Frame, Profile, Running
+from mamekube.foundation.protowire import VARINT, delimited, tag_of, varint
 
 LINES_MAX = 60
 """Functions in a text."""
@@ -20,14 +21,14 @@ LINES_MAX = 60
 def encode(profile: Profile) -> bytes:
     """The compressed file."""
     table = _Table()
-    types = [_message(1, _value_type(table, *each)) for each in profile.types]
+    types = [delimited(1, _value_type(table, *each)) for each in profile.types]
     samples = [
-        _message(2, _packed(1, [table.place(frame) for frame in stack]) + _packed(2, values))
+        delimited(2, _packed(1, [table.place(frame) for frame in stack]) + _packed(2, values))
         for stack, values in profile.samples
     ]
     ending = _number(9, int(profile.started_s * 1e9)) + _number(10, int(profile.duration_s * 1e9))
     if profile.period:
-        ending += _message(11, _value_type(table, *profile.types[-1])) + _number(12, profile.period)
+        ending += delimited(11, _value_type(table, *profile.types[-1])) + _number(12, profile.period)
     parts = [*types, *samples, *table.parts(), ending]
     return gzip.compress(b"".join(parts), compresslevel=6, mtime=0)
 
@@ -53,13 +54,13 @@ class _Table:
 
     def parts(self) -> Iterable[bytes]:
         """One mapping for the whole program, then places, functions, texts."""
-        yield _message(3, _number(1, 1) + _number(7, 1) + _number(8, 1) + _number(9, 1))
+        yield delimited(3, _number(1, 1) + _number(7, 1) + _number(8, 1) + _number(9, 1))
         for frame, number in self._places.items():
             function = self._functions[frame.function, frame.file, frame.first_line]
             line = _number(1, function) + _number(2, frame.line)
-            yield _message(4, _number(1, number) + _number(2, 1) + _message(4, line))
+            yield delimited(4, _number(1, number) + _number(2, 1) + delimited(4, line))
         for (name, file, first_line), number in self._functions.items():
-            yield _message(
+            yield delimited(
                 5,
                 _number(1, number)
                 + _number(2, self._texts[name])
@@ -68,32 +69,19 @@ class _Table:
                 + _number(5, first_line),
             )
         for text in self._texts:
-            yield _message(6, text.encode("utf-8", "replace"))
+            yield delimited(6, text.encode("utf-8", "replace"))
 
 
 def _value_type(table: _Table, what: str, unit: str) -> bytes:
     return _number(1, table.text(what)) + _number(2, table.text(unit))
 
 
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
 def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value) if value else b""
-
-
-def _message(field: int, data: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
+    return tag_of(field, VARINT) + varint(value) if value else b""
 
 
 def _packed(field: int, values: Sequence[int]) -> bytes:
-    return _message(field, b"".join(map(_varint, values)))
+    return delimited(field, b"".join(map(varint, values)))
 
 
 # For people ---------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from mamekube.foundation.protowire import BYTES, FIXED32, FIXED64, VARINT, delimited, tag_of, varint
+
 Message: TypeAlias = dict[str, Any]
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _DEFAULTS: dict[str, Any] = {"string": "", "bytes": b"", "bool": False, "int": 0, "uint": 0}
 _SIGN_BIT = 1 << 63
 _TWO_POW_64 = 1 << 64
@@ -81,9 +82,9 @@ class Schema:
         if field.type == "map":
             for key, text in value.items():
                 entry = bytearray()
-                _write_bytes(entry, 1, key.encode())
-                _write_bytes(entry, 2, text.encode())
-                _write_bytes(out, field.number, bytes(entry))
+                entry += delimited(1, key.encode())
+                entry += delimited(2, text.encode())
+                out += delimited(field.number, bytes(entry))
         elif not field.repeated:
             # proto3 leaves a scalar's default out; a nested message is sent even when it is empty.
             if value or field.type not in _DEFAULTS:
@@ -91,23 +92,23 @@ class Schema:
         elif field.type in ("int", "uint", "bool"):
             packed = bytearray()
             for item in value:
-                _write_varint(packed, int(item))
+                packed += varint(int(item))
             if packed:
-                _write_bytes(out, field.number, bytes(packed))
+                out += delimited(field.number, bytes(packed))
         else:
             for item in value:
                 self._encode_one(out, field, item)
 
     def _encode_one(self, out: bytearray, field: Field, value: Any) -> None:
         if field.type in ("int", "uint", "bool"):
-            _write_varint(out, field.number << 3 | VARINT)
-            _write_varint(out, int(value))
+            out += tag_of(field.number, VARINT)
+            out += varint(int(value))
         elif field.type == "string":
-            _write_bytes(out, field.number, str(value).encode())
+            out += delimited(field.number, str(value).encode())
         elif field.type == "bytes":
-            _write_bytes(out, field.number, value)
+            out += delimited(field.number, value)
         else:
-            _write_bytes(out, field.number, self.encode(field.type, value))
+            out += delimited(field.number, self.encode(field.type, value))
 
     def _store(self, message: Message, field: Field, value: Any) -> None:
         if field.type == "map":
@@ -204,18 +205,3 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
                 raise WireError("a number of more than 64 bits")
     except IndexError:
         raise WireError("the message ends within a number") from None
-
-
-def _write_varint(out: bytearray, value: int) -> None:
-    if value < 0:
-        value += _TWO_POW_64
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-
-
-def _write_bytes(out: bytearray, number: int, data: bytes) -> None:
-    _write_varint(out, number << 3 | BYTES)
-    _write_varint(out, len(data))
-    out += data

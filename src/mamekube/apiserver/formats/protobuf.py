@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from mamekube.foundation.clock import format_micro_time, format_time
+from mamekube.foundation.protowire import BYTES, FIXED32, FIXED64, VARINT
 from mamekube.objects.meta import Object
 
 MAGIC = b"k8s\x00"
@@ -44,7 +45,6 @@ MESSAGES_DEEP_MAX = 100
 VARINT_MASK = 2**64 - 1
 INTEGER_MAX = 2**63
 """Longer integers cannot be written as JSON; as fractions they can."""
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 class ProtobufError(ValueError):

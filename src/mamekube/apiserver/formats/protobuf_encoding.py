@@ -15,19 +15,17 @@ from typing import Any, NamedTuple
 import orjson
 
 from mamekube.apiserver.formats.protobuf import (
-    BYTES,
-    FIXED64,
     JSON_SCHEMA,
     MAGIC,
     META,
     RAW,
     TYPE_META,
-    VARINT,
     fields_of,
     is_message,
     message_name,
 )
 from mamekube.foundation.clock import parse_time
+from mamekube.foundation.protowire import BYTES, FIXED64, VARINT, delimited, sized, tag_of, varint
 from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError
 
@@ -56,14 +54,14 @@ def encode(obj: Object) -> bytes:
 
 def encode_event(kind: str, obj: Object) -> bytes:
     """One event of a watch, with its size before it."""
-    event = _field(1, kind.encode()) + _field(2, _field(1, encode(obj)))
+    event = delimited(1, kind.encode()) + delimited(2, delimited(1, encode(obj)))
     return FRAME_HEAD.pack(len(event)) + event
 
 
 def envelope(obj: Object, raw: bytes) -> bytes:
-    type_meta = _field(1, obj["apiVersion"].encode()) + _field(2, obj["kind"].encode())
+    type_meta = delimited(1, obj["apiVersion"].encode()) + delimited(2, obj["kind"].encode())
     parts = ((TYPE_META, type_meta), (RAW, raw), (CONTENT_ENCODING, b""), (CONTENT_TYPE, b""))
-    return MAGIC + b"".join(_field(number, part) for number, part in parts)
+    return MAGIC + b"".join(delimited(number, part) for number, part in parts)
 
 
 def _object(obj: Object) -> bytes:
@@ -73,8 +71,8 @@ def _object(obj: Object) -> bytes:
         return _message(obj, name)
     of_item = message_name(api_version, kind.removesuffix("List"))
     if kind.endswith("List") and is_message(of_item):
-        metadata = _field(1, _message(obj.get("metadata") or {}, f"{META}.ListMeta"))
-        return metadata + b"".join(_field(2, _message(item, of_item)) for item in obj["items"])
+        metadata = delimited(1, _message(obj.get("metadata") or {}, f"{META}.ListMeta"))
+        return metadata + b"".join(delimited(2, _message(item, of_item)) for item in obj["items"])
     raise not_marshalable(obj)
 
 
@@ -109,14 +107,14 @@ def _message(obj: Mapping[str, Any], message: str) -> bytes:
         else:
             parts += (step.tag, step.value(value))
     for (tag, below), fields in inlined.items():
-        parts += (tag, _sized(_message(fields, below)))
+        parts += (tag, sized(_message(fields, below)))
     return b"".join(parts)
 
 
 def _map(step: Step, entries: Mapping[str, Any]) -> Iterator[bytes]:
     for key in sorted(entries):
         if entries[key] is not None:
-            yield step.tag + _sized(_field(1, key.encode()) + step.entry_tag + step.value(entries[key]))
+            yield step.tag + sized(delimited(1, key.encode()) + step.entry_tag + step.value(entries[key]))
 
 
 @cache
@@ -125,103 +123,76 @@ def _steps(message: str) -> dict[str, Step]:
     steps: dict[str, Step] = {}
     for number, field in fields_of(message).items():
         if field.form == "inline":
-            tag = _tag(number, BYTES)
+            tag = tag_of(number, BYTES)
             steps |= {name: Step(tag, "inline", bytes, inline=field.type) for name in _steps(field.type)}
         else:
             wire, value = _WRITERS.get(field.type) or (BYTES, partial(_sized_message, message=field.type))
-            steps[field.name] = Step(_tag(number, wire), field.form, value, _tag(2, wire))
+            steps[field.name] = Step(tag_of(number, wire), field.form, value, tag_of(2, wire))
     return steps
 
 
 def _sized_message(obj: Mapping[str, Any], *, message: str) -> bytes:
-    return _sized(_message(obj, message))
+    return sized(_message(obj, message))
 
 
 # Values -------------------------------------------------------------------------------------------------
 
 
-def _varint(value: int) -> bytes:
-    if 0 <= value < 0x80:
-        return _SMALL[value]
-    value &= (1 << 64) - 1
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
-
-
-_SMALL = tuple(bytes([value]) for value in range(0x80))
-
-
-def _tag(number: int, wire: int) -> bytes:
-    return _varint(number << 3 | wire)
-
-
-def _sized(data: bytes) -> bytes:
-    return _varint(len(data)) + data
-
-
-def _field(number: int, data: bytes) -> bytes:
-    return _tag(number, BYTES) + _sized(data)
-
-
 def _number(number: int, value: int) -> bytes:
-    return _tag(number, VARINT) + _varint(value)
+    return tag_of(number, VARINT) + varint(value)
 
 
 def _text(value: Any) -> bytes:
-    return _sized(str(value).encode())
+    return sized(str(value).encode())
 
 
 def _time(value: str) -> bytes:
-    return _sized(_number(1, int(parse_time(value))))
+    return sized(_number(1, int(parse_time(value))))
 
 
 def _micro_time(value: str) -> bytes:
     micros = round(parse_time(value) * 1_000_000)
-    return _sized(_number(1, micros // 1_000_000) + _number(2, micros % 1_000_000 * 1000))
+    return sized(_number(1, micros // 1_000_000) + _number(2, micros % 1_000_000 * 1000))
 
 
 def _int_or_string(value: int | str) -> bytes:
     is_text = isinstance(value, str)
     number, text = (0, value) if isinstance(value, str) else (value, "")
-    return _sized(_number(1, is_text) + _number(2, number) + _field(3, text.encode()))
+    return sized(_number(1, is_text) + _number(2, number) + delimited(3, text.encode()))
 
 
 def _schemas(value: Any) -> bytes:
     """`items` of a JSON schema: one schema, or a list of them."""
     if isinstance(value, list):
-        return _sized(b"".join(_field(2, _message(schema, JSON_SCHEMA)) for schema in value))
-    return _sized(_field(1, _message(value, JSON_SCHEMA)))
+        return sized(b"".join(delimited(2, _message(schema, JSON_SCHEMA)) for schema in value))
+    return sized(delimited(1, _message(value, JSON_SCHEMA)))
 
 
 def _schema_or_bool(value: Any) -> bytes:
     if isinstance(value, bool):
-        return _sized(_number(1, value))
-    return _sized(_number(1, 1) + _field(2, _message(value, JSON_SCHEMA)))
+        return sized(_number(1, value))
+    return sized(_number(1, 1) + delimited(2, _message(value, JSON_SCHEMA)))
 
 
 def _schema_or_strings(value: Any) -> bytes:
     if isinstance(value, list):
-        return _sized(b"".join(_field(2, text.encode()) for text in value))
-    return _sized(_field(1, _message(value, JSON_SCHEMA)))
+        return sized(b"".join(delimited(2, text.encode()) for text in value))
+    return sized(delimited(1, _message(value, JSON_SCHEMA)))
 
 
 _WRITERS: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "string": (BYTES, _text),
-    "bytes": (BYTES, lambda value: _sized(base64.b64decode(value))),
-    "bool": (VARINT, _varint),
-    "int": (VARINT, _varint),
+    "bytes": (BYTES, lambda value: sized(base64.b64decode(value))),
+    "bool": (VARINT, varint),
+    "int": (VARINT, varint),
     "double": (FIXED64, struct.Struct("<d").pack),
     "intOrString": (BYTES, _int_or_string),
-    "quantity": (BYTES, lambda value: _sized(_field(1, str(value).encode()))),
+    "quantity": (BYTES, lambda value: sized(delimited(1, str(value).encode()))),
     "time": (BYTES, _time),
     "microTime": (BYTES, _micro_time),
-    "raw": (BYTES, lambda value: _sized(_field(1, orjson.dumps(value)))),
-    "fieldsV1": (BYTES, lambda value: _sized(_field(1, orjson.dumps(value)))),
-    "items": (BYTES, lambda value: _sized(b"".join(_field(1, text.encode()) for text in value))),
+    "raw": (BYTES, lambda value: sized(delimited(1, orjson.dumps(value)))),
+    "fieldsV1": (BYTES, lambda value: sized(delimited(1, orjson.dumps(value)))),
+    "items": (BYTES, lambda value: sized(b"".join(delimited(1, text.encode()) for text in value))),
     "schemas": (BYTES, _schemas),
     "schemaOrBool": (BYTES, _schema_or_bool),
     "schemaOrStrings": (BYTES, _schema_or_strings),

@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from mamekube.foundation.protowire import FIXED64, VARINT, delimited, tag_of, varint
+
 Field = tuple[int, str]
 """Number and form: `string`, `strings`, `bool`, `int`, `double`, `any`, `anys`, `MESSAGE`, `MESSAGE*` (repeated),
 `{MESSAGE}` (a map, as a message of named values)."""
@@ -121,21 +123,21 @@ def encode_document(
     security: Mapping[str, Mapping[str, Any]],
 ) -> bytes:
     """A whole document. Paths and definitions are taken one at a time."""
-    path_items = b"".join(_bytes(2, _named(path, _message("PathItem", item))) for path, item in paths)
-    schemas = b"".join(_bytes(1, _named(name, _message("Schema", item))) for name, item in definitions)
+    path_items = b"".join(delimited(2, _named(path, _message("PathItem", item))) for path, item in paths)
+    schemas = b"".join(delimited(1, _named(name, _message("Schema", item))) for name, item in definitions)
     keys = b"".join(
-        _bytes(1, _named(name, _bytes(2, _message("ApiKeySecurity", item))))
+        delimited(1, _named(name, delimited(2, _message("ApiKeySecurity", item))))
         for name, item in security.items()
     )
-    requirement = b"".join(_bytes(1, _named(name, b"")) for name in security)
+    requirement = b"".join(delimited(1, _named(name, b"")) for name in security)
     return b"".join(
         (
-            _bytes(1, b"2.0"),
-            _bytes(2, _message("Info", info)),
-            _bytes(8, path_items),
-            _bytes(9, schemas),
-            _bytes(12, requirement),
-            _bytes(13, keys),
+            delimited(1, b"2.0"),
+            delimited(2, _message("Info", info)),
+            delimited(8, path_items),
+            delimited(9, schemas),
+            delimited(12, requirement),
+            delimited(13, keys),
         )
     )
 
@@ -148,33 +150,34 @@ def _message(name: str, value: Mapping[str, Any]) -> bytes:
         if field is not None:
             parts.append(_field(field[0], field[1], item))
         elif key.startswith("x-"):
-            parts.append(_bytes(extension, _named(key, _any(item))))
+            parts.append(delimited(extension, _named(key, _any(item))))
     return b"".join(parts)
 
 
 def _field(number: int, form: str, value: Any) -> bytes:
     if form == "string":
-        return _bytes(number, value.encode())
+        return delimited(number, value.encode())
     if form == "strings":
-        return b"".join(_bytes(number, item.encode()) for item in value)
+        return b"".join(delimited(number, item.encode()) for item in value)
     if form == "bool":
-        return _varint(number << 3) + (b"\x01" if value else b"\x00")
+        return tag_of(number, VARINT) + (b"\x01" if value else b"\x00")
     if form == "int":
-        return _varint(number << 3) + _varint(int(value))
+        return tag_of(number, VARINT) + varint(int(value))
     if form == "double":
-        return _varint(number << 3 | 1) + struct.pack("<d", value)
+        return tag_of(number, FIXED64) + struct.pack("<d", value)
     if form == "any":
-        return _bytes(number, _any(value))
+        return delimited(number, _any(value))
     if form == "anys":
-        return b"".join(_bytes(number, _any(item)) for item in value)
+        return b"".join(delimited(number, _any(item)) for item in value)
     if form.endswith("*"):
-        return b"".join(_bytes(number, _nested(form[:-1], item)) for item in value)
+        return b"".join(delimited(number, _nested(form[:-1], item)) for item in value)
     if form.startswith("{"):
         inner = form[1:-1]
-        return _bytes(
-            number, b"".join(_bytes(1, _named(name, _message(inner, item))) for name, item in value.items())
+        return delimited(
+            number,
+            b"".join(delimited(1, _named(name, _message(inner, item))) for name, item in value.items()),
         )
-    return _bytes(number, _nested(form, value))
+    return delimited(number, _nested(form, value))
 
 
 def _nested(form: str, value: Any) -> bytes:
@@ -183,51 +186,36 @@ def _nested(form: str, value: Any) -> bytes:
         return (
             b"\x10" + (b"\x01" if value else b"\x00")
             if isinstance(value, bool)
-            else _bytes(1, _message("Schema", value))
+            else delimited(1, _message("Schema", value))
         )
     if form == "Type":
-        return b"".join(_bytes(1, item.encode()) for item in ([value] if isinstance(value, str) else value))
+        return b"".join(
+            delimited(1, item.encode()) for item in ([value] if isinstance(value, str) else value)
+        )
     if form in ("Items", "SchemaItem"):
-        return _bytes(1, _message("Schema", value))
+        return delimited(1, _message("Schema", value))
     if form == "ParametersItem":
-        return _bytes(1, _parameter(value))
+        return delimited(1, _parameter(value))
     if form == "Responses":
         return b"".join(
-            _bytes(1, _named(code, _bytes(1, _message("Response", item)))) for code, item in value.items()
+            delimited(1, _named(code, delimited(1, _message("Response", item))))
+            for code, item in value.items()
         )
     return _message(form, value)
 
 
 def _parameter(value: Mapping[str, Any]) -> bytes:
     if value["in"] == "body":
-        return _bytes(1, _message("BodyParameter", value))
+        return delimited(1, _message("BodyParameter", value))
     if value["in"] == "path":
-        return _bytes(2, _bytes(4, _message("PathParameter", value)))
-    return _bytes(2, _bytes(3, _message("QueryParameter", value)))
+        return delimited(2, delimited(4, _message("PathParameter", value)))
+    return delimited(2, delimited(3, _message("QueryParameter", value)))
 
 
 def _any(value: Any) -> bytes:
     """gnostic's Any holds YAML, of which JSON is a part."""
-    return _bytes(2, orjson.dumps(value) + b"\n")
+    return delimited(2, orjson.dumps(value) + b"\n")
 
 
 def _named(name: str, value: bytes) -> bytes:
-    return _bytes(1, name.encode()) + _bytes(2, value)
-
-
-def _bytes(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    if value < 0x80:
-        return _SMALL[value]
-    result = bytearray()
-    while value >= 0x80:
-        result.append(value & 0x7F | 0x80)
-        value >>= 7
-    result.append(value)
-    return bytes(result)
-
-
-_SMALL = [bytes([value]) for value in range(0x80)]
+    return delimited(1, name.encode()) + delimited(2, value)
