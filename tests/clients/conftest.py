@@ -4,7 +4,6 @@ of its administrator, and a namespace for each test. Nothing here is known to a 
 
 import itertools
 import json
-import ssl
 
 import pytest
 from tests.clients.manifests import GARDENS, GARDENS_PATH, gardens_definition, is_established
@@ -28,10 +27,7 @@ def kubeconfig(control_plane):
 @pytest.fixture(scope="session")
 def api(control_plane):
     """Plain requests, for what a test needs beside the client that it is about."""
-    folder = control_plane.certificates
-    tls = ssl.create_default_context(cafile=folder / "ca.crt")
-    tls.load_cert_chain(folder / "admin.crt", folder / "admin.key")
-    api = Api(control_plane.url, tls)
+    api = Api(control_plane.url, control_plane.admin_tls())
     yield api
     api.close()
 
@@ -48,11 +44,8 @@ def unique():
 @pytest.fixture
 def namespace(api, unique):
     """A namespace of the test's own, with its service account; it goes when the test is over."""
-    api.create("/api/v1/namespaces", {"metadata": {"name": unique}})
-    api.wait_object(f"/api/v1/namespaces/{unique}/serviceaccounts/default", lambda account: True)
-    yield unique
-    answer = api.send("DELETE", f"/api/v1/namespaces/{unique}")
-    assert answer.code in (200, 202, 404, 409), answer.body
+    with api.own_namespace(unique) as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -195,6 +196,15 @@ class Api:
             timeout_s=timeout_s,
             fieldSelector=f"metadata.name={name}",
         )
+
+    @contextmanager
+    def own_namespace(self, name: str) -> Iterator[str]:
+        """A namespace with its service account, for as long as a test lasts."""
+        self.create("/api/v1/namespaces", {"metadata": {"name": name}})
+        self.wait_object(f"/api/v1/namespaces/{name}/serviceaccounts/default", lambda account: True)
+        yield name
+        answer = self.send("DELETE", f"/api/v1/namespaces/{name}")
+        assert answer.code in (200, 202, 404, 409), answer.body
 
     def close(self) -> None:
         connection = getattr(self._local, "connection", None)

@@ -1,10 +1,7 @@
 """What conformance tests stand on: one cluster for all, and a namespace for each."""
 
-import base64
 import itertools
-import json
 import shutil
-import ssl
 import subprocess
 import sys
 
@@ -12,6 +9,8 @@ import pytest
 from tests.conformance import results
 from tests.conformance.api import Api
 from tests.conformance.control_plane import ControlPlane
+
+from mamekube.apiserver import development
 
 KUBECTL_TIMEOUT_S = 60
 
@@ -28,12 +27,7 @@ def control_plane(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tls(control_plane):
-    """The administrator's end of a connection."""
-    context = ssl.create_default_context(cafile=control_plane.certificates / "ca.crt")
-    context.load_cert_chain(
-        control_plane.certificates / "admin.crt", control_plane.certificates / "admin.key"
-    )
-    return context
+    return control_plane.admin_tls()
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +49,8 @@ def unique():
 @pytest.fixture
 def namespace(api, unique):
     """A namespace of the test's own, with its service account; it goes when the test is over."""
-    api.create("/api/v1/namespaces", {"metadata": {"name": unique}})
-    api.wait_object(f"/api/v1/namespaces/{unique}/serviceaccounts/default", lambda account: True)
-    yield unique
-    answer = api.send("DELETE", f"/api/v1/namespaces/{unique}")
-    assert answer.code in (200, 202, 404, 409), answer.body
+    with api.own_namespace(unique) as name:
+        yield name
 
 
 @pytest.fixture
@@ -76,23 +67,7 @@ def apps(namespace):
 @pytest.fixture(scope="session")
 def kubeconfig(control_plane):
     """A file that makes kubectl the administrator."""
-
-    def data(name):
-        return base64.b64encode((control_plane.certificates / name).read_bytes()).decode()
-
-    cluster = {"server": control_plane.url, "certificate-authority-data": data("ca.crt")}
-    user = {"client-certificate-data": data("admin.crt"), "client-key-data": data("admin.key")}
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": user}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "c",
-    }
-    path = control_plane.folder / "kubeconfig"
-    path.write_text(json.dumps(config))
-    return path
+    return development.write_kubeconfig(control_plane.certificates, server=control_plane.url)
 
 
 @pytest.fixture(scope="session")

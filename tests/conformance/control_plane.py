@@ -5,6 +5,7 @@ and two nodes whose containers are promises. Tests see nothing of it but its add
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -45,6 +46,12 @@ class ControlPlane:
     @property
     def url(self) -> str:
         return f"https://{ADDRESS}:{self.port}"
+
+    def admin_tls(self) -> ssl.SSLContext:
+        """The administrator's end of a connection."""
+        context = ssl.create_default_context(cafile=self.certificates / "ca.crt")
+        context.load_cert_chain(self.certificates / "admin.crt", self.certificates / "admin.key")
+        return context
 
     def __enter__(self) -> ControlPlane:
         self._thread.start()

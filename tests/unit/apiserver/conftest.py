@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.unit.in_process import api_server
 
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
@@ -22,11 +23,8 @@ ADMIN_TOKEN = "admin-token"
 @pytest.fixture
 async def server() -> AsyncIterator[ApiServer]:
     """Ready, and in process only."""
-    store = Store(MemoryBackend())
-    api = ApiServer(ApiServerConfig(), store, Clock(), serve_http=False)
-    async with store, api:
-        await api.ready()
-        yield api
+    async with api_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.unit.in_process import api_server
 
-from mamekube.apiserver.server import ApiServer, ApiServerConfig
+from mamekube.apiserver.server import ApiServer
 from mamekube.client.client import Client
-from mamekube.foundation.clock import Clock
 from mamekube.objects.resource import Resource
-from mamekube.store.memory import MemoryBackend
-from mamekube.store.store import Store
 
 GROUP = "admissionregistration.k8s.io"
 
@@ -115,11 +113,8 @@ async def settle() -> None:
 
 @pytest.fixture
 async def server() -> AsyncIterator[ApiServer]:
-    store = Store(MemoryBackend())
-    api = ApiServer(ApiServerConfig(), store, Clock(), serve_http=False)
-    async with store, api:
-        await api.ready()
-        yield api
+    async with api_server() as server:
+        yield server
 
 
 @pytest.fixture

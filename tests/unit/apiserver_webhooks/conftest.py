@@ -12,6 +12,7 @@ from aiohttp import web
 from tests.unit.apiserver_webhooks.authority import Authority
 from tests.unit.apiserver_webhooks.extension import HOST, Cluster, Extension
 from tests.unit.apiserver_webhooks.hooks import Decide, Hook, StartHook, allow
+from tests.unit.in_process import api_server
 
 from mamekube.apiserver.aggregation import apiservices
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
@@ -43,11 +44,8 @@ async def start_hook(tmp_path: Path) -> AsyncIterator[StartHook]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[ApiServer]:
-    store = Store(MemoryBackend())
-    api = ApiServer(ApiServerConfig(), store, Clock(), serve_http=False)
-    async with store, api:
-        await api.ready()
-        yield api
+    async with api_server() as server:
+        yield server
 
 
 @pytest.fixture
