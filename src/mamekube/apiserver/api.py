@@ -22,7 +22,7 @@ from mamekube.apiserver.formats import codec, fieldvalidation
 from mamekube.apiserver.listing import list_items
 from mamekube.apiserver.options import parse_delete, parse_list, parse_patch, parse_write
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.resources import Change, Resources, SlowChange, check_identity, fresh
+from mamekube.apiserver.resources import Change, Resources, SlowChange, check_identity, fresh, states_revision
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.subresources import (
     approval,
@@ -190,7 +190,6 @@ class Api:
     async def _update(self, request: Request, kind: Kind, payload: Payload, rules: Strategy) -> Answer:
         options = parse_write(request, "UpdateOptions")
         obj = self.decode(request, kind, payload, options.field_validation)
-        unconditional = not (obj.get("metadata") or {}).get("resourceVersion")
         may_create = not rules.subresource and kind.group_resource in strategy.CREATED_BY_UPDATE
         return await self.resources.update(
             request,
@@ -199,7 +198,7 @@ class Api:
             options,
             rules=rules,
             may_create=may_create,
-            retries=unconditional,
+            retries=not states_revision(obj),
         )
 
     async def _patch(self, request: Request, kind: Kind, payload: Payload, rules: Strategy) -> Answer:

@@ -27,6 +27,7 @@ from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, status
 from mamekube.objects.meta import Object, being_deleted, metadata
+from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError, bad_request
 from mamekube.store.backend import KeyExists
 from mamekube.store.store import Item, Store
@@ -88,7 +89,7 @@ class Resources:
     async def _create(self, write: Write, options: WriteOptions, *, generated: bool) -> Document:
         kind, obj = write.kind, write.object
         assert obj is not None
-        if obj["metadata"].get("resourceVersion"):
+        if states_revision(obj):
             raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         self._fill_system_fields(kind, obj)
         if kind.has_status and not (kind.keeps_first_status and obj.get("status")):
@@ -311,18 +312,26 @@ def removes_last_finalizer(kind: Kind, new: Object, old: Object) -> bool:
     return not (kind.group_resource == "namespaces" and (new.get("spec") or {}).get("finalizers"))
 
 
+def states_revision(obj: Object) -> bool:
+    """Whether the object says which version it was made from. To upstream "0" is none."""
+    revision: str = (obj.get("metadata") or {}).get("resourceVersion") or ""
+    return bool(revision.strip("0"))
+
+
 def _check_conditions(kind: Kind, new: Object, old: Object) -> None:
     """The uid and the resourceVersion that an update names must be those of what is there. Raises 409, 422."""
     meta, before = new["metadata"], metadata(old)
-    uid, revision = meta.get("uid"), meta.get("resourceVersion")
+    uid = meta.get("uid")
     if uid and uid != before.get("uid"):
         raise status.conflict(kind, meta["name"], _precondition_failed("UID", uid, before.get("uid", "")))
-    if not revision:
+    if not states_revision(new):
         if not strategy.allows_unconditional_update(kind):
             error = fielderrors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-            raise status.invalid(kind, meta["name"], [error])
+            # Upstream puts the plural where the kind belongs, here alone.
+            named = Resource(group=kind.group, version=kind.version, plural=kind.plural, kind=kind.plural)
+            raise status.invalid(named, meta["name"], [error])
         meta["resourceVersion"] = before["resourceVersion"]
-    elif revision != before.get("resourceVersion"):
+    elif meta["resourceVersion"] != before.get("resourceVersion"):
         raise status.conflict(kind, meta["name"])
 
 

@@ -129,9 +129,29 @@ async def test_some_kinds_must_be_updated_by_version(client):
     created = await client.create(BUDGETS, budget)
     del created  # the update names no version
     error = await refused(client.update(BUDGETS, budget))
-    assert error.message.endswith(
+    assert error.message == (
+        'poddisruptionbudgets.policy "b" is invalid: '
         "metadata.resourceVersion: Invalid value: 0: must be specified for an update"
     )
+    assert error.details["kind"] == "poddisruptionbudgets"
+
+
+async def test_version_0_is_no_version(client):
+    """Neither for new objects, nor for updates of kinds that need none, nor for those that do."""
+    first = config_map("a", k="1")
+    first["metadata"]["resourceVersion"] = "0"
+    await client.create(CONFIGMAPS, first)
+    second = config_map("a", k="2")
+    second["metadata"]["resourceVersion"] = "0"
+    updated = await client.update(CONFIGMAPS, second)
+    assert updated["data"] == {"k": "2"} and updated["metadata"]["resourceVersion"] != "0"
+    budget = {
+        "metadata": {"name": "b", "namespace": "default"},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}},
+    }
+    await client.create(BUDGETS, budget)
+    budget["metadata"]["resourceVersion"] = "0"
+    assert "must be specified for an update" in (await refused(client.update(BUDGETS, budget))).message
 
 
 async def test_an_update_of_what_is_not_there_is_not_found(client):

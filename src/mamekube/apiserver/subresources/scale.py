@@ -13,7 +13,7 @@ from mamekube.apiserver.bodies import SCALE
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_patch, parse_write
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.resources import Change, SlowChange, check_identity, fresh
+from mamekube.apiserver.resources import Change, SlowChange, check_identity, fresh, states_revision
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.subresources import scale_ownership
 from mamekube.kinds.kind import Kind
@@ -78,7 +78,7 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
     if request.verb == "update":
         options = parse_write(request, "UpdateOptions")
         scale = api.decode(request, SCALE, payload, options.field_validation)
-        conditional = bool((scale.get("metadata") or {}).get("resourceVersion"))
+        conditional = states_revision(scale)
         change = _on_object(request, kind, lambda old: fresh(scale))
     else:
         patch_type = patching.check_type(SCALE, payload.content_type)
