@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from mamekube.apiserver import builtin
 from mamekube.apiserver.admission.plugin import CREATE_AND_UPDATE, Plugin, forbidden
-from mamekube.apiserver.admission.pod_security_checks import Subject, subject_of, violations
+from mamekube.apiserver.admission.pod_security_checks import SECCOMP_PREFIX, Subject, subject_of, violations
 from mamekube.apiserver.auditing import audit
 from mamekube.apiserver.writes import UPDATE, Reader, Write
 from mamekube.foundation.metrics import Family
@@ -36,7 +36,6 @@ EVALUATION_LABELS = (
     "resource",
     "subresource",
 )
-SECCOMP_PREFIX = "container.seccomp.security.alpha.kubernetes.io/"
 VERSION = re.compile(r"v1\.(0|[1-9][0-9]*)\Z")
 NEWEST = 1 << 30
 

@@ -44,6 +44,18 @@ class Subject(NamedTuple):
 Check = Callable[[Subject], Violation | None]
 
 
+class Rule(NamedTuple):
+    """One rule of a level; `versions` are its forms, oldest first, each with the minor release that brought it."""
+
+    versions: tuple[tuple[int, Check], ...]
+    replaced_by: int | None = None
+    """The minor release from which on `restricted` has a stricter rule instead."""
+
+    def check(self, minor: int) -> Check | None:
+        """The form of release 1.`minor`, None before there was one."""
+        return next((check for since, check in reversed(self.versions) if since <= minor), None)
+
+
 def subject_of(pod: Object) -> Subject:
     return Subject(annotations_of(pod), pod.get("spec") or {})
 
@@ -52,10 +64,11 @@ def violations(subject: Subject, level: str, *, minor: int) -> list[Violation]:
     """What of `level` (as of release 1.`minor`) the pod does not keep."""
     if level == "privileged":
         return []
-    checks = [check for check in BASELINE if level == "baseline" or check not in REPLACED]
+    rules = BASELINE
     if level == "restricted":
-        checks += RESTRICTED
-    found = (check(subject) for check in checks if minor >= SINCE.get(check, 0))
+        stays = [rule for rule in BASELINE if rule.replaced_by is None or minor < rule.replaced_by]
+        rules = (*stays, *RESTRICTED)
+    found = (check(subject) for check in (rule.check(minor) for rule in rules) if check is not None)
     return [violation for violation in found if violation is not None]
 
 
@@ -78,25 +91,29 @@ ALLOWED_CAPABILITIES = frozenset(
         "SYS_CHROOT",
     ]
 )
-ALLOWED_SYSCTLS = frozenset(
-    [
-        "kernel.shm_rmid_forced",
-        "net.ipv4.ip_local_port_range",
-        "net.ipv4.ip_local_reserved_ports",
-        "net.ipv4.ip_unprivileged_port_start",
-        "net.ipv4.ping_group_range",
-        "net.ipv4.tcp_fin_timeout",
-        "net.ipv4.tcp_keepalive_intvl",
-        "net.ipv4.tcp_keepalive_probes",
-        "net.ipv4.tcp_keepalive_time",
-        "net.ipv4.tcp_rmem",
-        "net.ipv4.tcp_syncookies",
-        "net.ipv4.tcp_wmem",
-    ]
-)
-ALLOWED_SELINUX_TYPES = frozenset(
-    {"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
-)
+ALLOWED_SYSCTLS = {
+    0: frozenset(
+        [
+            "kernel.shm_rmid_forced",
+            "net.ipv4.ip_local_port_range",
+            "net.ipv4.ip_unprivileged_port_start",
+            "net.ipv4.ping_group_range",
+            "net.ipv4.tcp_syncookies",
+        ]
+    ),
+    27: frozenset(["net.ipv4.ip_local_reserved_ports"]),
+    29: frozenset(
+        [
+            "net.ipv4.tcp_fin_timeout",
+            "net.ipv4.tcp_keepalive_intvl",
+            "net.ipv4.tcp_keepalive_probes",
+            "net.ipv4.tcp_keepalive_time",
+        ]
+    ),
+    32: frozenset(["net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"]),
+}
+"""What each minor release added."""
+ALLOWED_SELINUX_TYPES = frozenset({"", "container_t", "container_init_t", "container_kvm_t"})
 ALLOWED_VOLUMES = frozenset(
     [
         "configMap",
@@ -110,23 +127,27 @@ ALLOWED_VOLUMES = frozenset(
         "secret",
     ]
 )
+SECCOMP_POD_KEY = "seccomp.security.alpha.kubernetes.io/pod"
+SECCOMP_PREFIX = "container.seccomp.security.alpha.kubernetes.io/"
 APPARMOR_PREFIX = "container.apparmor.security.beta.kubernetes.io/"
 
 
 def app_armor_profile(subject: Subject) -> Violation | None:
     setters, values = _setters(subject, lambda context: _type_of(context, "appArmorProfile"), _bad_app_armor)
-    bad = sorted(
+    annotations = sorted(
         f"{key}={_quote([value])}"
         for key, value in subject.annotations.items()
         if key.startswith(APPARMOR_PREFIX) and not _allowed_app_armor(value)
     )
-    if not setters and not bad:
+    if annotations:
+        setters.append(_plural("annotation", "annotations", len(annotations)))
+    if not setters:
         return None
-    reason = _plural("forbidden AppArmor profile", "forbidden AppArmor profiles", len(values) + len(bad))
-    if setters:
-        text = " and ".join(setters)
-        bad.insert(0, f"{text} must not set AppArmor profile type to {_quote(sorted(values))}")
-    return Violation(reason, ", ".join(bad))
+    listed = [*sorted(values), *annotations]
+    reason = _plural("forbidden AppArmor profile", "forbidden AppArmor profiles", len(listed))
+    return Violation(
+        reason, f"{' and '.join(setters)} must not set AppArmor profile type to {_quote(listed)}"
+    )
 
 
 def capabilities_baseline(subject: Subject) -> Violation | None:
@@ -201,8 +222,6 @@ def privileged(subject: Subject) -> Violation | None:
 
 
 def proc_mount(subject: Subject) -> Violation | None:
-    if subject.own_users:
-        return None
     bad = {
         c["name"]: _context(c)["procMount"]
         for c in subject.containers
@@ -214,17 +233,38 @@ def proc_mount(subject: Subject) -> Violation | None:
     return Violation("procMount", f"{_containers(bad)} must not set securityContext.procMount to {values}")
 
 
-def se_linux_options(subject: Subject) -> Violation | None:
-    setters, found = _setters(
-        subject, lambda context: context.get("seLinuxOptions"), _bad_se_linux, joined=False
+def _se_linux_options(allowed: frozenset[str]) -> Check:
+    def bad(options: Mapping[str, Any]) -> bool:
+        return (options.get("type") or "") not in allowed or any(options.get(key) for key in ("user", "role"))
+
+    def check(subject: Subject) -> Violation | None:
+        setters, found = _setters(subject, lambda context: context.get("seLinuxOptions"), bad, joined=False)
+        if not setters:
+            return None
+        types = sorted({options.get("type") or "" for options in found} - allowed)
+        parts = [f"{_plural('type', 'types', len(types))} {_quote(types)}"] if types else []
+        parts += [f"{key} may not be set" for key in ("user", "role") if any(o.get(key) for o in found)]
+        text = f"{' and '.join(setters)} set forbidden securityContext.seLinuxOptions: {'; '.join(parts)}"
+        return Violation("seLinuxOptions", text)
+
+    return check
+
+
+def seccomp_annotations(subject: Subject) -> Violation | None:
+    """What said in old releases which system calls a pod may make."""
+    keys = [SECCOMP_POD_KEY, *(f"{SECCOMP_PREFIX}{container['name']}" for container in subject.containers)]
+    bad = sorted(
+        {
+            f"{key}={_quote([subject.annotations[key]])}"
+            for key in keys
+            if key in subject.annotations and not _allowed_seccomp_annotation(subject.annotations[key])
+        }
     )
-    if not setters:
+    if not bad:
         return None
-    types = sorted({options.get("type") or "" for options in found} - ALLOWED_SELINUX_TYPES)
-    parts = [f"{_plural('type', 'types', len(types))} {_quote(types)}"] if types else []
-    parts += [f"{field} may not be set" for field in ("user", "role") if any(o.get(field) for o in found)]
-    text = f"{' and '.join(setters)} set forbidden securityContext.seLinuxOptions: {'; '.join(parts)}"
-    return Violation("seLinuxOptions", text)
+    return Violation(
+        "seccompProfile", f"forbidden {_plural('annotation', 'annotations', len(bad))} {', '.join(bad)}"
+    )
 
 
 def seccomp_baseline(subject: Subject) -> Violation | None:
@@ -232,10 +272,17 @@ def seccomp_baseline(subject: Subject) -> Violation | None:
     return _bad_seccomp_violation(setters, values)
 
 
-def sysctls(subject: Subject) -> Violation | None:
-    given = (subject.spec.get("securityContext") or {}).get("sysctls") or ()
-    bad = sorted({sysctl["name"] for sysctl in given} - ALLOWED_SYSCTLS)
-    return Violation("forbidden sysctls", ", ".join(bad)) if bad else None
+def _sysctls(minor: int) -> Check:
+    allowed: frozenset[str] = frozenset().union(
+        *(names for since, names in ALLOWED_SYSCTLS.items() if since <= minor)
+    )
+
+    def check(subject: Subject) -> Violation | None:
+        given = (subject.spec.get("securityContext") or {}).get("sysctls") or ()
+        bad = [sysctl["name"] for sysctl in given if sysctl["name"] not in allowed]
+        return Violation("forbidden sysctls", ", ".join(bad)) if bad else None
+
+    return check
 
 
 def windows_host_process(subject: Subject) -> Violation | None:
@@ -257,15 +304,13 @@ def allow_privilege_escalation(subject: Subject) -> Violation | None:
     names = [
         c["name"] for c in subject.containers if _context(c).get("allowPrivilegeEscalation") is not False
     ]
-    if subject.windows or not names:
+    if not names:
         return None
     text = f"{_containers(names)} must set securityContext.allowPrivilegeEscalation=false"
     return Violation("allowPrivilegeEscalation != false", text)
 
 
 def capabilities_restricted(subject: Subject) -> Violation | None:
-    if subject.windows:
-        return None
     keeping = [c["name"] for c in subject.containers if "ALL" not in _capabilities(c, "drop")]
     adding: dict[str, None] = {}
     forbidden: set[str] = set()
@@ -300,8 +345,6 @@ def restricted_volumes(subject: Subject) -> Violation | None:
 
 
 def run_as_non_root(subject: Subject) -> Violation | None:
-    if subject.own_users:
-        return None
     reason = "runAsNonRoot != true"
     setters, _ = _setters(subject, lambda context: context.get("runAsNonRoot"), lambda value: value is False)
     if setters:
@@ -316,15 +359,13 @@ def run_as_non_root(subject: Subject) -> Violation | None:
 
 def run_as_user(subject: Subject) -> Violation | None:
     setters, _ = _setters(subject, lambda context: context.get("runAsUser"), lambda value: value == 0)
-    if subject.own_users or not setters:
+    if not setters:
         return None
     return Violation("runAsUser=0", f"{' and '.join(setters)} must not set runAsUser=0")
 
 
 def seccomp_restricted(subject: Subject) -> Violation | None:
-    if subject.windows:
-        return None
-    setters, values = _setters(subject, lambda context: _type_of(context, "seccompProfile"), _unsafe_seccomp)
+    setters, values = _setters(subject, lambda context: _type_of(context, "seccompProfile"), _bad_seccomp)
     if setters:
         return _bad_seccomp_violation(setters, values)
     if _type_of(subject.spec.get("securityContext") or {}, "seccompProfile") is not None:
@@ -336,32 +377,49 @@ def seccomp_restricted(subject: Subject) -> Violation | None:
     return Violation("seccompProfile", f"pod or {_containers(silent)} {text}")
 
 
-BASELINE: tuple[Check, ...] = (
-    app_armor_profile,
-    capabilities_baseline,
-    host_namespaces,
-    host_path_volumes,
-    host_ports,
-    host_probes,
-    privileged,
-    proc_mount,
-    se_linux_options,
-    seccomp_baseline,
-    sysctls,
-    windows_host_process,
+def _but_windows(check: Check) -> Check:
+    """Of pods for Windows this is not asked."""
+    return lambda subject: None if subject.windows else check(subject)
+
+
+def _but_own_users(check: Check) -> Check:
+    """Of pods with a user namespace of their own this is not asked."""
+    return lambda subject: None if subject.own_users else check(subject)
+
+
+def _always(check: Check) -> Rule:
+    return Rule(((0, check),))
+
+
+BASELINE: tuple[Rule, ...] = (
+    _always(app_armor_profile),
+    Rule(((0, capabilities_baseline),), replaced_by=22),
+    _always(host_namespaces),
+    Rule(((0, host_path_volumes),), replaced_by=0),
+    _always(host_ports),
+    Rule(((34, host_probes),)),
+    _always(privileged),
+    Rule(((0, proc_mount), (35, _but_own_users(proc_mount))), replaced_by=35),
+    Rule(
+        (
+            (0, _se_linux_options(ALLOWED_SELINUX_TYPES)),
+            (31, _se_linux_options(ALLOWED_SELINUX_TYPES | {"container_engine_t"})),
+        )
+    ),
+    Rule(((0, seccomp_annotations), (19, seccomp_baseline)), replaced_by=19),
+    Rule(tuple((minor, _sysctls(minor)) for minor in ALLOWED_SYSCTLS)),
+    _always(windows_host_process),
 )
-REPLACED: tuple[Check, ...] = (capabilities_baseline, host_path_volumes, seccomp_baseline)
-"""Checks of `baseline` for which `restricted` has a stricter one."""
-RESTRICTED: tuple[Check, ...] = (
-    allow_privilege_escalation,
-    capabilities_restricted,
-    restricted_volumes,
-    run_as_non_root,
-    run_as_user,
-    seccomp_restricted,
+RESTRICTED: tuple[Rule, ...] = (
+    Rule(((8, allow_privilege_escalation), (25, _but_windows(allow_privilege_escalation)))),
+    Rule(((22, capabilities_restricted), (25, _but_windows(capabilities_restricted)))),
+    Rule(((35, proc_mount),)),
+    _always(restricted_volumes),
+    Rule(((0, run_as_non_root), (35, _but_own_users(run_as_non_root)))),
+    Rule(((23, run_as_user), (35, _but_own_users(run_as_user)))),
+    Rule(((19, seccomp_restricted), (25, _but_windows(seccomp_restricted)))),
 )
-SINCE: Mapping[Check, int] = {host_probes: 34, run_as_user: 23}
-"""The minor release from which on a check is part of its level."""
+"""Besides those of `baseline`, in the order of upstream's names for them."""
 
 
 # Words ----------------------------------------------------------------------------------------------------
@@ -400,7 +458,7 @@ def _bad_seccomp_violation(setters: Sequence[str], values: Iterable[str]) -> Vio
 
 
 def _bad_app_armor(profile: str) -> bool:
-    return profile not in ("", "RuntimeDefault", "Localhost")
+    return profile not in ("RuntimeDefault", "Localhost")
 
 
 def _allowed_app_armor(profile: str) -> bool:
@@ -408,17 +466,11 @@ def _allowed_app_armor(profile: str) -> bool:
 
 
 def _bad_seccomp(profile: str) -> bool:
-    return profile not in ("", "RuntimeDefault", "Localhost")
-
-
-def _unsafe_seccomp(profile: str) -> bool:
     return profile not in ("RuntimeDefault", "Localhost")
 
 
-def _bad_se_linux(options: Mapping[str, Any]) -> bool:
-    return bool(
-        (options.get("type") or "") not in ALLOWED_SELINUX_TYPES or options.get("user") or options.get("role")
-    )
+def _allowed_seccomp_annotation(profile: str) -> bool:
+    return profile in ("runtime/default", "docker/default") or profile.startswith("localhost/")
 
 
 def _type_of(context: Mapping[str, Any], field: str) -> str | None:
