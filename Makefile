@@ -1,7 +1,6 @@
 # Two commands for a newcomer: `make demo` and `make test`. Both set up what they need and say what they do.
 
 SHELL := /bin/bash
-PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: help demo test bench setup setup-demo lint unit cluster-test clean
