@@ -130,7 +130,7 @@ def _selector(selector: Mapping[str, Any] | None) -> Selector:
 def bindings_of(
     write: Write, view: View, *, authorizer: Authorizer, params: Object | None = None
 ) -> dict[str, Any]:
-    """The variables of an expression, but for `namespaceObject` and `variables`."""
+    """The variables of an expression, but for `variables`; policies put their namespace in."""
     asks = _Authorizer(authorizer, write.user, _request_check(authorizer, write))
     return {
         "object": view.object,
@@ -138,6 +138,7 @@ def bindings_of(
         "request": request_of(write, view.kind),
         "authorizer": asks,
         "params": params,
+        "namespaceObject": None,
     }
 
 
@@ -287,10 +288,8 @@ class Expression:
 class Conditions:
     """`matchConditions`: all of them must hold."""
 
-    def __init__(
-        self, conditions: Sequence[Mapping[str, Any]], *, params: bool = False, namespaces: bool = False
-    ) -> None:
-        known = scope(params=params, variables={} if namespaces else None)
+    def __init__(self, conditions: Sequence[Mapping[str, Any]], *, params: bool = False) -> None:
+        known = scope(params=params)
         self._expressions = [Expression(condition["expression"], known) for condition in conditions]
 
     def hold(self, bindings: dict[str, Any]) -> bool:

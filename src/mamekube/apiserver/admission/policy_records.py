@@ -71,7 +71,7 @@ def compile_policy(policy: Object) -> Policy:
         name=name_of(policy),
         fails=spec.get("failurePolicy") != "Ignore",
         constraints=compile_constraints(spec.get("matchConstraints")),
-        conditions=Conditions(spec.get("matchConditions") or (), params=params, namespaces=True),
+        conditions=Conditions(spec.get("matchConditions") or (), params=params),
         param_kind=_param_kind(param_kind),
         variables={
             variable["name"]: Expression(variable["expression"], known)
@@ -89,7 +89,7 @@ def compile_policy(policy: Object) -> Policy:
             for rule in spec.get("validations") or ()
         ),
         annotations=tuple(
-            (annotation["key"], Expression(annotation["valueExpression"], quiet))
+            (annotation["key"], Expression(annotation["valueExpression"].strip(), known))
             for annotation in spec.get("auditAnnotations") or ()
         ),
         mutations=tuple(_mutation(mutation, known) for mutation in spec.get("mutations") or ()),

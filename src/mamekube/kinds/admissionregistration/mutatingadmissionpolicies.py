@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.admissionregistration import expressions, matching
-from mamekube.kinds.fields import Found, section
+from mamekube.kinds.admissionregistration import expressions, matching, validation
+from mamekube.kinds.fields import Found, check_choice, section
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects.fielderrors import invalid, not_supported, required
+from mamekube.objects.fielderrors import required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -22,15 +22,11 @@ COLUMNS = (
     cells.AGE,
 )
 
-FORMS = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
-
 
 def default(policy: Object) -> None:
     spec = section(policy, "spec")
     if spec.get("failurePolicy") is None:
         spec["failurePolicy"] = "Fail"
-    if not spec.get("reinvocationPolicy"):
-        spec["reinvocationPolicy"] = "Never"
     matching.default_match(spec.get("matchConstraints"))
 
 
@@ -38,32 +34,28 @@ def row(policy: Object, now_s: float) -> list[Any]:
     return matching.policy_row(policy, now_s, rules="mutations")
 
 
-def validate(policy: Object) -> Found:
-    found = matching.validate_policy(policy)
-    if not cells.spec_of(policy).get("mutations"):
-        found.append(required("spec.mutations", "mutations must contain at least one item"))
+def _validate(policy: Object, old: Object | None) -> Found:
+    found = validation.validate_policy(policy, old, mutating=True)
     spec = cells.spec_of(policy)
+    params = spec.get("paramKind") is not None
+    variables = expressions.check_variables(spec, found, params=params, mutating=True)
+    known = expressions.scope(params=params, variables=variables)
+    if not spec.get("mutations"):
+        found.append(required("spec.mutations", "mutations must contain at least one item"))
     for index, mutation in enumerate(spec.get("mutations") or ()):
-        _validate_mutation(mutation, f"spec.mutations[{index}]", found)
-    variables = expressions.check_variables(spec, found, params=spec.get("paramKind") is not None)
-    expressions.check_mutations(spec, found, variables)
+        expressions.check_mutation(mutation, f"spec.mutations[{index}]", known, found)
+    check_choice(
+        spec.get("reinvocationPolicy"), "spec.reinvocationPolicy", validation.REINVOCATION_POLICIES, found
+    )
     return found
 
 
-def _validate_mutation(mutation: dict[str, Any], path: str, found: Found) -> None:
-    """A patch of the form that it says it has, and no other."""
-    kind = mutation.get("patchType") or ""
-    if not kind:
-        found.append(required(f"{path}.patchType"))
-    elif kind not in FORMS:
-        found.append(not_supported(f"{path}.patchType", kind, FORMS))
-        return
-    for name, field in FORMS.items():
-        if name == kind and mutation.get(field) is None:
-            found.append(required(f"{path}.{field}", f"must be specified when patchType is {kind}"))
-        elif name != kind and mutation.get(field) is not None:
-            detail = f"not allowed when patchType is {kind}"
-            found.append(invalid(f"{path}.{field}", "{" + field + "}", detail))
+def validate_create(policy: Object) -> Found:
+    return _validate(policy, None)
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    return _validate(new, old)
 
 
 KIND = Kind(
@@ -79,5 +71,6 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
-    validate=validate,
+    validate_create=validate_create,
+    validate_update=validate_update,
 )

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.admissionregistration import matching
+from mamekube.kinds.admissionregistration import matching, validation
+from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Kind
+from mamekube.objects.meta import Object
+
+
+def validate(binding: Object) -> Found:
+    return validation.validate_binding(binding, mutating=True)
+
 
 KIND = Kind(
     group="admissionregistration.k8s.io",
@@ -18,5 +25,5 @@ KIND = Kind(
     default=matching.default_binding,
     columns=matching.BINDING_COLUMNS,
     row=matching.binding_row,
-    validate=matching.validate_binding,
+    validate=validate,
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.admissionregistration import expressions, matching
+from mamekube.kinds.admissionregistration import expressions, matching, validation
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects.fielderrors import not_supported, required
+from mamekube.objects.fielderrors import required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -21,8 +21,6 @@ COLUMNS = (
     matching.PARAM_KIND,
     cells.AGE,
 )
-
-REASONS = frozenset(("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"))
 
 
 def default(policy: Object) -> None:
@@ -40,20 +38,23 @@ def row(policy: Object, now_s: float) -> list[Any]:
     return matching.policy_row(policy, now_s, rules="validations")
 
 
-def validate(policy: Object) -> Found:
-    found = matching.validate_policy(policy)
+def _validate(policy: Object, old: Object | None) -> Found:
+    found = validation.validate_policy(policy, old)
     spec = cells.spec_of(policy)
+    variables = expressions.check_variables(spec, found, params=spec.get("paramKind") is not None)
     if not spec.get("validations") and not spec.get("auditAnnotations"):
         detail = "validations or auditAnnotations must contain at least one item"
-        found.append(required("spec.validations", detail))
-    for index, rule in enumerate(spec.get("validations") or ()):
-        if not (rule.get("expression") or "").strip():
-            found.append(required(f"spec.validations[{index}].expression", "expression is not specified"))
-        if rule.get("reason") is not None and rule["reason"] not in REASONS:
-            found.append(not_supported(f"spec.validations[{index}].reason", rule["reason"], REASONS))
-    variables = expressions.check_variables(spec, found, params=spec.get("paramKind") is not None)
-    expressions.check_validations(spec, found, variables)
+        found += [required("spec.validations", detail), required("spec.auditAnnotations", detail)]
+    expressions.check_validations(policy, found, variables)
     return found
+
+
+def validate_create(policy: Object) -> Found:
+    return _validate(policy, None)
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    return _validate(new, old)
 
 
 KIND = Kind(
@@ -71,5 +72,6 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
-    validate=validate,
+    validate_create=validate_create,
+    validate_update=validate_update,
 )

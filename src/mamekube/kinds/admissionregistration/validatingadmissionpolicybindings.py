@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from mamekube.kinds import cells
-from mamekube.kinds.admissionregistration import matching
+from mamekube.kinds.admissionregistration import matching, validation
 from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Kind
-from mamekube.objects.fielderrors import not_supported, required
+from mamekube.objects.fielderrors import duplicate, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 ACTIONS = frozenset(("Audit", "Deny", "Warn"))
+TWICE = (
+    "must not contain both Deny and Warn (repeating the same validation failure information in the API response "
+    "and headers serves no purpose)"
+)
 
 
 def validate(binding: Object) -> Found:
-    found = matching.validate_binding(binding)
-    actions = cells.spec_of(binding).get("validationActions") or ()
-    if not actions:
-        found.append(required("spec.validationActions"))
+    found = validation.validate_binding(binding)
+    actions, path = cells.spec_of(binding).get("validationActions") or [], "spec.validationActions"
     for index, action in enumerate(actions):
         if action not in ACTIONS:
-            found.append(not_supported(f"spec.validationActions[{index}]", action, ACTIONS))
+            found.append(not_supported(f"{path}[{index}]", action, ACTIONS))
+        if action in actions[:index]:
+            found.append(duplicate(f"{path}[{index}]", action))
+    if "Deny" in actions and "Warn" in actions:
+        found.append(invalid(path, actions, TWICE))
+    if not actions:
+        found.append(required(path, "at least one validation action is required"))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mamekube.kinds.admissionregistration import matching
+from mamekube.kinds.admissionregistration import matching, validation
 from mamekube.kinds.kind import Kind
 
 KIND = Kind(
@@ -18,5 +18,6 @@ KIND = Kind(
     default=matching.default_webhooks,
     columns=matching.WEBHOOK_COLUMNS,
     row=matching.webhooks_row,
-    validate=matching.validate_webhooks,
+    validate_create=validation.validate_webhooks,
+    validate_update=validation.validate_webhooks_update,
 )
