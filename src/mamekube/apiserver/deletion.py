@@ -29,6 +29,10 @@ from mamekube.store.store import Item, Store
 ORPHANS_BY_DEFAULT = frozenset({"jobs.batch", "replicationcontrollers"})
 """Kinds so old that a delete without a policy keeps their pods. Upstream: DefaultGarbageCollectionPolicy."""
 
+OWN_NOTHING = frozenset({"events", "events.events.k8s.io"})
+"""Kinds made by the thousand that nothing belongs to: their deletes wait for no dependents, whatever the policy.
+Upstream: GarbageCollectionUnsupported."""
+
 ANSWERED_WITH_OBJECT = frozenset(
     {
         "namespaces",
@@ -118,6 +122,8 @@ def finalizers_for(kind: Kind, meta: dict[str, Any], options: DeleteOptions) -> 
         elif kind.group_resource in ORPHANS_BY_DEFAULT:
             policy = "Orphan"
     kept = [name for name in present if name not in (ORPHAN, FOREGROUND)]
+    if kind.group_resource in OWN_NOTHING:
+        return kept
     if policy == "Orphan":
         kept.append(ORPHAN)
     elif policy == "Foreground":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mamekube.apiserver import versions
 from mamekube.apiserver.formats.fieldvalidation import schema_of
 from mamekube.apiserver.objectmeta import timestamp
 from mamekube.apiserver.options import WriteOptions
+from mamekube.foundation import slices
 from mamekube.foundation.clock import Clock
-from mamekube.kinds.kind import Kind
+from mamekube.kinds.kind import FieldPath, Kind
 from mamekube.objects.meta import Object
 from mamekube.objects.patches import managed_fields
 from mamekube.objects.status import bad_request
@@ -27,10 +30,11 @@ async def note(
     clock: Clock,
     find: versions.Find,
     subresource: str = "",
+    heavy: bool = False,
 ) -> Object:
-    """The same after an update of `old`."""
+    """The same after an update of `old`. `heavy`: there is so much to do that it takes turns with others."""
     steps = _noted(old, new, kind, options, clock=clock, subresource=subresource)
-    return await _converting(steps, kind, find)
+    return await _converting(steps, kind, find, heavy=heavy)
 
 
 def _noted(
@@ -56,6 +60,7 @@ async def apply(
     clock: Clock,
     find: versions.Find,
     subresource: str = "",
+    heavy: bool = False,
 ) -> Object:
     """The object that server-side apply makes of `old`, its managed fields noted. Raises 400, 409."""
     version = patch.get("apiVersion") or ""
@@ -74,24 +79,38 @@ async def apply(
         subresource=subresource,
         ignored=_ignored(kind, subresource),
     )
-    return await _converting(steps, kind, find)
+    return await _converting(steps, kind, find, heavy=heavy)
 
 
-async def _converting(steps: managed_fields.Steps[Object], kind: Kind, find: versions.Find) -> Object:
+async def _converting(
+    steps: managed_fields.Steps[Object], kind: Kind, find: versions.Find, *, heavy: bool
+) -> Object:
     """Run the steps, and convert what they want to see in other versions. Raises what a webhook makes of it."""
     view = None
+    while True:
+        step = partial(_step, steps, view)
+        wanted = await slices.run(step, heavy=True) if heavy else step()
+        if not isinstance(wanted, managed_fields.Wanted):
+            return wanted
+        found = await versions.converted(kind, wanted.objects, wanted.api_version, find)
+        view = managed_fields.View(*found) if found is not None else None
+
+
+def _step(
+    steps: managed_fields.Steps[Object], view: managed_fields.View | None
+) -> managed_fields.Wanted | Object:
+    """What they want next, or what they come to."""
     try:
-        while True:
-            wanted = steps.send(view)
-            found = await versions.converted(kind, wanted.objects, wanted.api_version, find)
-            view = managed_fields.View(*found) if found is not None else None
+        return steps.send(view)
     except StopIteration as done:
         result: Object = done.value
         return result
 
 
-def _ignored(kind: Kind, subresource: str) -> tuple[tuple[str, ...], ...]:
+def _ignored(kind: Kind, subresource: str) -> tuple[FieldPath, ...]:
     """What this way of writing cannot change, and so not own."""
     if subresource == "status":
-        return (("spec",),)
-    return (("status",),) if kind.has_status and not subresource else ()
+        return (("spec",), *kind.status_resets)
+    if subresource == "approval":
+        return (("spec",), ("status", "certificate"))
+    return (*((("status",),) if kind.has_status else ()), *kind.resets) if not subresource else ()

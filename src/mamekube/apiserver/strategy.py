@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mamekube.apiserver import objectmeta
-from mamekube.kinds.kind import Kind
+from mamekube.kinds.kind import ALL_METADATA, Kind
 from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object, metadata, same
 
@@ -27,10 +27,9 @@ CREATED_BY_UPDATE = frozenset(
         "events.events.k8s.io",
         "leases.coordination.k8s.io",
         "limitranges",
-        "podtemplates",
-        "priorityclasses.scheduling.k8s.io",
         "rolebindings.rbac.authorization.k8s.io",
         "roles.rbac.authorization.k8s.io",
+        "runtimeclasses.node.k8s.io",
         "services",
     }
 )
@@ -43,13 +42,11 @@ CONDITIONAL_ONLY = frozenset(
         "csinodes.storage.k8s.io",
         "csistoragecapacities.storage.k8s.io",
         "customresourcedefinitions.apiextensions.k8s.io",
-        "flowschemas.flowcontrol.apiserver.k8s.io",
         "leases.coordination.k8s.io",
         "mutatingadmissionpolicies.admissionregistration.k8s.io",
         "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
         "mutatingwebhookconfigurations.admissionregistration.k8s.io",
         "poddisruptionbudgets.policy",
-        "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
         "runtimeclasses.node.k8s.io",
         "validatingadmissionpolicies.admissionregistration.k8s.io",
         "validatingadmissionpolicybindings.admissionregistration.k8s.io",
@@ -58,6 +55,10 @@ CONDITIONAL_ONLY = frozenset(
     }
 )
 """Where an update must name the resourceVersion it was made from. Upstream: AllowUnconditionalUpdate is false."""
+
+
+CLIENTS_METADATA = ("annotations", "finalizers", "labels", "ownerReferences")
+"""What clients may write in metadata, the name aside."""
 
 
 def allows_unconditional_update(kind: Kind) -> bool:
@@ -89,9 +90,11 @@ def _validate_whole(kind: Kind, new: Object, old: Object) -> list[FieldError]:
 def _prepare_status(kind: Kind, new: Object, old: Object, now_s: float) -> None:
     for key in [key for key in (*new, *old) if key not in NOT_SPEC]:
         _copy(new, old, key)
-    keep_metadata(new, old, "labels", "ownerReferences")
-    if not isinstance(kind.schema, str):
-        keep_metadata(new, old, "annotations", "finalizers")
+    for path in kind.status_resets:
+        if path == ALL_METADATA:
+            keep_metadata(new, old, *CLIENTS_METADATA)
+        elif path[0] == "metadata":
+            keep_metadata(new, old, path[1])
     kind.prepare_status(new, old, now_s)
 
 

@@ -12,12 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from mamekube.foundation.lifecycle import Lifetime
 from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object
 from mamekube.objects.resource import Resource
+
+FieldPath: TypeAlias = tuple[str, ...]
+
+ALL_METADATA: FieldPath = ("metadata",)
+"""Labels, annotations, finalizers, owner references: most kinds made after the first dozen keep them out of status."""
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -126,6 +131,11 @@ class Kind(Resource):
 
     has_status: bool = False
     """Whether `status` is a subresource of its own, which ordinary writes cannot change."""
+    resets: tuple[FieldPath, ...] = ()
+    """What an ordinary write cannot change, and so not own, besides `status` where that is a subresource."""
+    status_resets: tuple[FieldPath, ...] = ()
+    """What a write to the status subresource cannot change besides the spec. Paths in metadata, `ALL_METADATA` or a
+    single field, are put back for the kind; others are its own to put back."""
     keeps_first_status: bool = False
     """Whether a create may bring a status all the same: a kubelet registers its Node with one."""
     counts_generation: bool = False

@@ -193,12 +193,12 @@ def test_an_object_from_before_managed_fields_belongs_to_before_first_apply() ->
     }
 
 
-def test_what_a_request_cannot_write_is_neither_owned_nor_changed() -> None:
+def test_what_a_request_cannot_write_is_not_owned_though_the_write_has_to_put_it_back() -> None:
     live = {**deployment(replicas=1), "status": {"replicas": 1}}
     live = track_update(None, live, DEPLOYMENT, manager="controller", time=THEN, subresource="status")
     wanted = {**deployment(replicas=1), "status": {"replicas": 7}}
     applied = apply(live, wanted, DEPLOYMENT, ignored=(("status",),))
-    assert applied["status"] == {"replicas": 1}
+    assert applied["status"] == {"replicas": 7}
     assert owners(applied)["me"] == {"f:spec": {"f:replicas": {}}}
 
 

@@ -14,7 +14,7 @@ from mamekube.apiserver.customresources.conversion import Converter, Shape, Vers
 from mamekube.apiserver.customresources.naming import Names
 from mamekube.foundation.lifecycle import Lifetime
 from mamekube.kinds.apiextensions import rules, values
-from mamekube.kinds.kind import ALL_VERBS, Kind, Scale
+from mamekube.kinds.kind import ALL_METADATA, ALL_VERBS, Kind, Scale
 from mamekube.objects import fielderrors
 from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object
@@ -136,6 +136,7 @@ class Definition:
             validate_update=validation.update,
             validate_status=validation.update,
             has_status="status" in below,
+            status_resets=(ALL_METADATA,),
             counts_generation=True,
             scale=_scale(below.get("scale")),
             columns=shown,

@@ -7,7 +7,7 @@ from typing import Any
 from mamekube.kinds import cells
 from mamekube.kinds.admissionregistration import expressions, matching, validation
 from mamekube.kinds.fields import Found, section
-from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.kind import ALL_METADATA, Column, Kind
 from mamekube.objects.fielderrors import required
 from mamekube.objects.meta import Object
 
@@ -67,6 +67,7 @@ KIND = Kind(
     categories=("api-extensions",),
     schema="io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy",
     has_status=True,
+    status_resets=(ALL_METADATA,),
     counts_generation=True,
     default=default,
     prepare_create=prepare_create,

@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found
-from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.kind import ALL_METADATA, Column, Kind
 from mamekube.objects import conditions
 from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
@@ -75,6 +75,7 @@ KIND = Kind(
     categories=("api-extensions",),
     schema="io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService",
     has_status=True,
+    status_resets=(ALL_METADATA,),
     name_rule="path",
     default=default,
     prepare_create=prepare_create,

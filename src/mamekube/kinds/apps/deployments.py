@@ -150,6 +150,7 @@ KIND = Kind(
     categories=("all",),
     schema="io.k8s.api.apps.v1.Deployment",
     has_status=True,
+    status_resets=(("metadata", "labels"),),
     counts_generation=True,
     scale=Scale(),
     default=default,

@@ -66,6 +66,7 @@ KIND = Kind(
     categories=("all",),
     schema="io.k8s.api.core.v1.Pod",
     has_status=True,
+    status_resets=(("metadata", "deletionTimestamp"), ("metadata", "ownerReferences")),
     counts_generation=True,
     subresources=(
         "attach",

@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, check_required, section
-from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.kind import ALL_METADATA, Column, Kind
 from mamekube.objects import conditions, names
 from mamekube.objects.fielderrors import invalid
 from mamekube.objects.meta import Object
@@ -73,6 +73,7 @@ KIND = Kind(
     namespaced=False,
     schema="io.k8s.api.flowcontrol.v1.FlowSchema",
     has_status=True,
+    status_resets=(ALL_METADATA,),
     counts_generation=True,
     default=default,
     prepare_create=prepare_create,

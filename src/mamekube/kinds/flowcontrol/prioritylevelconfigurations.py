@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, check_choice
-from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.kind import ALL_METADATA, Column, Kind
 from mamekube.objects.fielderrors import forbidden, required
 from mamekube.objects.meta import Object
 
@@ -85,6 +85,7 @@ KIND = Kind(
     namespaced=False,
     schema="io.k8s.api.flowcontrol.v1.PriorityLevelConfiguration",
     has_status=True,
+    status_resets=(ALL_METADATA,),
     counts_generation=True,
     default=default,
     prepare_create=prepare_create,

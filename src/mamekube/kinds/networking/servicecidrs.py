@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, check, check_immutable
-from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.kind import ALL_METADATA, Column, Kind
 from mamekube.objects import names
 from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
@@ -54,6 +54,7 @@ KIND = Kind(
     namespaced=False,
     schema="io.k8s.api.networking.v1.ServiceCIDR",
     has_status=True,
+    status_resets=(ALL_METADATA,),
     columns=COLUMNS,
     row=row,
     validate=validate,

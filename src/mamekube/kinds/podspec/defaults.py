@@ -47,8 +47,9 @@ def default_template(template: dict[str, Any] | None) -> None:
         template["metadata"] = {}
     elif metadata.get("creationTimestamp", "") is None:
         del metadata["creationTimestamp"]
-    if template.get("spec") is not None:
-        default_pod_spec(template["spec"])
+    if template.get("spec") is None:
+        template["spec"] = {}
+    default_pod_spec(template["spec"])
 
 
 def default_pod_spec(spec: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, check_immutable
-from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.kind import ALL_METADATA, Column, Kind
 from mamekube.kinds.resource.requests import default_claim_spec, validate_claim_spec
 from mamekube.objects.meta import Object, being_deleted
 
@@ -62,6 +62,7 @@ KIND = Kind(
     kind="ResourceClaim",
     schema="io.k8s.api.resource.v1.ResourceClaim",
     has_status=True,
+    status_resets=(ALL_METADATA,),
     default=default,
     prepare_create=prepare_create,
     columns=COLUMNS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.fielderrors import forbidden, not_supported
 from mamekube.objects.meta import Object
@@ -38,6 +38,11 @@ USER_VALUE_MAX = 1_000_000_000
 SYSTEM_PREFIX = "system-"
 SYSTEM_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 PREEMPTION_POLICIES = frozenset(("Never", "PreemptLowerPriority"))
+
+
+def prepare_create(priority_class: Object) -> None:
+    """Its generation is the first and the last: what counts cannot be changed."""
+    section(priority_class, "metadata")["generation"] = 1
 
 
 def validate(priority_class: Object) -> Found:
@@ -76,7 +81,7 @@ KIND = Kind(
     namespaced=False,
     short_names=("pc",),
     schema="io.k8s.api.scheduling.v1.PriorityClass",
-    counts_generation=True,
+    prepare_create=prepare_create,
     default=default,
     columns=COLUMNS,
     row=row,

@@ -8,7 +8,7 @@ from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.fielderrors import invalid, not_supported
-from mamekube.objects.meta import Object
+from mamekube.objects.meta import Object, metadata
 
 COLUMNS = (
     cells.NAME,
@@ -71,6 +71,12 @@ def validate(driver: Object) -> Found:
     return found
 
 
+def prepare_update(new: Object, old: Object) -> None:
+    """The generation counts the changes of the spec, from none."""
+    if cells.spec_of(new) != cells.spec_of(old):
+        section(new, "metadata")["generation"] = cells.count(metadata(old), "generation") + 1
+
+
 def validate_update(new: Object, old: Object) -> Found:
     after, before = cells.spec_of(new), cells.spec_of(old)
     return [
@@ -91,6 +97,7 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
+    prepare_update=prepare_update,
     validate=validate,
     validate_update=validate_update,
 )

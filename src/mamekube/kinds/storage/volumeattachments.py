@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, check_immutable
-from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.kind import ALL_METADATA, Column, Kind
 from mamekube.objects.fielderrors import required
 from mamekube.objects.meta import Object
 
@@ -62,6 +62,7 @@ KIND = Kind(
     namespaced=False,
     schema="io.k8s.api.storage.v1.VolumeAttachment",
     has_status=True,
+    status_resets=(ALL_METADATA,),
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,

@@ -478,14 +478,12 @@ class _Apply(NamedTuple):
     def run(self, managers: Managers, *, force: bool) -> Steps[Object]:
         live = _without_managers(self.live)
         last = managers.get(self.identity)
-        applied, config = typed.fields_of(self.schema, self.applied), self.applied
+        applied = typed.fields_of(self.schema, self.applied)
         if self.ignored:
-            mask = field_sets.of_paths(self.ignored)
-            applied = field_sets.difference_below(applied, mask)
-            config = typed.remove(self.schema, config, mask) or {}
+            applied = field_sets.difference_below(applied, field_sets.of_paths(self.ignored))
         version = self.applied.get("apiVersion", "")
         entry = Entry(applied, version, last.time if last else self.time)
-        result = typed.merge(self.schema, live, config)
+        result = typed.merge(self.schema, live, self.applied)
         if last is not None and last.fields:
             # What nobody owns counts here: the name that is applied keeps `metadata` from going with its last label.
             result = yield from self._pruned(result, {**managers, self.identity: entry}, last)
