@@ -51,22 +51,36 @@ def zone_of(cron_job: Object) -> tzinfo:
 
 
 def plan(cron_job: Object, jobs: Sequence[Object], *, now_s: float) -> Plan:
-    """`jobs` are those that the CronJob owns."""
+    """`jobs` are those that the CronJob owns, whoever made them. Only those in its list of active ones count."""
     result = Plan(dict(cron_job.get("status") or {}))
-    _note_jobs(result, cron_job, jobs)
+    running = _note_jobs(result, cron_job, jobs)
     spec = cron_job["spec"]
-    if being_deleted(cron_job) or spec.get("suspend"):
+    if being_deleted(cron_job):
         return result
     try:
-        schedule, zone = cronschedule.parse(spec["schedule"]), zone_of(cron_job)
-    except (cronschedule.ScheduleError, ZoneInfoNotFoundError, ValueError) as error:
+        zone = zone_of(cron_job)
+    except (ZoneInfoNotFoundError, ValueError):
+        name = spec["timeZone"]
+        result.events.append(
+            ("UnknownTimeZone", f'invalid timeZone: "{name}": unknown time zone {name}', True)
+        )
+        return result
+    if spec.get("suspend"):
+        return result
+    try:
+        schedule = cronschedule.parse(spec["schedule"])
+    except cronschedule.ScheduleError as error:
         result.events.append(
             ("UnparseableSchedule", f'unparseable schedule: "{spec["schedule"]}" : {error}', True)
         )
         return result
-    due_s, missed = _most_recent(cron_job, schedule, zone, now_s=now_s)
     next_s = schedule.next_after(now_s, zone)
-    result.again_s = next_s - now_s + 0.1 if next_s is not None else None
+    if next_s is None:
+        problem = "time difference between two schedules is less than 1 second"
+        result.events.append(("InvalidSchedule", f"invalid schedule: {spec['schedule']} : {problem}", True))
+        return result
+    due_s, missed = _most_recent(cron_job, schedule, zone, now_s=now_s)
+    result.again_s = next_s - now_s + 0.1
     if missed > MISSED_MAX:
         message = (
             f"too many missed start times: {missed}. "
@@ -77,23 +91,22 @@ def plan(cron_job: Object, jobs: Sequence[Object], *, now_s: float) -> Plan:
         return result
     deadline_s = spec.get("startingDeadlineSeconds")
     if deadline_s is not None and due_s + deadline_s < now_s:
-        message = f"Missed scheduled time to start a job: {_date(due_s, zone)}"
+        message = f"Missed scheduled time to start a job: {_date(due_s)}"
         result.events.append(("MissSchedule", message, True))
         return result
-    active = [job for job in jobs if not is_finished(job)]
     policy = spec.get("concurrencyPolicy", "Allow")
-    if policy == "Forbid" and active:
+    if policy == "Forbid" and running:
         message = "Not starting job because prior execution is running and concurrency policy is Forbid"
         result.events.append(("JobAlreadyActive", message, False))
         return result
     if policy == "Replace":
-        result.replaced = active
+        result.replaced = running
     result.due_s = due_s
     return result
 
 
-def _date(moment_s: float, zone: tzinfo) -> str:
-    return datetime.fromtimestamp(moment_s, zone).strftime("%a, %d %b %Y %H:%M:%S %z")
+def _date(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).strftime("%a, %d %b %Y %H:%M:%S %z")
 
 
 def _most_recent(
@@ -127,21 +140,33 @@ def _before(schedule: cronschedule.Schedule, zone: tzinfo, now_s: float) -> floa
     return None
 
 
-def _note_jobs(result: Plan, cron_job: Object, jobs: Sequence[Object]) -> None:
-    """Drop finished Jobs from the list of active ones, and keep only so many of the finished."""
-    known = {entry["uid"]: entry for entry in result.status.get("active") or ()}
-    running = {uid_of(job): job for job in jobs if not is_finished(job)}
+def _note_jobs(result: Plan, cron_job: Object, jobs: Sequence[Object]) -> list[Object]:
+    """Keep the status and the history; the running Jobs among those that the list of active ones has."""
+    listed = {entry["uid"]: entry for entry in result.status.pop("active", None) or ()}
+    running = {}
     for job in jobs:
-        if uid_of(job) in known and is_finished(job):
-            kind = "Complete" if conditions.is_true(job, "Complete") else "Failed"
-            message = f"Saw completed job: {name_of(job)}, condition: {kind}"
+        uid, name = uid_of(job), name_of(job)
+        if not is_finished(job):
+            if uid in listed:
+                running[uid] = job
+            else:
+                message = f"Saw a job that the controller did not create or forgot: {name}"
+                result.events.append(("UnexpectedJob", message, True))
+            continue
+        complete = conditions.is_true(job, "Complete")
+        if uid in listed:
+            message = f"Saw completed job: {name}, condition: {'Complete' if complete else 'Failed'}"
             result.events.append(("SawCompletedJob", message, False))
-            if kind == "Complete" and (job.get("status") or {}).get("completionTime"):
-                result.status["lastSuccessfulTime"] = job["status"]["completionTime"]
-    active = [reference_to(job) for job in running.values()]
-    result.status.pop("active", None)
+        completed = (job.get("status") or {}).get("completionTime") or ""
+        if complete and completed > result.status.get("lastSuccessfulTime", ""):
+            result.status["lastSuccessfulTime"] = completed
+    there = {uid_of(job) for job in jobs}
+    for uid, entry in listed.items():
+        if uid not in there:
+            result.events.append(("MissingJob", f"Active job went missing: {entry['name']}", False))
+    active = [entry for uid, entry in listed.items() if uid in running]
     if active:
-        result.status["active"] = sorted(active, key=lambda entry: entry["name"])
+        result.status["active"] = active
     for kind, limit in (
         ("Complete", cron_job["spec"].get("successfulJobsHistoryLimit", 3)),
         ("Failed", cron_job["spec"].get("failedJobsHistoryLimit", 1)),
@@ -149,6 +174,7 @@ def _note_jobs(result: Plan, cron_job: Object, jobs: Sequence[Object]) -> None:
         finished = [job for job in jobs if conditions.is_true(job, kind)]
         finished.sort(key=lambda job: ((job.get("status") or {}).get("startTime") or "", name_of(job)))
         result.delete += finished[: max(0, len(finished) - limit)]
+    return list(running.values())
 
 
 def reference_to(job: Object) -> dict[str, str]:
@@ -208,10 +234,10 @@ class CronJobController(Controller):
         cron_job = self.cache(CRON_JOBS).get(key)
         if cron_job is None:
             return None
-        jobs = self.cache(JOBS).by_index(podfacts.OWNER, uid_of(cron_job))
-        planned = plan(
-            cron_job, [job for job in jobs if is_controlled_by(job, cron_job)], now_s=self.clock.now()
-        )
+        owned = self.cache(JOBS).by_index(podfacts.OWNER, uid_of(cron_job))
+        jobs = [job for job in owned if is_controlled_by(job, cron_job)]
+        cron_job, jobs = await self._agreed(cron_job, jobs)
+        planned = plan(cron_job, jobs, now_s=self.clock.now())
         for reason, message, warning in planned.events:
             self.record(cron_job, reason, message, warning=warning)
         for job in (*planned.delete, *planned.replaced):
@@ -221,6 +247,24 @@ class CronJobController(Controller):
         if planned.status != (cron_job.get("status") or {}):
             await self.client.update(CRON_JOBS, {**cron_job, "status": planned.status}, subresource="status")
         return planned.again_s
+
+    async def _agreed(self, cron_job: Object, jobs: list[Object]) -> tuple[Object, list[Object]]:
+        """Both, read again where the one cache knows of a running Job and the other does not: either may lag."""
+        listed = {entry["uid"]: entry for entry in (cron_job.get("status") or {}).get("active") or ()}
+        if any(uid_of(job) not in listed and not is_finished(job) for job in jobs):
+            cron_job = await self.client.get(CRON_JOBS, name_of(cron_job), namespace=namespace_of(cron_job))
+        cached = {uid_of(job) for job in jobs}
+        for uid, entry in listed.items():
+            if uid in cached:
+                continue
+            try:
+                job = await self.client.get(JOBS, entry["name"], namespace=namespace_of(cron_job))
+            except StatusError as error:
+                if not is_reason(error, "NotFound"):
+                    raise
+            else:
+                jobs = [*jobs, job] if uid_of(job) == uid else jobs
+        return cron_job, jobs
 
     async def _start(self, cron_job: Object, planned: Plan, due_s: float) -> None:
         wanted = job_for(cron_job, due_s)

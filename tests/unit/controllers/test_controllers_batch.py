@@ -157,13 +157,44 @@ def test_only_the_latest_missed_time_is_made_up_for():
     assert cronjob.plan(cron(startingDeadlineSeconds=30), [], now_s=NOW_S + 1900).due_s is None
 
 
+def running_cron(*names, **spec):
+    """A CronJob that has started these Jobs."""
+    return {**cron(**spec), "status": {"active": [cronjob.reference_to(running_job(name)) for name in names]}}
+
+
 def test_concurrency_policies():
     active = [running_job("c-1")]
-    assert cronjob.plan(cron(), active, now_s=NOW_S + 601).due_s == NOW_S + 600
-    assert cronjob.plan(cron(concurrencyPolicy="Forbid"), active, now_s=NOW_S + 601).due_s is None
-    replaced = cronjob.plan(cron(concurrencyPolicy="Replace"), active, now_s=NOW_S + 601)
+    assert cronjob.plan(running_cron("c-1"), active, now_s=NOW_S + 601).due_s == NOW_S + 600
+    forbidding = running_cron("c-1", concurrencyPolicy="Forbid")
+    assert cronjob.plan(forbidding, active, now_s=NOW_S + 601).due_s is None
+    replaced = cronjob.plan(running_cron("c-1", concurrencyPolicy="Replace"), active, now_s=NOW_S + 601)
     assert [entry["metadata"]["name"] for entry in replaced.replaced] == ["c-1"]
     assert cronjob.plan(cron(suspend=True), [], now_s=NOW_S + 601).due_s is None
+
+
+def test_a_job_that_somebody_else_made_for_a_cron_job_is_not_counted():
+    """As `kubectl create job --from` makes them."""
+    alien = [running_job("by-hand")]
+    for policy in ("Forbid", "Replace"):
+        planned = cronjob.plan(cron(concurrencyPolicy=policy), alien, now_s=NOW_S + 601)
+        assert planned.due_s == NOW_S + 600 and planned.replaced == [] and "active" not in planned.status
+        message = "Saw a job that the controller did not create or forgot: by-hand"
+        assert planned.events == [("UnexpectedJob", message, True)]
+
+
+def test_finished_and_missing_jobs_leave_the_list_and_are_told_of():
+    done = running_job("c-1")
+    done["status"] = {"conditions": [{"type": "Complete", "status": "True"}], "completionTime": NOW}
+    planned = cronjob.plan(running_cron("c-1", "c-2", "c-3"), [done, running_job("c-3")], now_s=NOW_S + 1)
+    assert [entry["name"] for entry in planned.status["active"]] == ["c-3"]
+    assert planned.status["lastSuccessfulTime"] == NOW
+    assert planned.events == [
+        ("SawCompletedJob", "Saw completed job: c-1, condition: Complete", False),
+        ("MissingJob", "Active job went missing: c-2", False),
+    ]
+    assert cronjob.plan({**cron(), "status": planned.status}, [done], now_s=NOW_S + 1).events == [
+        ("MissingJob", "Active job went missing: c-3", False)
+    ]
 
 
 def stateful(replicas=3, **spec):
