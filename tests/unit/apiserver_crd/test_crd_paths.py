@@ -14,6 +14,7 @@ TEXT = {"type": "string"}
 
 def problems(made: dict[str, Any]) -> list[str]:
     KIND.default(made)
+    KIND.prepare_create(made)
     return [str(error) for error in KIND.validate_create(made)]
 
 
@@ -105,8 +106,9 @@ def test_metadata_holds_no_resources() -> None:
 def test_what_is_part_of_the_name_never_changes(change: dict[str, Any], problem: str) -> None:
     """Not even before the names are accepted."""
     old, new = definition(), definition(**change)
-    KIND.default(old)
-    KIND.default(new)
+    for each in (old, new):
+        KIND.default(each)
+        KIND.prepare_create(each)
     errors = [str(error) for error in KIND.validate_update(new, old)]
     assert any(error.startswith(problem) and error.endswith("field is immutable") for error in errors)
 

@@ -162,6 +162,7 @@ def ruled(schema: Json, rule: str, **more: Any) -> Json:
 
 def problems(made: Json, old: Json | None = None) -> list[str]:
     KIND.default(made)
+    KIND.prepare_create(made)
     found = KIND.validate_create(made) if old is None else KIND.validate_update(made, old)
     return [str(error) for error in found]
 

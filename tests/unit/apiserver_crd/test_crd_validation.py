@@ -20,6 +20,7 @@ KEYS = "x-kubernetes-list-map-keys"
 
 def problems(made: dict[str, Any]) -> list[str]:
     KIND.default(made)
+    KIND.prepare_create(made)
     return [str(error) for error in KIND.validate_create(made)]
 
 

@@ -226,12 +226,12 @@ def definition(**version: Any) -> dict[str, Any]:
         },
     }
     DEFINITIONS.default(obj)
+    DEFINITIONS.prepare_create(obj)
     return obj
 
 
 def test_a_definition_gets_its_names_and_starts_unaccepted() -> None:
     made = definition()
-    DEFINITIONS.prepare_create(made)
     assert made["spec"]["names"] == {
         "plural": "widgets",
         "kind": "Widget",

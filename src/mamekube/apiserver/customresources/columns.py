@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from mamekube.apiserver.formats.tables import CREATED_DESCRIPTION, NAME_DESCRIPTION
@@ -24,7 +25,8 @@ Row = Callable[[Object, float], Sequence[Any]]
 
 def table(definitions: Sequence[Mapping[str, Any]]) -> tuple[tuple[Column, ...], Row]:
     """The columns of `additionalPrinterColumns`, and what makes a row of an object."""
-    shown = definitions or (AGE,)
+    # A path that cannot be read ends the table, as upstream's falls back to what it has by then.
+    shown = list(takewhile(_can_be_read, definitions or (AGE,)))
     columns = tuple(_column(definition) for definition in shown)
     paths = [(definition["jsonPath"], definition["type"]) for definition in shown]
 
@@ -32,6 +34,14 @@ def table(definitions: Sequence[Mapping[str, Any]]) -> tuple[tuple[Column, ...],
         return [name_of(obj), *(_cell(obj, path, kind, now_s) for path, kind in paths)]
 
     return (NAME, *columns), row
+
+
+def _can_be_read(definition: Mapping[str, Any]) -> bool:
+    try:
+        jsonpath.find(definition["jsonPath"], {})
+    except jsonpath.JSONPathError:
+        return False
+    return True
 
 
 def _column(definition: Mapping[str, Any]) -> Column:

@@ -10,14 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mamekube.kinds.apiextensions import definitions
 from mamekube.objects import conditions
 from mamekube.objects.fielderrors import render
 from mamekube.objects.meta import Object, annotations_of, being_deleted
 
 Names = dict[str, Any]
-
-APPROVAL = "api-approved.kubernetes.io"
-PROTECTED = (".k8s.io", ".kubernetes.io")
 
 
 @dataclass(slots=True)
@@ -95,11 +93,14 @@ def status_of(definition: Object, taken: Taken, *, now: str) -> dict[str, Any]:
     known = list(status.get("conditions") or ())
     found = [names_accepted]
     if not conditions.is_true(definition, "Established"):
-        if names_accepted["status"] == "True":
+        if names_accepted["status"] != "True":
+            found.append(_condition("Established", "False", "NotAccepted", "not all names are accepted"))
+        elif definitions.has_bad_bundle(definition["spec"]):
+            message = "The conversion webhook CABundle is invalid"
+            found.append(_condition("Established", "False", "InvalidCABundle", message))
+        else:
             message = "the initial names have been accepted"
             found.append(_condition("Established", "True", "InitialNamesAccepted", message))
-        else:
-            found.append(_condition("Established", "False", "NotAccepted", "not all names are accepted"))
     found += _approval(definition)
     for condition in found:
         known = conditions.replaced(known, condition, now=now)
@@ -110,18 +111,18 @@ def status_of(definition: Object, taken: Taken, *, now: str) -> dict[str, Any]:
 
 def _approval(definition: Object) -> list[dict[str, str]]:
     """For groups that belong to Kubernetes: whether its API reviewers said yes."""
-    if not is_protected(definition["spec"].get("group") or ""):
+    if not definitions.is_protected(definition["spec"].get("group") or ""):
         return []
-    kind, said = "KubernetesAPIApprovalPolicyConformant", annotations_of(definition).get(APPROVAL, "")
-    if said.startswith("unapproved"):
+    kind = "KubernetesAPIApprovalPolicyConformant"
+    said, state = (
+        annotations_of(definition).get(definitions.APPROVAL, ""),
+        definitions.approval_of(definition),
+    )
+    if state == "Unapproved":
         return [_condition(kind, "False", "UnapprovedAnnotation", f"not approved: {render(said)}")]
-    if said.startswith(("http://", "https://")):
+    if state == "Approved":
         return [_condition(kind, "True", "ApprovedAnnotation", f"approved in {said}")]
     return []
-
-
-def is_protected(group: str) -> bool:
-    return group in ("k8s.io", "kubernetes.io") or group.endswith(PROTECTED)
 
 
 def is_terminating(definition: Object) -> bool:

@@ -39,9 +39,11 @@ def default_names(names: Object) -> None:
 
 
 def prepare_create(definition: Object) -> None:
-    """Nothing is accepted or stored yet, but the version that will be."""
+    """Nothing is accepted or stored yet, but the version that will be: the first that says so."""
     spec = definition.get("spec") or {}
-    stored = [version.get("name") or "" for version in spec.get("versions") or () if version.get("storage")]
+    stored = [version.get("name") or "" for version in spec.get("versions") or () if version.get("storage")][
+        :1
+    ]
     definition["status"] = {
         "acceptedNames": {"kind": "", "plural": ""},
         "conditions": None,
@@ -54,10 +56,11 @@ def prepare_update(new: Object, old: Object) -> None:
     status = section(new, "status")
     stored = list(status.get("storedVersions") or ())
     for version in (new.get("spec") or {}).get("versions") or ():
-        if version.get("storage") and version.get("name") not in stored:
-            # The status is the old object's own.
-            stored = [*stored, version.get("name") or ""]
-            new["status"] = {**status, "storedVersions": stored}
+        if version.get("storage"):
+            if version.get("name") not in stored:
+                # The status is the old object's own.
+                new["status"] = {**status, "storedVersions": [*stored, version.get("name") or ""]}
+            return
 
 
 def prepare_delete(definition: Object, now_s: float) -> None:
@@ -96,4 +99,5 @@ KIND = Kind(
     validate_create=definitions.validate_create,
     warnings=definitions.warnings,
     validate_update=definitions.validate_update,
+    validate_status=definitions.validate_status,
 )

@@ -41,7 +41,10 @@ ROOT, ITEM, FIELD = "at the root", "for specified array items", "for specified o
 
 def validate(schema: Schema, path: str, *, has_status: bool, ratcheted: bool, found: Found) -> None:
     """`schema` is that of one version, or of all, and stands at `path`. `ratcheted`: it did not change."""
-    if has_status and any(schema.get(key) for key in _NOT_AT_ROOT):
+    if has_status and schema.get("type") not in (None, "", "object"):
+        detail = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
+        found.append(invalid(f"{path}.type", schema["type"], detail))
+    elif has_status and any(schema.get(key) for key in _NOT_AT_ROOT):
         listed = " ".join(AT_ROOT.split())
         detail = f"only [{listed}] fields are allowed at the root of the schema if the status subresource is enabled"
         found.append(invalid(path, dict(schema), detail))
@@ -60,18 +63,28 @@ def validate(schema: Schema, path: str, *, has_status: bool, ratcheted: bool, fo
         rule_checks.check(schema, path, found, ratcheted=ratcheted)
 
 
+def has_defaults(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and (
+        schema.get("default") is not None or any(has_defaults(below) for below in _below(schema))
+    )
+
+
 def unknown_formats(schema: Schema) -> Iterator[str]:
     """The formats that nobody looks at."""
     name = schema.get("format")
     if name and not formats.known(name, schema.get("type") or ""):
         yield name
+    for item in _below(schema):
+        if isinstance(item, Mapping):
+            yield from unknown_formats(item)
+
+
+def _below(schema: Schema) -> list[Any]:
     below: list[Any] = [*(schema.get("properties") or {}).values(), schema.get("items"), schema.get("not")]
     below.append(schema.get("additionalProperties"))
     for key in JUNCTORS:
         below += schema.get(key) or ()
-    for item in below:
-        if isinstance(item, Mapping):
-            yield from unknown_formats(item)
+    return below
 
 
 # Structure ----------------------------------------------------------------------------------------------
@@ -327,29 +340,26 @@ def _check_node(schema: Schema, path: str, context: _Context, found: Found) -> N
 
 def _check_keywords(schema: Schema, path: str, context: _Context, found: Found) -> None:
     kind = schema.get("type")
-    if kind == "null":
-        found.append(forbidden(f"{path}.type", "type cannot be set to null, use nullable as an alternative"))
-    elif kind and kind not in TYPES:
+    if kind and kind not in TYPES:
         found.append(not_supported(f"{path}.type", kind, TYPES))
     if schema.get("default") is not None and context.no_defaults is not None:
         found.append(forbidden(f"{path}.default", f"must not be set {context.no_defaults}"))
-    if context.in_metadata and schema.get("x-kubernetes-embedded-resource"):
-        where = f"{path}.x-kubernetes-embedded-resource"
-        found.append(forbidden(where, "must not be used inside of resource meta"))
     for key in UNSUPPORTED:
         if schema.get(key):
             found.append(forbidden(f"{path}.{key}", f"{key} is not supported"))
     if schema.get("$ref"):
         found.append(forbidden(f"{path}.$ref", "$ref is not supported"))
+    if kind == "null":
+        found.append(forbidden(f"{path}.type", "type cannot be set to null, use nullable as an alternative"))
     if isinstance(schema.get("items"), list):
         detail = "items must be a schema object and not an array"
         found.append(forbidden(f"{path}.items", detail))
+    if context.in_metadata and schema.get("x-kubernetes-embedded-resource"):
+        where = f"{path}.x-kubernetes-embedded-resource"
+        found.append(forbidden(where, "must not be used inside of resource meta"))
     if schema.get("uniqueItems"):
         detail = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
         found.append(forbidden(f"{path}.uniqueItems", detail))
-    if schema.get("additionalProperties") is False:
-        detail = "additionalProperties cannot be set to false"
-        found.append(forbidden(f"{path}.additionalProperties", detail))
 
 
 def _check_maps_and_lists(schema: Schema, path: str, found: Found) -> None:
@@ -371,16 +381,16 @@ def _check_maps_and_lists(schema: Schema, path: str, found: Found) -> None:
             found.append(not_supported(f"{path}.x-kubernetes-{key}-type", said, choices))
     items = schema.get("items")
     if schema.get("x-kubernetes-list-type") == "set" and isinstance(items, Mapping):
-        _check_set(items, f"{path}.items", found)
+        _check_set(items, f"{path}.items", found, atomic=kind == "array")
     _check_keys(schema, path, found)
 
 
-def _check_set(items: Schema, path: str, found: Found) -> None:
+def _check_set(items: Schema, path: str, found: Found, *, atomic: bool) -> None:
     detail = "must be atomic as item of a list with x-kubernetes-list-type=set"
     inner = items.get("x-kubernetes-list-type")
-    if items.get("type") == "array" and inner not in (None, "atomic"):
+    if atomic and items.get("type") == "array" and inner not in (None, "atomic"):
         found.append(invalid(f"{path}.x-kubernetes-list-type", inner, detail))
-    if items.get("type") == "object" and items.get("x-kubernetes-map-type") != "atomic":
+    if atomic and items.get("type") == "object" and items.get("x-kubernetes-map-type") != "atomic":
         found.append(invalid(f"{path}.x-kubernetes-map-type", inner, detail))
     if items.get("nullable"):
         found.append(forbidden(f"{path}.nullable", "cannot be nullable when x-kubernetes-list-type is set"))

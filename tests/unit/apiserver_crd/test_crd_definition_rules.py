@@ -1,0 +1,267 @@
+"""What definitions may say of themselves besides their schemas: conversion, stored versions, approval."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.apiserver_crd.definitions import (
+    CRONTABS,
+    DEFINITIONS,
+    NAME,
+    crontab,
+    definition,
+    established,
+    refusal,
+    spec_of,
+    until,
+    version,
+)
+from tests.unit.apiserver_webhooks.authority import Authority
+
+from mamekube.apiserver.customresources import columns
+from mamekube.client.client import Client
+from mamekube.kinds.apiextensions.customresourcedefinitions import KIND
+from mamekube.objects.conditions import conditions_of, find
+
+TEXT = {"type": "string"}
+FORM = "; desired format: https://host[/path]"
+WHERE = "spec.conversion.webhookClientConfig"
+NO_BUNDLE = base64.b64encode(b"\n").decode()
+
+
+def problems(made: dict[str, Any], old: dict[str, Any] | None = None) -> list[str]:
+    made = copy.deepcopy(made)
+    KIND.default(made)
+    if old is None:
+        KIND.prepare_create(made)
+        return [str(error) for error in KIND.validate_create(made)]
+    old = copy.deepcopy(old)
+    KIND.default(old)
+    KIND.prepare_create(old)
+    made["status"] = old["status"]
+    KIND.prepare_update(made, old)
+    return [str(error) for error in KIND.validate_update(made, old)]
+
+
+def converted(client: dict[str, Any] | None, **webhook: Any) -> dict[str, Any]:
+    config = {"clientConfig": client, "conversionReviewVersions": ["v1"], **webhook}
+    return definition(conversion={"strategy": "Webhook", "webhook": config})
+
+
+SERVICE = {"name": "n", "namespace": "ns"}
+CLIENTS: list[tuple[dict[str, Any], list[str]]] = [
+    ({"service": SERVICE}, []),
+    ({"url": "https://example.com/hook", "caBundle": NO_BUNDLE}, []),
+    ({}, [f"{WHERE}: Required value: exactly one of url or service is required"]),
+    (
+        {"url": "https://h", "service": SERVICE},
+        [f"{WHERE}: Required value: exactly one of url or service is required"],
+    ),
+    (
+        {"url": "http://h#f"},
+        [
+            f"{WHERE}.url: Invalid value: \"http\": 'https' is the only allowed URL scheme{FORM}",
+            f'{WHERE}.url: Invalid value: "f": fragments are not permitted in the URL',
+        ],
+    ),
+    (
+        {"service": {**SERVICE, "port": 0, "path": "//"}},
+        [
+            f"{WHERE}.service.port: Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive",
+            f'{WHERE}.service.path: Invalid value: "//": segment[0] may not be empty',
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("client", "expected"), CLIENTS)
+def test_a_conversion_webhook_has_a_place(client: dict[str, Any], expected: list[str]) -> None:
+    assert problems(converted(client)) == expected
+
+
+STORED = {"v1": version(), "v2": version("v2"), "rest": version("v3", storage=False)}
+WHOLE: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        definition(preserveUnknownFields=True),
+        [
+            "spec.preserveUnknownFields: Invalid value: true: cannot set to true, set "
+            "x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        ],
+    ),
+    (
+        definition(version(schema=spec_of(a={**TEXT, "default": "b"})), preserveUnknownFields=True),
+        [
+            "spec.preserveUnknownFields: Invalid value: true: must be false in order to use defaults in the schema",
+            "spec.preserveUnknownFields: Invalid value: true: cannot set to true, set "
+            "x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
+        ],
+    ),
+    (
+        definition(version(storage=False)),
+        [
+            'spec.versions: Invalid value: [{"Name":"v1","Served":true,"Storage":false,"Deprecated":false,'
+            '"DeprecationWarning":null,"Schema":null,"Subresources":null,"AdditionalPrinterColumns":null,'
+            '"SelectableFields":null}]: must have exactly one version marked as storage version',
+            "status.storedVersions: Invalid value: null: must have at least one stored version",
+        ],
+    ),
+    (
+        definition(version("1")),
+        [
+            f'{path}: Invalid value: "1": a DNS-1035 label must consist of lower case alphanumeric characters or '
+            "'-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or "
+            "'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+            for path in ("spec.versions[0].name", "spec.version")
+        ],
+    ),
+    (
+        definition(version(schema={"type": "null"}, subresources={"status": {}})),
+        [
+            'spec.validation.openAPIV3Schema.type: Invalid value: "null": only "object" is allowed as the type at '
+            "the root of the schema if the status subresource is enabled",
+            'spec.validation.openAPIV3Schema.type: Invalid value: "null": must be object at the root',
+            'spec.validation.openAPIV3Schema.type: Unsupported value: "null": supported values: "array", '
+            '"boolean", "integer", "number", "object", "string"',
+            "spec.validation.openAPIV3Schema.type: Forbidden: type cannot be set to null, use nullable as an "
+            "alternative",
+        ],
+    ),
+    (
+        definition(version(schema=spec_of(a={"type": "object", "additionalProperties": False}))),
+        [],
+    ),
+    (
+        definition(version(additionalPrinterColumns=[{"name": "a", "type": "string", "jsonPath": ".a[x]"}])),
+        [],
+    ),
+    (
+        definition(
+            version(
+                additionalPrinterColumns=[{"name": "a", "type": "string", "jsonPath": "a", "format": "x"}]
+            )
+        ),
+        [
+            'spec.additionalPrinterColumns[0].format: Invalid value: "x": must be one of '
+            "byte,date,date-time,double,float,int32,int64,password",
+            'spec.additionalPrinterColumns[0].JSONPath: Invalid value: "a": must be a simple json path starting '
+            "with .",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("made", "expected"), WHOLE)
+def test_a_definition_is_judged_as_a_whole(made: dict[str, Any], expected: list[str]) -> None:
+    assert problems(made) == expected
+
+
+def test_of_two_stored_versions_the_first_is_stored() -> None:
+    found = problems(definition(version("v1"), version("v2")))
+    assert found[0].endswith("must have exactly one version marked as storage version")
+    assert found[1:] == ['status.storedVersions: Invalid value: ["v1"]: must have the storage version v2']
+
+
+def test_errors_of_a_version_stand_before_those_of_names() -> None:
+    made = definition(
+        version("v1", spec_of(a={})),
+        version("v2", spec_of(a=TEXT), storage=False),
+        names={"plural": "crontabs", "kind": "CronTab", "listKind": "CronTab"},
+    )
+    where = "spec.versions[0].schema.openAPIV3Schema.properties[spec].properties[a].type"
+    assert problems(made) == [
+        f"{where}: Required value: must not be empty for specified object fields",
+        'spec.names.listKind: Invalid value: "CronTab": kind and listKind may not be the same',
+    ]
+
+
+def test_a_name_that_is_changed_is_told_of_once() -> None:
+    new = definition()
+    new["spec"]["names"] = {**new["spec"]["names"], "plural": "others"}
+    new["metadata"]["name"] = definition()["metadata"]["name"]
+    assert problems(new, definition()) == ['spec.names.plural: Invalid value: "others": field is immutable']
+
+
+APPROVAL = "api-approved.kubernetes.io"
+PULL = "see https://github.com/kubernetes/enhancements/pull/1111"
+
+
+def of_kubernetes(said: str | None) -> dict[str, Any]:
+    made = definition(group="apps.k8s.io")
+    made["metadata"] = {"name": "crontabs.apps.k8s.io"}
+    if said is not None:
+        made["metadata"]["annotations"] = {APPROVAL: said}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("https://github.com/kubernetes/enhancements/pull/1111", []),
+        ("ftp://host", []),
+        ("unapproved, for a test", []),
+        (
+            None,
+            [
+                f"metadata.annotations[{APPROVAL}]: Required value: protected groups must have approval annotation "
+                f'"{APPROVAL}", {PULL}'
+            ],
+        ),
+        (
+            "https:nothing",
+            [
+                f'metadata.annotations[{APPROVAL}]: Invalid value: "https:nothing": protected groups must have '
+                f'approval annotation "{APPROVAL}" with either a URL or a reason starting with "unapproved", {PULL}'
+            ],
+        ),
+    ],
+)
+def test_a_group_of_kubernetes_is_approved_in_words(said: str | None, expected: list[str]) -> None:
+    made = of_kubernetes(said)
+    assert problems(made) == expected
+    assert problems(made, made) == []
+
+
+def test_a_column_that_cannot_be_read_ends_the_table() -> None:
+    shown, row = columns.table(
+        [
+            {"name": "A", "type": "string", "jsonPath": ".spec.a"},
+            {"name": "B", "type": "string", "jsonPath": ".spec.b[x]"},
+            {"name": "C", "type": "string", "jsonPath": ".spec.c"},
+        ]
+    )
+    assert [column.name for column in shown] == ["Name", "A"]
+    assert list(row(crontab(spec={"a": "x"}), 0.0)) == ["one", "x"]
+
+
+def established_of(made: Any) -> Any:
+    return find(conditions_of(made), "Established") or {}
+
+
+async def test_a_bundle_that_nobody_can_trust_keeps_a_definition_from_being_served(
+    client: Client, tmp_path: Path
+) -> None:
+    made = converted({"service": SERVICE, "caBundle": NO_BUNDLE})
+    await client.create(DEFINITIONS, made)
+
+    waiting = await until(client, NAME, lambda obj: established_of(obj).get("reason") == "InvalidCABundle")
+    assert established_of(waiting)["status"] == "False"
+    assert (await refusal(client.list(CRONTABS))).code == 404
+    good = Authority(tmp_path).bundle
+    path = "/spec/conversion/webhook/clientConfig/caBundle"
+    patch = [{"op": "replace", "path": path, "value": good}]
+    await client.patch(DEFINITIONS, NAME, patch, patch_type="json")
+    await until(client, NAME, lambda obj: established_of(obj).get("status") == "True")
+    patch[0]["value"] = NO_BUNDLE
+    error = await refusal(client.patch(DEFINITIONS, NAME, patch, patch_type="json"))
+    assert error.message.endswith(
+        f'{WHERE}.caBundle: Invalid value: "{NO_BUNDLE}": unable to load root certificates: '
+        "unable to parse bytes as PEM block"
+    )
+
+
+async def test_a_definition_without_a_bundle_is_served(client: Client) -> None:
+    await established(client, converted({"service": SERVICE}))
