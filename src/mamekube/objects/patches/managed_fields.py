@@ -38,6 +38,9 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 ANNOTATIONS_BYTES_MAX = 256 * 1024
 """Of all annotations. Upstream: TotalAnnotationSizeLimitB; a text that makes them longer is not kept."""
 
+CLEARED: tuple[list[Object], ...] = ([], [{}])
+"""What a client sends for an object whose owners shall be forgotten, and not be noted until somebody applies it."""
+
 MANAGER_BYTES_MAX = 128
 """Of a manager's name. Upstream: FieldManagerMaxLength."""
 
@@ -241,7 +244,7 @@ def track_update(
 
     `time` is now as `metav1.Time`. `ignored` are field paths that the request cannot write, such as
     `("status",)`. Call it on the defaulted object before admission, as upstream does: what admission adds
-    belongs to nobody. An object whose managedFields were cleared (`[{}]`) stays without until it is applied.
+    belongs to nobody. An object whose managedFields were cleared stays without until it is applied.
     """
     managers = _starting_managers(old, new, in_subresource=bool(subresource))
     if old is not None and not managers:
@@ -290,8 +293,8 @@ def _starting_managers(old: Object | None, new: Object, *, in_subresource: bool)
     """The managers before the write: those the request gives, if it gives any that can be read, or the stored."""
     stored = metadata(old).get("managedFields") if old else None
     given = metadata(new).get("managedFields")
-    if not in_subresource and given and given is not stored and given != stored:
-        if given == [{}]:
+    if not in_subresource and given is not None and given is not stored and given != stored:
+        if given in CLEARED:
             return {}
         managers = decode(given)
         if managers:
