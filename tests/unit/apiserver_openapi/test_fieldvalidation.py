@@ -232,6 +232,43 @@ def test_nulls_are_as_good_as_absent() -> None:
     assert obj == pod(args=["a", ""]) | {"metadata": {"name": "p", "labels": {"a": ""}}}
 
 
+def test_what_go_omits_while_it_is_empty_is_as_good_as_absent() -> None:
+    sent = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p", "labels": {}, "annotations": {"note": ""}},
+        "spec": {
+            "hostNetwork": False,
+            "nodeName": "",
+            "tolerations": [],
+            "shareProcessNamespace": False,
+            "securityContext": {},
+            "volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "projected": {"sources": []}}],
+            "containers": [
+                {
+                    "name": "c",
+                    "args": [],
+                    "env": [{"name": "E", "value": ""}],
+                    "securityContext": {"runAsUser": 0, "privileged": False},
+                    "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": False}],
+                }
+            ],
+        },
+    }
+    shown = copy.deepcopy(sent)
+    del shown["metadata"]["labels"], shown["spec"]["hostNetwork"], shown["spec"]["nodeName"]
+    del shown["spec"]["tolerations"]
+    container = shown["spec"]["containers"][0]
+    del container["args"], container["env"][0]["value"], container["volumeMounts"][0]["readOnly"]
+    assert check(sent, POD, STRICT) == (shown, [])
+
+
+def test_the_metadata_of_custom_objects_omits_what_is_empty_and_the_rest_of_them_does_not() -> None:
+    obj, warnings = check({"metadata": {"name": "t", "labels": {}}, "spec": {"free": {}, "size": 0}}, CUSTOM)
+    assert obj == {"metadata": {"name": "t"}, "spec": {"free": {}, "size": 0}}
+    assert warnings == []
+
+
 def test_times_are_kept_in_one_form_whatever_form_they_come_in() -> None:
     for sent in ("2026-02-03T04:05:06Z", "2026-02-03T06:05:06+02:00", "2026-02-03T04:05:06.789+00:00"):
         obj, _ = decode(orjson.dumps({"metadata": {"creationTimestamp": sent}}), POD, mode=STRICT)

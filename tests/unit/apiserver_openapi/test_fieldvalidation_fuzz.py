@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mamekube.apiserver.formats import fieldvalidation
+from mamekube.apiserver.formats import fieldvalidation, omissions
 from mamekube.kinds.registry import builtin_registry
 from mamekube.objects import schema
 from mamekube.objects.schema import Schema, builtin_schema
@@ -38,12 +38,14 @@ NONSENSE = st.sampled_from([None, 1, 1.5, 2**40, True, "x", [], {}, [None], {"x"
 
 @st.composite
 def values(draw: st.DrawFn, of: Schema, depth: int, spoil: bool) -> Any:
-    """A value of a schema; where it shall be spoiled, some of it is nonsense."""
+    """A value of a schema; where it shall be spoiled, some of it is nonsense, or empty where that means absent."""
     if spoil and draw(st.integers(0, 9)) == 0:
         return draw(NONSENSE)
     if of.type == schema.OBJECT:
         names = draw(st.lists(st.sampled_from(sorted(of.fields)), max_size=4, unique=True)) if depth else []
         found = {name: draw(values(of.fields[name], depth - 1, spoil)) for name in names}
+        if not spoil:
+            found = {name: value for name, value in found.items() if value or name not in omissions.of(of)}
         if spoil and draw(st.integers(0, 9)) == 0:
             found["nothing"] = draw(NONSENSE)
         return found

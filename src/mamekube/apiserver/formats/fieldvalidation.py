@@ -1,8 +1,8 @@
 """Strict decoding: whether an object that a client sent fits the schema of its kind.
 
 Wrong JSON types are refused. Unknown and repeated fields are dropped and, by `fieldValidation`, refused (Strict),
-warned of (Warn) or passed over (Ignore). Null is the same as absent for the built-in kinds. The texts are those of
-sigs.k8s.io/json, which upstream decodes with.
+warned of (Warn) or passed over (Ignore). Null is the same as absent for the built-in kinds, and so are most empty
+values (`omissions`). The texts are those of sigs.k8s.io/json, which upstream decodes with.
 
 An object in which everything is known and well typed, as almost all are, takes one quick pass that notes no paths;
 only when that finds something does a second one work out what to say. Custom resources are pruned here and no more:
@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from mamekube.apiserver.formats import codec
+from mamekube.apiserver.formats import codec, omissions
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, schema
 from mamekube.objects.meta import Object
@@ -247,7 +247,7 @@ class Findings:
 
 
 def inspect(obj: Object, of: Schema, *, restoring: bool = False) -> Findings:
-    """What does not fit; unknown fields and nulls are removed from `obj`.
+    """What does not fit; unknown fields, nulls and empty values that upstream leaves out are removed from `obj`.
 
     `restoring`: word wrong types as Go's converter from maps does, instead of as its JSON decoder does.
     """
@@ -257,10 +257,13 @@ def inspect(obj: Object, of: Schema, *, restoring: bool = False) -> Findings:
     return findings
 
 
-def _compiled(of: Schema) -> dict[str, tuple[type, Check | None, Schema]]:
-    found: dict[str, tuple[type, Check | None, Schema]] | None = of.compiled
+def _compiled(of: Schema) -> dict[str, tuple[type, Check | None, Schema, bool]]:
+    found: dict[str, tuple[type, Check | None, Schema, bool]] | None = of.compiled
     if found is None:
-        found = of.compiled = {name: (*_QUICK[field.type], field) for name, field in of.fields.items()}
+        omitted = omissions.of(of)
+        found = of.compiled = {
+            name: (*_QUICK[field.type], field, name in omitted) for name, field in of.fields.items()
+        }
     return found
 
 
@@ -272,7 +275,9 @@ def _clean_struct(of: Schema, value: dict[str, Any]) -> bool:
             if of.preserve:
                 continue
             return False
-        wanted, check_item, field = entry
+        wanted, check_item, field, omitted = entry
+        if omitted and not item:
+            return False
         if type(item) is not wanted:
             if wanted is object and item is not None and (check_item is None or check_item(field, item)):
                 continue
@@ -386,6 +391,7 @@ class _Pass:
 
     def struct(self, of: Schema, value: dict[str, Any], path: str, fields: str) -> None:
         repeated = value.repeated if isinstance(value, _Repeating) else ()
+        omitted = omissions.of(of)
         for key, item in list(value.items()):
             below = f"{path}.{key}" if path else key
             field = of.child(key)
@@ -400,7 +406,11 @@ class _Pass:
                 continue
             named = f"{fields}.{key}" if fields else key
             struct = of.go_type.rpartition(".")[2]
-            value[key] = self.value(field, item, below, named, f"Go struct field {struct}.{named}")
+            found = self.value(field, item, below, named, f"Go struct field {struct}.{named}")
+            if found or key not in omitted:
+                value[key] = found
+            else:
+                del value[key]
 
     def value(self, of: Schema, value: Any, path: str, fields: str, where: str) -> Any:
         """The value as it shall be. `where` is how an error about its type names the place."""
