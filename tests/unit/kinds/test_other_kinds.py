@@ -333,13 +333,23 @@ def test_an_old_autoscaler_is_a_new_one_in_the_store() -> None:
     assert AUTOSCALERS_V1.from_storage(stored) == old
 
 
+def test_a_new_autoscaler_has_the_status_of_the_version_in_which_it_is_read() -> None:
+    new = {"metadata": {"name": "h"}, "spec": {"maxReplicas": 3}}
+    AUTOSCALERS_V1.prepare_create(new)
+    assert new["status"] == {"currentReplicas": 0, "desiredReplicas": 0}
+    assert AUTOSCALERS_V1.to_storage and AUTOSCALERS_V1.from_storage
+    stored = AUTOSCALERS_V1.to_storage(new)
+    assert stored["status"] == {"currentMetrics": None, "desiredReplicas": 0}
+    assert AUTOSCALERS_V1.from_storage(stored)["status"] == new["status"]
+
+
 def test_what_an_old_autoscaler_cannot_say_survives_it() -> None:
     memory = {"type": "Resource", "resource": {"name": "memory", "target": {"type": "Utilization"}}}
     stored = {
         "apiVersion": "autoscaling/v2",
         "metadata": {"name": "h"},
         "spec": {"maxReplicas": 3, "metrics": [memory], "behavior": {"scaleDown": {"selectPolicy": "Min"}}},
-        "status": {"conditions": [{"type": "AbleToScale", "status": "True"}]},
+        "status": {"currentMetrics": None, "conditions": [{"type": "AbleToScale", "status": "True"}]},
     }
     assert AUTOSCALERS_V1.to_storage and AUTOSCALERS_V1.from_storage
     old = AUTOSCALERS_V1.from_storage(stored)

@@ -41,6 +41,10 @@ def to_storage(autoscaler: Object) -> Object:
         status["currentMetrics"] = readings
     if conditions:
         status["conditions"] = conditions
+    if status:
+        # v2 leaves out this count while it is zero, and never the readings.
+        status = {key: value for key, value in status.items() if value or key != "currentReplicas"}
+        status.setdefault("currentMetrics", None)
     return _rebuilt(autoscaler, "autoscaling/v2", spec, status, annotations)
 
 
@@ -53,6 +57,8 @@ def from_storage(autoscaler: Object) -> Object:
         spec["targetCPUUtilizationPercentage"] = cpu
     if cpu_now is not None:
         status["currentCPUUtilizationPercentage"] = cpu_now
+    if status:
+        status.setdefault("currentReplicas", 0)
     behavior = spec.pop("behavior", None)
     for key, values in (
         (METRICS, [item for item in targets if metrics.cpu_utilization([item], "target") is None]),
