@@ -165,11 +165,11 @@ def test_describe_tells_what_matters(api, core, either_kubectl, namespace):
 
 
 @pytest.mark.conformance("Kubectl, diff Deployment")
-def test_diff_finds_another_image(kubectl):
+def test_diff_finds_another_image(either_kubectl):
     live = samples.deployment("web", 1)
-    kubectl("create", "-f", "-", text=manifest(live))
+    either_kubectl("create", "-f", "-", text=manifest(live))
     live["spec"]["template"]["spec"]["containers"][0]["image"] = "busybox"
-    done = kubectl("diff", "-f", "-", text=manifest(live), check=False)
+    done = either_kubectl("diff", "-f", "-", text=manifest(live), check=False)
     assert done.returncode == 1
     assert re.search(rf"^-.*image: {re.escape(IMAGE)}$", done.stdout, re.MULTILINE)
     assert re.search(r"^\+.*image: busybox$", done.stdout, re.MULTILINE)
@@ -205,20 +205,22 @@ def test_a_label_comes_and_goes(api, core, either_kubectl):
 
 
 @pytest.mark.conformance("Kubectl, patch to annotate")
-def test_pods_of_a_controller_are_annotated(api, core, kubectl):
-    kubectl("create", "-f", "-", text=manifest(primary()))
+def test_pods_of_a_controller_are_annotated(api, core, either_kubectl):
+    either_kubectl("create", "-f", "-", text=manifest(primary()))
     for pod in wait_pods(api, core, 1):
-        kubectl("patch", "pod", pod["metadata"]["name"], "-p", '{"metadata":{"annotations":{"x":"y"}}}')
+        either_kubectl(
+            "patch", "pod", pod["metadata"]["name"], "-p", '{"metadata":{"annotations":{"x":"y"}}}'
+        )
     assert [pod["metadata"]["annotations"]["x"] for pod in api.items(f"{core}/pods")] == ["y"]
 
 
 @pytest.mark.conformance("Kubectl, replace")
-def test_replace_changes_the_image_of_a_pod(api, core, kubectl):
-    kubectl("run", "e2e-test-httpd-pod", f"--image={IMAGE}", "--labels=run=e2e-test-httpd-pod")
+def test_replace_changes_the_image_of_a_pod(api, core, either_kubectl):
+    either_kubectl("run", "e2e-test-httpd-pod", f"--image={IMAGE}", "--labels=run=e2e-test-httpd-pod")
     wait_pods(api, core, 1)
-    pod = json.loads(kubectl("get", "pod", "e2e-test-httpd-pod", "-o", "json"))
+    pod = json.loads(either_kubectl("get", "pod", "e2e-test-httpd-pod", "-o", "json"))
     pod["spec"]["containers"][0]["image"] = "busybox:1.29"
-    kubectl("replace", "-f", "-", text=manifest(pod))
+    either_kubectl("replace", "-f", "-", text=manifest(pod))
     assert api.get(f"{core}/pods/e2e-test-httpd-pod")["spec"]["containers"][0]["image"] == "busybox:1.29"
     uid = pod["metadata"]["uid"]
     again = {
@@ -226,7 +228,7 @@ def test_replace_changes_the_image_of_a_pod(api, core, kubectl):
         "kind": "Pod",
         **samples.pod("e2e-test-httpd-pod"),
     }
-    kubectl("replace", "--force", "-f", "-", text=manifest(again))
+    either_kubectl("replace", "--force", "-f", "-", text=manifest(again))
     assert api.get(f"{core}/pods/e2e-test-httpd-pod")["metadata"]["uid"] != uid
 
 
@@ -240,10 +242,12 @@ def test_run_makes_a_pod_that_is_not_restarted(api, core, either_kubectl):
 
 
 @pytest.mark.conformance("Kubectl, server-side dry-run Pod")
-def test_a_dry_run_on_the_server_changes_nothing(api, core, kubectl):
-    kubectl("run", "e2e-test-httpd-pod", f"--image={IMAGE}", "--labels=run=e2e-test-httpd-pod")
+def test_a_dry_run_on_the_server_changes_nothing(api, core, either_kubectl):
+    either_kubectl("run", "e2e-test-httpd-pod", f"--image={IMAGE}", "--labels=run=e2e-test-httpd-pod")
     patch = '{"spec":{"containers":[{"name":"e2e-test-httpd-pod","image":"busybox"}]}}'
-    shown = kubectl("patch", "pod", "e2e-test-httpd-pod", "-p", patch, "--dry-run=server", "-o", "json")
+    shown = either_kubectl(
+        "patch", "pod", "e2e-test-httpd-pod", "-p", patch, "--dry-run=server", "-o", "json"
+    )
     assert json.loads(shown)["spec"]["containers"][0]["image"] == "busybox"
     assert api.get(f"{core}/pods/e2e-test-httpd-pod")["spec"]["containers"][0]["image"] == IMAGE
 

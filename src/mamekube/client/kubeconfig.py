@@ -43,10 +43,14 @@ class ClientConfig:
     insecure: bool = False
     namespace: str = ""
     tls_server_name: str = ""
+    impersonated: tuple[tuple[str, str], ...] = ()
+    """Headers by which kubectl asks as somebody else (`--as`); the programs' own client sends none."""
 
 
-def load_kubeconfig(path: str | None = None, *, context: str = "") -> ClientConfig:
-    """The configuration of `context`, or of the current one.
+def load_kubeconfig(
+    path: str | None = None, *, context: str = "", cluster: str = "", user: str = ""
+) -> ClientConfig:
+    """The configuration of `context`, or of the current one; with another cluster or user where those are named.
 
     Raises KubeconfigError, or OSError where `path` or a file it names cannot be read.
     """
@@ -58,6 +62,12 @@ def load_kubeconfig(path: str | None = None, *, context: str = "") -> ClientConf
     name = context or config.get("current-context") or ""
     if not name and not config["clusters"]:
         return ClientConfig(server=DEFAULT_SERVER)
+    if cluster or user:
+        chosen = {"cluster": cluster, "user": user}
+        config["contexts"][name] = {
+            **config["contexts"].get(name, {}),
+            **{field: value for field, value in chosen.items() if value},
+        }
     return _client_config(config, name)
 
 

@@ -49,12 +49,14 @@ class Discovery:
                 return found
         raise Failure(f'error: the server doesn\'t have a resource type "{word}"')
 
-    def find_kind(self, api_version: str, kind: str) -> Found:
+    def find_kind(
+        self, api_version: str, kind: str, *, described: str = 'name: "" namespace: "" from ""'
+    ) -> Found:
         for found in self.all():
             if found.resource.kind == kind and found.resource.api_version == api_version:
                 return found
         raise Failure(
-            f'error: resource mapping not found for name: "" namespace: "" from "": no matches for kind "{kind}" '
+            f'error: resource mapping not found for {described}: no matches for kind "{kind}" '
             f'in version "{api_version}"\nensure CRDs are installed first'
         )
 

@@ -40,8 +40,18 @@ class Arguments:
         return self.flags.get(name, default)
 
 
-def parse(words: Sequence[str], flags: Sequence[Flag], *, interspersed: bool = True) -> Arguments:
+def parse(
+    words: Sequence[str], flags: Sequence[Flag], *, interspersed: bool = True, command: str = ""
+) -> Arguments:
     """Sort the words of a command line. Raises Failure with kubectl's text for a flag that it does not have."""
+    try:
+        return _parse(words, flags, interspersed=interspersed)
+    except Failure as failure:
+        name = f"kubectl {command}".strip()
+        raise Failure(f"{failure.text}\nSee '{name} --help' for usage.") from None
+
+
+def _parse(words: Sequence[str], flags: Sequence[Flag], *, interspersed: bool) -> Arguments:
     by_name = {flag.name: flag for flag in flags}
     by_short = {flag.short: flag for flag in flags if flag.short}
     arguments = Arguments()
@@ -67,7 +77,7 @@ def _long(word: str, rest: list[str], by_name: dict[str, Flag], arguments: Argum
     name, equals, value = word[2:].partition("=")
     flag = by_name.get(name)
     if flag is None:
-        raise Failure(f"error: unknown flag: --{name}\nSee 'kubectl --help' for usage.")
+        raise Failure(f"error: unknown flag: --{name}")
     if not equals:
         value = _missing_value(flag, rest, word)
     _store(flag, value, arguments)
@@ -78,34 +88,36 @@ def _short(word: str, rest: list[str], by_short: dict[str, Flag], arguments: Arg
     while letters:
         flag = by_short.get(letters[0])
         if flag is None:
-            raise Failure(
-                f"error: unknown shorthand flag: '{letters[0]}' in {word}\nSee 'kubectl --help' for usage."
-            )
+            raise Failure(f"error: unknown shorthand flag: '{letters[0]}' in {word}")
         letters = letters[1:]
         if flag.kind == "bool" and not letters.startswith("="):
             _store(flag, "true", arguments)
             continue
-        value = letters.removeprefix("=") if letters else _missing_value(flag, rest, word)
+        value = (
+            letters.removeprefix("=") if letters else _missing_value(flag, rest, f"'{flag.short}' in {word}")
+        )
         _store(flag, value, arguments)
         return
 
 
-def _missing_value(flag: Flag, rest: list[str], word: str) -> str:
+def _missing_value(flag: Flag, rest: list[str], place: str) -> str:
     if flag.kind == "bool":
         return "true"
     if flag.bare:
         return flag.bare
     if not rest:
-        raise Failure(f"error: flag needs an argument: {word}\nSee 'kubectl --help' for usage.")
+        raise Failure(f"error: flag needs an argument: {place}")
     return rest.pop(0)
 
 
 def _store(flag: Flag, value: str, arguments: Arguments) -> None:
     known = arguments.flags
+    shown = f"-{flag.short}, --{flag.name}" if flag.short else f"--{flag.name}"
     if flag.kind == "bool":
         if value.lower() not in ("true", "false", "1", "0", "t", "f"):
             raise Failure(
-                f'error: invalid argument "{value}" for "--{flag.name}" flag: strconv.ParseBool: invalid syntax'
+                f'error: invalid argument "{value}" for "{shown}" flag: strconv.ParseBool: parsing "{value}": '
+                "invalid syntax"
             )
         known[flag.name] = value.lower() in ("true", "1", "t")
     elif flag.kind == "int":
@@ -113,7 +125,7 @@ def _store(flag: Flag, value: str, arguments: Arguments) -> None:
             known[flag.name] = int(value)
         except ValueError:
             raise Failure(
-                f'error: invalid argument "{value}" for "--{flag.name}" flag: strconv.ParseInt: parsing "{value}": '
+                f'error: invalid argument "{value}" for "{shown}" flag: strconv.ParseInt: parsing "{value}": '
                 "invalid syntax"
             ) from None
     elif flag.kind == "list":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -20,8 +21,8 @@ class Command:
     function: str
     flags: str
     summary: str
-    stops_at_words: bool = False
-    """Whether everything after the first word belongs to the container's command."""
+    failure_code: int = 1
+    """The least exit code of a failure, where 1 says something else."""
 
 
 COMMANDS = {
@@ -32,6 +33,14 @@ COMMANDS = {
     "api-versions": Command("about", "run_api_versions", "VERSION_FLAGS", "Print the supported API versions"),
     "apply": Command("apply", "run", "FLAGS", "Apply a configuration to a resource by file name or stdin"),
     "attach": Command("exec", "run_attach", "FLAGS", "Attach to a running container"),
+    "auth can-i": Command("cani", "run", "FLAGS", "Check whether an action is allowed"),
+    "auth reconcile": Command(
+        "reconcile",
+        "run",
+        "FLAGS",
+        "Reconciles rules for RBAC role, role binding, cluster role, and cluster role binding objects",
+    ),
+    "auth whoami": Command("whoami", "run", "FLAGS", "Check self subject attributes"),
     "cluster-info": Command("about", "run_cluster_info", "VERSION_FLAGS", "Display cluster information"),
     "config": Command("about", "run_config", "VERSION_FLAGS", "Show the kubeconfig's current context"),
     "create": Command("create", "run", "FLAGS", "Create a resource from a file or from stdin"),
@@ -41,12 +50,21 @@ COMMANDS = {
     "describe": Command(
         "describe", "run", "FLAGS", "Show details of a specific resource or group of resources"
     ),
+    "diff": Command(
+        "diff", "run", "FLAGS", "Diff the live version against a would-be applied version", failure_code=2
+    ),
+    "edit": Command("edit", "run", "FLAGS", "Edit a resource on the server"),
     "exec": Command("exec", "run_exec", "FLAGS", "Execute a command in a container"),
+    "explain": Command("explain", "run", "FLAGS", "Get documentation for a resource"),
     "expose": Command("expose", "run", "FLAGS", "Expose pods as a new Kubernetes service"),
     "get": Command("get", "run", "FLAGS", "Display one or many resources"),
     "label": Command("label", "run_label", "FLAGS", "Update the labels on a resource"),
     "logs": Command("logs", "run", "FLAGS", "Print the logs for a container in a pod"),
-    "port-forward": Command("exec", "run_port_forward", "PORT_FORWARD_FLAGS", "Forward local ports to a pod"),
+    "patch": Command("patch", "run", "FLAGS", "Update fields of a resource"),
+    "port-forward": Command(
+        "exec", "run_port_forward", "PORT_FORWARD_FLAGS", "Forward one or more local ports to a pod"
+    ),
+    "replace": Command("replace", "run", "FLAGS", "Replace a resource by file name or stdin"),
     "rollout": Command("rollout", "run", "FLAGS", "Manage the rollout of a resource"),
     "run": Command("run", "run", "FLAGS", "Run a particular image on the cluster"),
     "scale": Command("scale", "run", "FLAGS", "Set a new size for a deployment or replica set"),
@@ -56,6 +74,10 @@ COMMANDS = {
     ),
     "wait": Command("wait", "run", "FLAGS", "Wait for a condition on one or many resources"),
 }
+GROUPS = {
+    "auth": "Inspect authorization",
+}
+"""The first words of commands of two."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -79,23 +101,50 @@ def _run(words: list[str]) -> int:
     if not name or name in ("help", "--help", "-h"):
         print(_help())
         return 0
+    if name in GROUPS:
+        between, inner, rest = _split(after, group=name)
+        if inner and f"{name} {inner}" in COMMANDS:
+            before.flags |= between.flags
+            name, after = f"{name} {inner}", rest
+        elif name not in COMMANDS:
+            if inner and inner != "help":
+                raise Failure(
+                    f"error: unknown command \"{inner}\"\nSee 'kubectl {name} -h' for help and examples"
+                )
+            print(_group_help(name))
+            return 0
     command = COMMANDS.get(name)
     if command is None:
         raise Failure(f'error: unknown command "{name}" for "kubectl"')
+    try:
+        return _call(name, command, before, after)
+    except Failure as failure:
+        failure.code = max(failure.code, command.failure_code)
+        raise
+
+
+def _call(name: str, command: Command, before: Arguments, after: list[str]) -> int:
     module = importlib.import_module(f"mamekube.kubectl.commands.{command.module}")
     flags = (*getattr(module, command.flags), *GLOBAL_FLAGS)
-    arguments = parse(after, flags)
+    arguments = parse(after, flags, command=name)
     arguments.flags = {**before.flags, **arguments.flags}
     if arguments["help"]:
         print(_command_help(name, command, flags))
         return 0
-    code: int = getattr(module, command.function)(Session(arguments))
+    with contextlib.closing(Session(arguments)) as session:
+        code: int = getattr(module, command.function)(session)
     return code
 
 
-def _split(words: list[str]) -> tuple[Arguments, str, list[str]]:
+def _split(words: list[str], *, group: str = "") -> tuple[Arguments, str, list[str]]:
     """Global flags before the command, the command's name, and the rest."""
-    arguments = parse(words, GLOBAL_FLAGS, interspersed=False)
+    try:
+        arguments = parse(words, GLOBAL_FLAGS, interspersed=False, command=group)
+    except Failure:
+        # Before its name only flags can stand that all commands have; a group that is a command has its own.
+        if group in COMMANDS:
+            return Arguments(), "", words
+        raise
     if not arguments.words:
         return arguments, "help" if arguments["help"] or not words else "", []
     name, *rest = arguments.words
@@ -111,6 +160,17 @@ def _help() -> str:
         "kubectl controls the Kubernetes cluster manager.\n\nCommands:\n"
         + "\n".join(lines)
         + '\n\nUse "kubectl <command> --help" for the flags of a command.'
+    )
+
+
+def _group_help(group: str) -> str:
+    inner = {name.partition(" ")[2]: one for name, one in COMMANDS.items() if name.startswith(f"{group} ")}
+    width = max(map(len, inner))
+    lines = [f"  {name.ljust(width)}   {command.summary}" for name, command in inner.items()]
+    return (
+        f"{GROUPS[group]}.\n\nAvailable Commands:\n"
+        + "\n".join(lines)
+        + f'\n\nUse "kubectl {group} <command> --help" for more information about a given command.'
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mamekube.kubectl import gotemplate, tabs
+from mamekube.kubectl import gotemplate, goyaml, tabs
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
@@ -38,17 +38,15 @@ def printer(session: Session, format_text: str) -> Callable[[Any], str]:
     hide = not session.flag("show-managed-fields")
     match name:
         case "json":
-            return lambda obj: (
-                json.dumps(visible(obj, hide), indent=4, sort_keys=True, ensure_ascii=False) + "\n"
-            )
+            return lambda obj: json_text(visible(obj, hide))
         case "yaml":
-            return lambda obj: yaml_text(visible(obj, hide))
+            return lambda obj: goyaml.dump(visible(obj, hide))
         case "name":
             return _names
         case "jsonpath":
             return lambda obj: _jsonpath(argument, obj)
         case "jsonpath-as-json":
-            return lambda obj: json.dumps(jsonpath.find(argument, obj), indent=4, ensure_ascii=False) + "\n"
+            return lambda obj: json_text(jsonpath.find(argument, obj))
         case "go-template" | "template":
             return lambda obj: _go_template(argument, obj)
         case "custom-columns":
@@ -71,25 +69,11 @@ def visible(obj: Any, hide_managed_fields: bool) -> Any:
     return obj
 
 
-def yaml_text(obj: Any) -> str:
-    """YAML as Go's library writes it: sorted keys, lists not indented, text over several lines as a block."""
-    import yaml
-
-    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-        pass
-
-    def represent(dumper: Any, text: str) -> Any:
-        if "\n" in text:
-            return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
-        plain = yaml.SafeLoader.yaml_implicit_resolvers
-        ambiguous = any(pattern.match(text) for _, pattern in plain.get(text[:1], []))
-        style = (
-            '"' if ambiguous or text == "" or text.lower() in ("y", "n", "yes", "no", "on", "off") else None
-        )
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-    Dumper.add_representer(str, represent)
-    return str(yaml.dump(obj, Dumper=Dumper, default_flow_style=False, width=10**9, allow_unicode=True))
+def json_text(obj: Any, *, indent: int | None = 4) -> str:
+    """JSON as Go's library writes it."""
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(obj, indent=indent, separators=separators, sort_keys=True, ensure_ascii=False)
+    return text.translate(jsonpath.GO_ESCAPES) + "\n"
 
 
 def items_of(obj: Any) -> Sequence[Object]:

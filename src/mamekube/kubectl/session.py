@@ -18,6 +18,12 @@ GLOBAL_FLAGS = (
     Flag("namespace", short="n"),
     Flag("kubeconfig"),
     Flag("context"),
+    Flag("cluster"),
+    Flag("user"),
+    Flag("as"),
+    Flag("as-group", "array"),
+    Flag("as-uid"),
+    Flag("cache-dir"),
     Flag("server", short="s"),
     Flag("token"),
     Flag("insecure-skip-tls-verify", "bool"),
@@ -51,7 +57,12 @@ class Session:
     @cached_property
     def config(self) -> ClientConfig:
         try:
-            config = load_kubeconfig(self.flag("kubeconfig"), context=self.flag("context", ""))
+            config = load_kubeconfig(
+                self.flag("kubeconfig"),
+                context=self.flag("context", ""),
+                cluster=self.flag("cluster", ""),
+                user=self.flag("user", ""),
+            )
         except (OSError, ValueError, KeyError) as error:
             raise Failure(f"error: {error}") from None
         if self.arguments.given("server"):
@@ -60,11 +71,29 @@ class Session:
             config.token = self.flag("token")
         if self.flag("insecure-skip-tls-verify"):
             config.insecure = True
+        if self.arguments.given("as"):
+            config.impersonated = self._impersonated()
+        elif self.flag("as-group") or self.flag("as-uid"):
+            raise Failure("error: requesting uid, groups or user-extra without impersonating a user")
         return config
+
+    def _impersonated(self) -> tuple[tuple[str, str], ...]:
+        """The headers of requests that are another's."""
+        uid = self.flag("as-uid")
+        return (
+            ("Impersonate-User", self.flag("as")),
+            *((("Impersonate-Uid", uid),) if uid else ()),
+            *(("Impersonate-Group", group) for group in self.flag("as-group", ())),
+        )
 
     @cached_property
     def api(self) -> Api:
         return Api(self.config, on_warning=lambda text: self.warn(f"Warning: {text}"))
+
+    def close(self) -> None:
+        """End the connection, if there was one."""
+        if "api" in self.__dict__:
+            self.api.close()
 
     @cached_property
     def discovery(self) -> Discovery:

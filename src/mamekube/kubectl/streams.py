@@ -20,10 +20,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from multidict import CIMultiDict
 
 from mamekube.client.kubeconfig import ClientConfig
 from mamekube.client.tls import client_context
 from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.transport import credential_headers
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
@@ -58,14 +60,13 @@ async def _run_command(
 
 @contextlib.asynccontextmanager
 async def _connected(config: ClientConfig, target: str, protocols: Sequence[str]) -> Any:
-    headers = {"Authorization": f"Bearer {config.token}"} if config.token else {}
     async with aiohttp.ClientSession() as session:
         try:
             socket = await session.ws_connect(
                 config.server.rstrip("/") + target,
                 protocols=protocols,
                 ssl=client_context(config) if config.server.startswith("https") else False,
-                headers=headers,
+                headers=CIMultiDict(credential_headers(config)),
                 max_msg_size=MESSAGE_BYTES_MAX,
                 autoping=True,
             )

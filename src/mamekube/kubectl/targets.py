@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mamekube.kubectl import goyaml
 from mamekube.kubectl.discovery import Found
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session, manifest_paths
-from mamekube.objects.meta import Object, name_of, namespace_of
+from mamekube.objects.meta import Object, metadata, name_of, namespace_of
 
 FILE_FLAGS = (
     Flag("filename", "list", short="f"),
@@ -24,6 +25,11 @@ SELECTION_FLAGS = (
     Flag("all", "bool"),
     Flag("all-namespaces", "bool", short="A"),
 )
+RESOURCES_NEEDED = (
+    "error: You must provide one or more resources by argument or filename.\n"
+    "Example resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n"
+    "   '<resource> <name>'\n   '<resource>'"
+)
 
 
 @dataclass(slots=True)
@@ -34,6 +40,8 @@ class Target:
     namespace: str
     name: str = ""
     manifest: Object | None = None
+    source: str = ""
+    """The file that the manifest is from, as messages name it."""
 
     @property
     def path(self) -> str:
@@ -53,7 +61,7 @@ def kind_name(found: Found) -> str:
 def resolve(session: Session, words: Sequence[str], *, usage: str) -> list[Target]:
     """The targets that words and flags name."""
     if session.flag("filename"):
-        return [target_of(session, manifest) for manifest in read_manifests(session)]
+        return list(manifest_targets(session))
     if not words:
         raise Failure(usage)
     if any("/" in word for word in words):
@@ -71,14 +79,17 @@ def resolve(session: Session, words: Sequence[str], *, usage: str) -> list[Targe
     ]
 
 
-def resolve_named(session: Session, words: Sequence[str], *, usage: str) -> list[Target]:
+def resolve_named(
+    session: Session, words: Sequence[str], *, usage: str, bare_type_is_all: bool = False
+) -> list[Target]:
     """The same, with a list request for every target that has no name, so that each is one object."""
     named: list[Target] = []
     for target in resolve(session, words, usage=usage):
         if target.name:
             named.append(target)
             continue
-        if not (session.flag("selector") or session.flag("all") or session.flag("field-selector")):
+        chosen = session.flag("selector") or session.flag("all") or session.flag("field-selector")
+        if not (chosen or bare_type_is_all):
             raise Failure("error: resource(s) were provided, but no name was specified")
         for item in session.api.get(target.path, query=selection_query(session)).get("items", ()):
             named.append(Target(target.found, namespace_of(item), name_of(item), None))
@@ -89,9 +100,17 @@ def selection_query(session: Session) -> dict[str, Any]:
     return {"labelSelector": session.flag("selector"), "fieldSelector": session.flag("field-selector")}
 
 
-def target_of(session: Session, manifest: Object) -> Target:
+def manifest_targets(session: Session, *, verb: str = "apply") -> Iterator[Target]:
+    """The target of every object in the files that -f names."""
+    for source, manifest in _sourced_manifests(session, verb):
+        yield target_of(session, manifest, source=source)
+
+
+def target_of(session: Session, manifest: Object, *, source: str = "") -> Target:
     """The target that a manifest describes."""
-    found = session.discovery.find_kind(manifest.get("apiVersion", ""), manifest.get("kind", ""))
+    found = session.discovery.find_kind(
+        manifest.get("apiVersion", ""), manifest.get("kind", ""), described=_described(manifest, source)
+    )
     namespace = ""
     if found.resource.namespaced:
         namespace = namespace_of(manifest) or session.namespace
@@ -101,49 +120,72 @@ def target_of(session: Session, manifest: Object) -> Target:
                 f'error: the namespace from the provided object "{namespace}" does not match the namespace '
                 f"\"{asked}\". You must pass '--namespace={namespace}' to perform this operation."
             )
-    return Target(found, namespace, name_of(manifest), manifest)
+    return Target(found, namespace, name_of(manifest), manifest, source)
 
 
-def read_manifests(session: Session) -> Iterator[Object]:
-    """Every object in the files that -f names; a List stands for its items."""
+def placed_manifest(target: Target) -> Object:
+    """The manifest of a target, in the namespace that it goes to."""
+    manifest = target.manifest or {}
+    if not target.namespace:
+        return manifest
+    return {**manifest, "metadata": {**metadata(manifest), "namespace": target.namespace}}
+
+
+def _described(manifest: Object, source: str) -> str:
+    return f'name: "{name_of(manifest)}" namespace: "{namespace_of(manifest)}" from "{source}"'
+
+
+def _sourced_manifests(session: Session, verb: str) -> Iterator[tuple[str, Object]]:
+    """Every object in the files that -f names, with the file; a List stands for its items."""
+    anything = False
     for path in manifest_paths(session.flag("filename", []), recursive=bool(session.flag("recursive"))):
-        found = False
-        for document in decode_manifests(session.read_input(path), path):
-            found = True
-            yield from _items(document, path)
-        if not found:
-            raise Failure("error: no objects passed to apply")
+        source = "STDIN" if path == "-" else path
+        for manifest in manifests_in(session.read_input(path), source):
+            anything = True
+            yield source, manifest
+    if not anything:
+        raise Failure(f"error: no objects passed to {verb}")
+
+
+def manifests_in(text: str, source: str) -> Iterator[Object]:
+    """Every object in a text; a List stands for its items."""
+    for document in decode_manifests(text, source):
+        yield from _items(document, source)
 
 
 def decode_manifests(text: str, source: str) -> list[Any]:
     """The documents of a JSON or YAML text, empty ones left out."""
+    if text.lstrip().startswith("{"):
+        try:
+            return _json_documents(text)
+        except ValueError:
+            # A map as YAML writes it in a line.
+            pass
     try:
-        if text.lstrip().startswith("{"):
-            return [json.loads(text)]
-        import yaml
+        return [document for document in goyaml.load_all(text) if document is not None]
+    except goyaml.YamlError as error:
+        raise Failure(f"error: error parsing {source}: error converting YAML to JSON: {error}") from None
 
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return [document for document in yaml.load_all(text, Loader=loader) if document is not None]
-    except ValueError as error:
-        raise Failure(f"error: error parsing {source}: {error}") from None
-    except Exception as error:
-        if type(error).__module__.startswith("yaml"):
-            raise Failure(
-                f"error: error parsing {source}: error converting YAML to JSON: yaml: {error}"
-            ) from None
-        raise
+
+def _json_documents(text: str) -> list[Any]:
+    """Objects that follow each other with nothing between."""
+    documents, decoder = [], json.JSONDecoder()
+    rest = text.strip()
+    while rest:
+        document, end = decoder.raw_decode(rest)
+        documents.append(document)
+        rest = rest[end:].lstrip()
+    return documents
 
 
 def _items(document: Any, source: str) -> Iterator[Object]:
-    if not isinstance(document, dict) or not document.get("kind"):
+    fields = document if isinstance(document, dict) else {}
+    missing = [f"{name} not set" for name in ("apiVersion", "kind") if not fields.get(name)]
+    if missing:
+        text = missing[0] if len(missing) == 1 else f"[{', '.join(missing)}]"
         raise Failure(
-            f'error: error validating "{source}": error validating data: kind not set; if you choose to ignore '
+            f'error: error validating "{source}": error validating data: {text}; if you choose to ignore '
             "these errors, turn validation off with --validate=false"
-        )
-    if not document.get("apiVersion"):
-        raise Failure(
-            f'error: error validating "{source}": error validating data: apiVersion not set; if you choose to '
-            "ignore these errors, turn validation off with --validate=false"
         )
     if document["kind"].endswith("List") and isinstance(document.get("items"), list):
         for item in document["items"]:
@@ -160,7 +202,9 @@ def _types(session: Session, word: str) -> list[Found]:
 
 def _slashed(session: Session, word: str) -> Target:
     resource, slash, name = word.partition("/")
-    if not slash or not name or "/" in name:
+    if "/" in name:
+        raise Failure("error: arguments in resource/name form may not have more than one slash")
+    if not slash or not name:
         raise Failure(
             "error: there is no need to specify a resource type as a separate argument when passing arguments in "
             "resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource "

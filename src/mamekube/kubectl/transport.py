@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from mamekube.client.kubeconfig import ClientConfig
 from mamekube.client.tls import client_context
@@ -63,7 +63,7 @@ class Api:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         answer = self.request(method, path, query=query, body=data, content_type=content_type, accept=accept)
         if answer.code >= 400:
-            raise refusal(answer)
+            raise refusal(answer, asked=f"{method} {path}")
         return answer.json()
 
     def request(
@@ -119,15 +119,21 @@ class Api:
         accept: str,
     ) -> http.client.HTTPResponse:
         pairs = {key: value for key, value in (query or {}).items() if value not in (None, "", [])}
-        target = f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
-        headers = {"Accept": accept, "User-Agent": "kubectl/v1.36.2 (linux/amd64) mamekube"}
+        # A name that the server will refuse must reach it first.
+        target = quote(path, safe="/%?=&:;,@~!$'()*+")
+        if pairs:
+            target += f"?{urlencode(pairs, doseq=True)}"
+        # A message, not a dict: a header may stand several times.
+        headers = Message()
+        headers["Accept"] = accept
+        headers["User-Agent"] = "kubectl/v1.36.2 (linux/amd64) mamekube"
         if body is not None:
             headers["Content-Type"] = content_type
-        if self.config.token:
-            headers["Authorization"] = f"Bearer {self.config.token}"
+        for name, value in credential_headers(self.config):
+            headers[name] = value
         connection = self._connect()
         try:
-            connection.request(method, target, body=body, headers=headers)
+            connection.request(method, target, body=body, headers=headers)  # type: ignore[arg-type]
             return connection.getresponse()
         except (http.client.HTTPException, OSError) as error:
             self._connection = None
@@ -158,13 +164,38 @@ class Api:
         return Failure(f"Unable to connect to the server: {error}")
 
 
-def refusal(answer: Answer) -> Failure:
-    """The failure that an answer with an error code stands for."""
+def credential_headers(config: ClientConfig) -> list[tuple[str, str]]:
+    """The headers that say who asks; a client certificate says it otherwise."""
+    bearer = [("Authorization", f"Bearer {config.token}")] if config.token else []
+    return [*bearer, *config.impersonated]
+
+
+def refusal(answer: Answer, *, asked: str = "") -> Failure:
+    """The failure that an answer with an error code stands for; `asked` is the request's method and path."""
     try:
         status = answer.json()
     except ValueError:
-        return Failure(f"Error from server: {answer.body.decode(errors='replace').strip()}")
+        return from_status(_generic_status(answer, asked))
     return from_status(status) if isinstance(status, dict) else Failure(f"Error from server: {status}")
+
+
+GENERIC = {
+    404: ("NotFound", "the server could not find the requested resource"),
+    405: ("MethodNotAllowed", "the server does not allow this method on the requested resource"),
+}
+"""What client-go says where the server gives no Status."""
+
+
+def _generic_status(answer: Answer, asked: str) -> dict[str, Any]:
+    text = answer.body.decode(errors="replace").strip()
+    reason, message = GENERIC.get(answer.code, ("", text))
+    method, _, path = asked.partition(" ")
+    parts = path.strip("/").split("/")
+    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    parts = parts[2:] if parts[:1] == ["namespaces"] and len(parts) > 2 else parts
+    if reason and parts:
+        message += f" ({' '.join([method.lower(), *parts[:2]])})"
+    return {"kind": "Status", "code": answer.code, "reason": reason, "message": message, "details": {}}
 
 
 def _warning_text(header: str) -> str:

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+GO_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "&<>\u2028\u2029"}
+"""What Go's JSON writes as a number, lest a browser take it for more than text."""
+
 
 class JSONPathError(ValueError):
     """A template that does not parse, or a path that a document does not have."""
@@ -293,4 +296,5 @@ def text_of(value: Any) -> str:
         return value
     if value is None:
         return ""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    return text.translate(GO_ESCAPES)

@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 from mamekube.kubectl.commands.writing import WRITE_FLAGS, create, dry_run, report, write_query
-from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.failures import Failure, during
 from mamekube.kubectl.flags import Flag
+from mamekube.kubectl.output import json_text
+from mamekube.kubectl.schemas import built_in_schema
 from mamekube.kubectl.session import Session
-from mamekube.kubectl.targets import FILE_FLAGS, Target, read_manifests, target_of
+from mamekube.kubectl.targets import FILE_FLAGS, Target, manifest_targets, placed_manifest
 from mamekube.kubectl.threeway import three_way_patch
 from mamekube.kubectl.transport import refusal
 from mamekube.objects.meta import Object, annotations_of, metadata
@@ -29,17 +31,23 @@ FLAGS = (
 def run(session: Session) -> int:
     if not session.flag("filename"):
         raise Failure("error: must specify one of -f and -k")
-    for manifest in read_manifests(session):
-        target = target_of(session, manifest)
+    if session.flag("server-side") and dry_run(session) == "client":
+        raise Failure(
+            "error: --dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"
+        )
+    failed = False
+    for target in manifest_targets(session):
         if not target.name:
             raise Failure("error: from -: cannot use generate name with apply")
-        if target.namespace:
-            manifest = {**manifest, "metadata": {**metadata(manifest), "namespace": target.namespace}}
-        if session.flag("server-side"):
-            _apply_on_server(session, target, manifest)
-        else:
-            _apply(session, target, manifest)
-    return 0
+        try:
+            if session.flag("server-side"):
+                _apply_on_server(session, target, placed_manifest(target))
+            else:
+                _apply(session, target, placed_manifest(target))
+        except Failure as failure:
+            session.warn(failure.text)
+            failed = True
+    return 1 if failed else 0
 
 
 def _apply_on_server(session: Session, target: Target, manifest: Object) -> None:
@@ -54,11 +62,18 @@ def _apply_on_server(session: Session, target: Target, manifest: Object) -> None
 def _apply(session: Session, target: Target, manifest: Object) -> None:
     answer = session.api.request("GET", target.path)
     if answer.code == 404:
-        created = create(session, target, _annotated(manifest), manager=MANAGER)
+        try:
+            created = create(session, target, annotated(manifest), manager=MANAGER)
+        except Failure as failure:
+            raise during(failure, f'error when creating "{target.source}"') from None
         report(session, target, created, "created")
         return
     if answer.code >= 400:
-        raise refusal(answer)
+        raise during(
+            refusal(answer),
+            f"error when retrieving current configuration of:\n{_described(target)}\nfrom server for: "
+            f'"{target.source}"',
+        )
     live: Object = answer.json()
     recorded = annotations_of(live).get(LAST_APPLIED)
     if recorded is None:
@@ -68,29 +83,73 @@ def _apply(session: Session, target: Target, manifest: Object) -> None:
             "by either kubectl create --save-config or kubectl apply. The missing annotation will be patched "
             "automatically."
         )
-    patch = three_way_patch(json.loads(recorded) if recorded else {}, _annotated(manifest), live)
+    patch = three_way_patch(json.loads(recorded) if recorded else {}, annotated(manifest), live)
     if not patch:
         report(session, target, live, "unchanged")
         return
-    report(session, target, _patch(session, target, live, patch), "configured")
+    try:
+        configured = _patch(session, target, live, patch)
+    except Failure as failure:
+        text = json_text(patch, indent=None).rstrip()
+        raise during(
+            failure,
+            f'error when applying patch:\n{text}\nto:\n{_described(target)}\nfor: "{target.source}"',
+        ) from None
+    report(session, target, configured, "configured")
+
+
+def _described(target: Target) -> str:
+    resource = target.found.resource
+    version = f"{resource.group}/{resource.version}"
+    return (
+        f'Resource: "{version}, Resource={resource.plural}", GroupVersionKind: "{version}, Kind={resource.kind}"\n'
+        f'Name: "{target.name}", Namespace: "{target.namespace}"'
+    )
 
 
 def _patch(session: Session, target: Target, live: Object, patch: Any) -> Object:
     if dry_run(session) == "client":
         return live
-    query = write_query(session, MANAGER)
-    # Built-in kinds know their merge keys; custom resources take plain merges only.
-    built_in = "." not in target.found.resource.group or target.found.resource.group.endswith(".k8s.io")
-    kind = "strategic-merge-patch" if built_in else "merge-patch"
+    return _send_patch(session, target, patch, write_query(session, MANAGER))
+
+
+def _send_patch(session: Session, target: Target, patch: Any, query: dict[str, Any]) -> Object:
+    kind = "strategic-merge-patch" if built_in_schema(target.found.resource) else "merge-patch"
     patched: Object = session.api.call(
         "PATCH", target.path, query=query, body=patch, content_type=f"application/{kind}+json"
     )
     return patched
 
 
-def _annotated(manifest: Object) -> Object:
-    """The manifest with itself, as it was given, in its annotation."""
+def merged(session: Session, target: Target, manifest: Object, live: Object | None) -> Object:
+    """What the object would be after apply, by a dry run; `live` is None where there is none yet."""
+    manager = SERVER_SIDE_MANAGER if session.flag("server-side") else MANAGER
+    query = {"fieldManager": session.flag("field-manager", manager), "dryRun": "All"}
+    outcome: Object
+    if session.flag("server-side"):
+        query["force"] = "true" if session.flag("force-conflicts") else "false"
+        outcome = session.api.call(
+            "PATCH", target.path, query=query, body=manifest, content_type="application/apply-patch+yaml"
+        )
+        return outcome
+    if live is None:
+        collection = target.found.resource.path(namespace=target.namespace)
+        outcome = session.api.call("POST", collection, query=query, body=manifest)
+        return outcome
+    recorded = annotations_of(live).get(LAST_APPLIED)
+    patch = three_way_patch(json.loads(recorded) if recorded else {}, _bare(manifest), live)
+    return _send_patch(session, target, patch, query) if patch else live
+
+
+def _bare(manifest: Object) -> Object:
+    """The manifest without the annotation that tells of it."""
     annotations = {key: value for key, value in annotations_of(manifest).items() if key != LAST_APPLIED}
-    bare = {**manifest, "metadata": {**metadata(manifest), "annotations": annotations}}
-    text = json.dumps(bare, separators=(",", ":"), sort_keys=True, ensure_ascii=False) + "\n"
-    return {**bare, "metadata": {**bare["metadata"], "annotations": {**annotations, LAST_APPLIED: text}}}
+    return {**manifest, "metadata": {**metadata(manifest), "annotations": annotations}}
+
+
+def annotated(manifest: Object) -> Object:
+    """The manifest with itself, as it was given, in its annotation."""
+    bare = _bare(manifest)
+    text = json_text(bare, indent=None)
+    annotations = {**annotations_of(bare), LAST_APPLIED: text}
+    return {**bare, "metadata": {**metadata(bare), "annotations": annotations}}

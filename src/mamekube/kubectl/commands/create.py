@@ -6,11 +6,19 @@ import base64
 import os
 from collections.abc import Callable, Sequence
 
+from mamekube.kubectl.commands.apply import annotated
 from mamekube.kubectl.commands.writing import WRITE_FLAGS, create, report
-from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.failures import Failure, during
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
-from mamekube.kubectl.targets import FILE_FLAGS, kind_name, read_manifests, target_of
+from mamekube.kubectl.targets import (
+    FILE_FLAGS,
+    Target,
+    kind_name,
+    manifest_targets,
+    placed_manifest,
+    target_of,
+)
 from mamekube.objects.meta import Object
 
 MANAGER = "kubectl-create"
@@ -30,9 +38,14 @@ FLAGS = (
 
 def run(session: Session) -> int:
     if session.flag("filename"):
-        for manifest in read_manifests(session):
-            _create(session, manifest)
-        return 0
+        failed = False
+        for target in manifest_targets(session, verb="create"):
+            try:
+                _create(session, target)
+            except Failure as failure:
+                session.warn(failure.text)
+                failed = True
+        return 1 if failed else 0
     if not session.words:
         raise Failure("error: must specify one of -f and -k")
     kind, *arguments = session.words
@@ -41,18 +54,20 @@ def run(session: Session) -> int:
         raise Failure(
             f"error: unknown command \"{' '.join(session.words)}\"\nSee 'kubectl create -h' for help and examples"
         )
-    _create(session, maker(session, arguments))
+    _create(session, target_of(session, maker(session, arguments)))
     return 0
 
 
-def _create(session: Session, manifest: Object) -> None:
-    target = target_of(session, manifest)
-    if target.namespace and not manifest["metadata"].get("namespace"):
-        manifest = {**manifest, "metadata": {**manifest["metadata"], "namespace": target.namespace}}
+def _create(session: Session, target: Target) -> None:
+    manifest = placed_manifest(target)
+    if session.flag("save-config"):
+        manifest = annotated(manifest)
     try:
         created = create(session, target, manifest, manager=MANAGER)
     except Failure as failure:
-        if session.flag("filename") or kind_name(target.found) == "namespace":
+        if target.source:
+            raise during(failure, f'error when creating "{target.source}"') from None
+        if kind_name(target.found) == "namespace":
             raise
         text = failure.text.partition("): ")[2] or failure.text
         raise Failure(f"error: failed to create {manifest['kind'].lower()}: {text}") from None

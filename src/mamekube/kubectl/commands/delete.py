@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from mamekube.kubectl.commands.writing import dry_run
@@ -11,7 +12,7 @@ from mamekube.kubectl.durations import seconds
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
-from mamekube.kubectl.targets import SELECTION_FLAGS, Target, kind_name, resolve_named
+from mamekube.kubectl.targets import RESOURCES_NEEDED, SELECTION_FLAGS, Target, kind_name, resolve_named
 from mamekube.kubectl.transport import refusal
 from mamekube.objects.meta import metadata, uid_of
 
@@ -27,16 +28,11 @@ FLAGS = (
     Flag("ignore-not-found", "bool"),
     Flag("timeout"),
 )
-USAGE = (
-    "error: You must provide one or more resources by argument or filename.\n"
-    "Example resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n"
-    "   '<resource> <name>'\n   '<resource>'"
-)
 POLICIES = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
 
 
 def run(session: Session) -> int:
-    targets = resolve_named(session, session.words, usage=USAGE)
+    targets = resolve_named(session, session.words, usage=RESOURCES_NEEDED)
     if not targets:
         session.print("No resources found")
         return 0
@@ -46,18 +42,37 @@ def run(session: Session) -> int:
             "Warning: Immediate deletion does not wait for confirmation that the running resource has been "
             "terminated. The resource may continue to run on the cluster indefinitely."
         )
+    wait = session.flag("wait", True) and dry_run(session) == "none"
+    return delete_all(
+        session,
+        targets,
+        options,
+        ignore_missing=bool(session.flag("ignore-not-found")),
+        wait=wait and options.get("gracePeriodSeconds") != 0,
+    )
+
+
+def delete_all(
+    session: Session,
+    targets: Sequence[Target],
+    options: dict[str, Any],
+    *,
+    ignore_missing: bool,
+    wait: bool,
+) -> int:
+    """Delete the objects, and perhaps wait until they are gone; the exit code."""
     deleted: list[tuple[Target, str]] = []
     failed = False
     for target in targets:
         try:
-            uid = _delete(session, target, options)
+            uid = _delete(session, target, options, ignore_missing=ignore_missing)
         except Failure as failure:
             session.warn(failure.text)
             failed = True
             continue
         if uid is not None:
             deleted.append((target, uid))
-    if session.flag("wait", True) and dry_run(session) == "none" and options.get("gracePeriodSeconds") != 0:
+    if wait:
         _wait_until_gone(session, deleted)
     return 1 if failed else 0
 
@@ -80,13 +95,13 @@ def _options(session: Session) -> dict[str, Any]:
     return options
 
 
-def _delete(session: Session, target: Target, options: dict[str, Any]) -> str | None:
+def _delete(session: Session, target: Target, options: dict[str, Any], *, ignore_missing: bool) -> str | None:
     """Delete one object; its uid, or None where it was not there and need not be."""
     query = {"dryRun": "All"} if dry_run(session) == "server" else {}
     answer = session.api.request("GET", target.path)
     if dry_run(session) != "client" and answer.code < 400:
         answer = session.api.request("DELETE", target.path, query=query, body=json.dumps(options).encode())
-    if answer.code == 404 and session.flag("ignore-not-found"):
+    if answer.code == 404 and ignore_missing:
         return None
     if answer.code >= 400:
         raise refusal(answer)

@@ -39,7 +39,7 @@ def write_query(session: Session, manager: str, *, validated: bool = True) -> di
     return query
 
 
-def report(session: Session, target: Target, obj: Object, done: str) -> None:
+def report(session: Session, target: Target, obj: Object, done: str, *, marks_dry_run: bool = True) -> None:
     """`deployment.apps/web scaled`, or the object in the format that was asked for."""
     output = chosen_format(session)
     if output and output != "name":
@@ -49,8 +49,11 @@ def report(session: Session, target: Target, obj: Object, done: str) -> None:
     if output == "name":
         session.print(name)
         return
-    suffix = {"client": " (dry run)", "server": " (server dry run)"}.get(dry_run(session), "")
-    session.print(f"{name} {done}{suffix}")
+    session.print(f"{name} {done}{dry_run_mark(session) if marks_dry_run else ''}")
+
+
+def dry_run_mark(session: Session) -> str:
+    return {"client": " (dry run)", "server": " (server dry run)"}.get(dry_run(session), "")
 
 
 def typed(target: Target, obj: Object) -> Object:
@@ -75,6 +78,7 @@ def patch(
     manager: str,
     kind: str = "strategic",
     subresource: str = "",
+    validated: bool = False,
 ) -> Object:
     """PATCH one object."""
     content_type = {
@@ -84,6 +88,6 @@ def patch(
         "apply": "application/apply-patch+yaml",
     }[kind]
     path = target.found.resource.path(namespace=target.namespace, name=target.name, subresource=subresource)
-    query = write_query(session, manager, validated=False)
+    query = write_query(session, manager, validated=validated)
     patched: Object = session.api.call("PATCH", path, query=query, body=body, content_type=content_type)
     return patched

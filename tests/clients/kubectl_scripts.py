@@ -1,0 +1,211 @@
+"""What the two kubectls are asked side by side: lines of words, in the order in which they build on each other.
+
+`@NS` is the namespace and `@DIR` the folder of `FILES`; what follows ` <<< ` is standard input; `$NAME=VALUE` sets
+a variable of the environment.
+"""
+
+CONFIG_MAP = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b"},"data":{"x":"%s"}}\n'
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {a: b}}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - {name: web, image: nginx, env: [{name: A, value: "1"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 80}], selector: {app: web}}
+"""
+ROLES = """\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: "@NS-r", labels: {a: b}}
+rules:
+- {apiGroups: [""], resources: [pods], verbs: [get, list]}
+- {nonResourceURLs: [/x], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "@NS-rb"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "@NS-r"}
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: bob}
+- {kind: ServiceAccount, name: d, namespace: default}
+"""
+OTHER_ROLES = ROLES.replace("list]", "watch]").replace("bob", "alice")
+SECRET = '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"data":%s}\n'
+WORDS = {
+    "long": "aaaa bbbbbbbbbbbbbbbbbbbb cccccccccccccccccccc dddddddddddddddddddd eeeeeeeeeeeeeeeeeee ffffffffff",
+    "lines": "a\\nb\\n",
+    "number": "1e3",
+    "octal": "0o17",
+    "sixties": "1:20",
+    "switch": "on",
+    "y": "N",
+    "date": "2020-01-01",
+    "equals": "=",
+    "merge": "<<",
+    "markup": "a < b & c",
+    "bean": "é豆",
+    "nothing": "",
+}
+YAML = SECRET.replace("Secret", "ConfigMap") % (
+    "{" + ",".join(f'"{key}":"{value}"' for key, value in WORDS.items()) + "}"
+)
+EDITOR = """\
+#!/bin/sh
+# Shows what it is given, and does to it what the next line of @DIR/steps says.
+file=$(eval "echo \\${$#}")
+here=$(dirname "$0")
+basename "$file" >> "$here/seen"
+cat "$file" >> "$here/seen"
+step=$(head -n 1 "$here/steps")
+sed -i 1d "$here/steps"
+test "$step" = fail && exit 3
+test -z "$step" || sed -i "$step" "$file"
+"""
+FILES = {
+    "b.json": CONFIG_MAP % "1",
+    "bad.json": CONFIG_MAP.replace('"%s"', "1"),
+    "web.yaml": DEPLOYMENT,
+    "web2.yaml": DEPLOYMENT.replace("nginx", "busybox").replace("port: 80", "port: 81"),
+    "roles.yaml": ROLES,
+    "roles2.yaml": OTHER_ROLES,
+    "roles3.yaml": OTHER_ROLES.replace('kind: ClusterRole, name: "@NS-r"', "kind: ClusterRole, name: view"),
+    "secret.json": SECRET % '{"a":"YQ==","b":"Yg=="}',
+    "secret2.json": SECRET % '{"a":"Yg==","b":"Yg==","c":"Yw=="}',
+    "yaml.json": YAML,
+    "editor": EDITOR,
+}
+SCRIPTS = {
+    "create": [
+        "create -f @DIR/b.json",
+        "create -f @DIR/b.json",
+        'create -f - <<< {"apiVersion":"v1","kind":"ConfigMapp","metadata":{"name":"b"}}',
+        'create -f - <<< {"metadata":{"name":"b"}}{"a":1}',
+        "create -f - <<< a: [",
+        "create -f @DIR/none.yaml",
+    ],
+    "output": [
+        "create -f @DIR/yaml.json",
+        "get configmap s -o yaml",
+        "get configmap s -o json",
+        "get configmap s -o jsonpath={.data}",
+        "get configmap kube-root-ca.crt -o jsonpath={.metadata}",
+        "annotate --local -f - a=b -o jsonpath={.x} <<< {apiVersion: v1, kind: ConfigMap, metadata: {name: in}, "
+        "x: [y, 0o17, 1e3, 2020-01-01, 1:20, =, <<, -0, 5., 1_0, TRUE, tRUE, 08]}",
+    ],
+    "apply": [
+        "apply -f @DIR/b.json",
+        "apply -f @DIR/bad.json",
+        "apply -f @DIR/bad.json --server-side",
+        "apply -f @DIR/b.json --as=bob",
+        'apply -f - <<< {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"B b"}}',
+    ],
+    "patch": [
+        "create -f @DIR/b.json",
+        "patch configmap b -p '['",
+        """patch configmap b -p '{"data":{"x":"1"}}'""",
+        "patch configmap b -p 'data: {x: \"8\"}' -o yaml",
+        "patch configmap b -p 'data: {x: \"9\"}' -o name",
+        "patch configmap b --patch-file /none",
+        "patch -p 1",
+        "patch configmap -p 1",
+        "patch configmap b -p 1",
+        "patch configmap b --subresource=x -p 1",
+        "patch configmap none -p '{}'",
+        """patch configmap b -p '{"data":{"x":"2"}}' --dry-run=client -o yaml""",
+        """patch configmap b -p '{"data":{"x":"2"}}' --dry-run=server""",
+        "patch configmap b --type=x -p 1",
+        """patch configmap b --type=json -p '[{"op":"test","path":"/data/x","value":"3"}]'""",
+        """patch configmap b --type=json -p '[{"op":"replace","path":"/data/x","value":"3"}]'""",
+        """patch -f @DIR/b.json --local -p '{"data":{"z":"3"}}' -o yaml""",
+        """patch configmap b --type=merge -p '{"metadata":{"name":"x"}}'""",
+        """patch configmap/b --type=merge -p '{"data":{"z":"4"}}'""",
+        "patch configmap b -p 1 --patch-file=b",
+        "patch",
+    ],
+    "replace": [
+        "replace",
+        "replace -f @DIR/b.json --subresource=x",
+        "replace -f @DIR/b.json",
+        "replace --force -f @DIR/b.json",
+        "replace --force -f @DIR/b.json",
+        "replace -f @DIR/b.json",
+        "replace -f @DIR/b.json --dry-run=client",
+        "replace -f @DIR/b.json --dry-run=server -o yaml",
+        "replace -f @DIR/b.json --save-config -o name",
+        "replace -f @DIR/b.json --grace-period=1",
+        'replace -f - <<< {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b","resourceVersion":"1"}}',
+        'replace -f - <<< {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b"},"dota":{"x":"3"}}',
+    ],
+    "label": [
+        "create -f @DIR/b.json",
+        "label configmap b a=1",
+        "label configmap b a=2",
+        "label configmap b a=1 a-",
+        "label configmap b a- zz-",
+        "label configmap b a- ",
+        "annotate configmap b a=1",
+        "annotate configmap b a=1 -o name",
+        "annotate configmap b a=3 x-",
+        "annotate configmap b x=1 x-",
+        "annotate --list configmap/b configmap/kube-root-ca.crt",
+        "label -f @DIR/b.json a=b --local -o yaml",
+    ],
+    "diff": [
+        "diff",
+        "diff x",
+        "diff -f @DIR/none",
+        "apply -f @DIR/secret.json",
+        "diff -f @DIR/secret.json",
+        "diff -f @DIR/secret2.json",
+        "diff -f @DIR/secret2.json --server-side --force-conflicts",
+        "apply -f @DIR/web.yaml",
+        "diff -f @DIR/web2.yaml -l a=b",
+        "$KUBECTL_EXTERNAL_DIFF=none -a",
+        "diff -f @DIR/web2.yaml",
+        "$KUBECTL_EXTERNAL_DIFF=diff -q -r /b",
+        "diff -f @DIR/web2.yaml",
+        "$KUBECTL_EXTERNAL_DIFF=diff --none",
+        "diff -f @DIR/web2.yaml",
+    ],
+    "explain": [
+        "explain",
+        "explain pod.spec",
+        "explain pod.spec.containers.imagePullPolicy",
+        "explain deployments.apps --recursive",
+        "explain svc.spec.type",
+        "explain cm.nope",
+        "explain nope",
+        "explain crd.spec.versions.schema.openAPIV3Schema.properties",
+        "explain hpa.spec --api-version=autoscaling/v1",
+        "explain hpa --api-version=autoscaling/v9",
+    ],
+    "auth": [
+        "auth frob",
+        "auth can-i get",
+        "auth can-i get pods/foo -q",
+        "auth can-i frob pods --as=bob",
+        "auth can-i get /healthz --as=bob",
+        "auth can-i get nonsense.apps",
+        "auth can-i create clusterroles",
+        "auth can-i --list --as=bob",
+        "auth can-i --list --as=system:kube-scheduler --no-headers",
+        "auth whoami --as=x --as-group=a --as-group=b --as-uid=3",
+        "get pods --as=bob",
+        "auth reconcile -f @DIR/roles.yaml --dry-run=client",
+        "auth reconcile -f @DIR/roles.yaml",
+        "auth reconcile -f @DIR/roles.yaml",
+        "auth reconcile -f @DIR/roles2.yaml",
+        "auth reconcile -f @DIR/roles2.yaml --remove-extra-permissions --remove-extra-subjects",
+        "auth reconcile -f @DIR/roles3.yaml",
+    ],
+}
