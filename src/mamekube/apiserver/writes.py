@@ -11,7 +11,7 @@ from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects.meta import Object
 from mamekube.objects.resource import Resource
-from mamekube.store.store import Store
+from mamekube.store.store import Collection, Store
 
 CREATE = "CREATE"
 UPDATE = "UPDATE"
@@ -62,7 +62,7 @@ class Reader:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self.registry = registry
-        self._lists: dict[str, tuple[int, Sequence[Object]]] = {}
+        self._lists: dict[str, tuple[Collection, int, Sequence[Object]]] = {}
         """By prefix: what admission asks for with every write, and the revision of the last change when it was read."""
 
     async def get(self, resource: Resource, name: str, *, namespace: str = "") -> Object | None:
@@ -72,16 +72,17 @@ class Reader:
 
     async def list(self, resource: Resource, *, namespace: str = "") -> Iterable[Object]:
         prefix = prefix_for(resource, namespace=namespace)
-        changed = self._store.changed(prefix)
         kept = self._lists.get(prefix)
-        if kept is not None and kept[0] == changed:
-            return kept[1]
+        if kept is not None and kept[0].changed == kept[1]:
+            return kept[2]
+        collection = self._store.collection(prefix)
+        changed = collection.changed
         snapshot = await self._store.list(prefix=prefix)
         objects = tuple(item.object for item in snapshot.items)
         if len(objects) <= KEPT_OBJECTS_MAX:
             if len(self._lists) >= KEPT_LISTS_MAX:
                 self._lists.clear()
-            self._lists[prefix] = changed, objects
+            self._lists[prefix] = collection, changed, objects
         return objects
 
     @property

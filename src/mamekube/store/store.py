@@ -139,25 +139,19 @@ class Item:
 class StoreEvent:
     """One change, as every watcher of it gets it."""
 
-    __slots__ = ("_wire", "item", "previous", "type")
+    __slots__ = ("_wire", "item", "key", "previous", "revision", "type")
 
     def __init__(self, type: str, item: Item, previous: Item | None) -> None:
         self.type = type
         self.item = item
+        self.key = item.key
+        self.revision = item.revision
         self.previous = previous
         self._wire: bytes | None = None
 
     @property
     def document(self) -> Item:
         return self.item
-
-    @property
-    def key(self) -> str:
-        return self.item.key
-
-    @property
-    def revision(self) -> int:
-        return self.item.revision
 
     @property
     def wire(self) -> bytes:
@@ -194,7 +188,7 @@ class Store(Component):
         self._loaded = 0
         """The cache was loaded as of this revision: of what changed before, only the backend knows."""
         self._items: dict[str, Item] = {}
-        self._collections: dict[str, _Collection] = {}
+        self._collections: dict[str, Collection] = {}
         self._recent = _Recent()
         self._watchers: Watchers[StoreEvent] = Watchers(pending_max=limits.WATCH_EVENTS_PENDING_MAX)
         self._written: dict[int, asyncio.Future[Item]] = {}
@@ -215,11 +209,11 @@ class Store(Component):
         self.spawn(self._follow(batches), name="store-follow")
 
     def _fill(self, records: Iterable[Record]) -> None:
-        collection, name = _Collection(), NO_COLLECTION
+        collection, name = Collection(), NO_COLLECTION
         for record in records:
             key = record.key
             if not key.startswith(name):
-                collection = self._collection(key)
+                collection = self.collection(key)
                 name = _collection_of(key) if key.count("/") >= COLLECTION_DEPTH else NO_COLLECTION
             self._items[key] = _item(record)
             collection.keys.append(key)
@@ -338,10 +332,13 @@ class Store(Component):
             return None
         return {event.key: event.previous for event in reversed(self._recent.since(revision, prefix))}
 
-    def changed(self, prefix: str) -> int:
-        """A revision that stays the same for as long as nothing of the prefix's resource changes."""
-        collection = self._collections.get(prefix) or self._collections.get(_collection_of(prefix))
-        return collection.changed if collection is not None else 0
+    def collection(self, key: str) -> Collection:
+        """What tells whether anything of the key's resource has changed: its `changed` is another then."""
+        name = _collection_of(key)
+        collection = self._collections.get(name)
+        if collection is None:
+            collection = self._collections[name] = Collection()
+        return collection
 
     @asynccontextmanager
     async def watch(self, *, prefix: str, after: int) -> AsyncIterator[Watcher[StoreEvent]]:
@@ -441,7 +438,7 @@ class Store(Component):
     def _applied(self, change: Change) -> StoreEvent:
         key = change.key
         event = _event(change, self._items.get(key), last=self._last_states.get((key, change.previous)))
-        collection = self._collection(key)
+        collection = self.collection(key)
         collection.changed = change.revision
         if change.deleted:
             del self._items[key]
@@ -464,30 +461,27 @@ class Store(Component):
         if 0 < revision < self._compacted:
             raise Compacted(self._compacted)
 
-    def _collection(self, key: str) -> _Collection:
-        name = _collection_of(key)
-        collection = self._collections.get(name)
-        if collection is None:
-            collection = self._collections[name] = _Collection()
-        return collection
-
-    def _collections_under(self, prefix: str) -> Sequence[_Collection]:
+    def _collections_under(self, prefix: str) -> Sequence[Collection]:
         if prefix.count("/") >= COLLECTION_DEPTH:
             collection = self._collections.get(_collection_of(prefix))
             return [collection] if collection else []
         return [self._collections[name] for name in sorted(self._collections) if name.startswith(prefix)]
 
-    def _unchanged_since(self, revision: int, collections: Iterable[_Collection]) -> bool:
+    def _unchanged_since(self, revision: int, collections: Iterable[Collection]) -> bool:
         return revision >= self._loaded and all(collection.changed <= revision for collection in collections)
 
 
 def _collection_of(key: str) -> str:
     """The prefix of the key's resource; the key itself where it is shorter than that."""
-    parts = key.split("/", COLLECTION_DEPTH)
-    return key if len(parts) <= COLLECTION_DEPTH else "/".join(parts[:COLLECTION_DEPTH]) + "/"
+    end = 0
+    for _ in range(COLLECTION_DEPTH):
+        end = key.find("/", end) + 1
+        if not end:
+            return key
+    return key[:end]
 
 
-class _Collection:
+class Collection:
     """The sorted keys of one resource, and the revision of its last change."""
 
     __slots__ = ("changed", "keys")

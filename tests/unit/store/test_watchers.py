@@ -26,6 +26,20 @@ async def test_an_event_reaches_the_watchers_of_its_prefixes_only() -> None:
     assert reached == ["", "/pods/", "/pods/a", "/pods/a/x"]
 
 
+async def test_who_watches_another_prefix_is_reached_though_the_folder_is_known() -> None:
+    watchers: Watchers[Event] = Watchers(pending_max=10)
+    first = watchers.add("/pods/", after=0)
+    watchers.publish([Event("/pods/a/x", 1)])
+    second = watchers.add("/pods/a/", after=0)
+    whole = watchers.add("", after=0)
+    watchers.publish([Event("/pods/a/y", 2)])
+    watchers.discard(first)
+    watchers.publish([Event("/pods/a/z", 3)])
+    assert [event.revision for event in first.take()] == [1, 2]
+    assert [event.revision for event in second.take()] == [2, 3]
+    assert [event.revision for event in whole.take()] == [2, 3]
+
+
 async def test_a_discarded_watcher_is_not_reached_any_more() -> None:
     watchers: Watchers[Event] = Watchers(pending_max=10)
     first, second = watchers.add("/a", after=0), watchers.add("/a", after=0)

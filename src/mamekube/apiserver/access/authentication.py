@@ -204,7 +204,7 @@ def impersonate(user: User, headers: Mapping[str, str], authorizer: Authorizer) 
     name = headers.get("Impersonate-User", "")
     if not name:
         for key in headers:
-            if key[:1] in "Ii" and key.lower().startswith("impersonate-"):
+            if key[0] in "Ii" and key.lower().startswith("impersonate-"):
                 raise StatusError(
                     500, "InternalError", "Internal error occurred: requested impersonation without a user"
                 )

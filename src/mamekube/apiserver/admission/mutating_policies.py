@@ -46,8 +46,6 @@ class MutatingAdmissionPolicy(PolicyPlugin):
 
     async def mutate(self, write: Write) -> None:
         bound = self._policies.bound
-        if not bound:
-            return
         passes = write.notes.setdefault(self.name, Passes())
         if write.reinvoking and write.object != passes.output:
             passes.object_changed()

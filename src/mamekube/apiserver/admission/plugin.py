@@ -24,6 +24,11 @@ class Plugin:
     resources: frozenset[str] | None = None
     """`pods`, `deployments.apps`, `pods/binding`: what it looks at; None: every resource and subresource."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing to do now, whatever is written: nobody has registered anything with it."""
+        return False
+
     async def mutate(self, write: Write) -> None:
         """Change `write.object`, or refuse."""
 

@@ -74,6 +74,10 @@ class PolicyPlugin(Plugin):
         self._reader = reader
         self._authorizer = authorizer
 
+    @property
+    def idle(self) -> bool:
+        return not self._policies.bound
+
     def wants(self, operation: str, target: str) -> bool:
         return super().wants(operation, target) and target.partition("/")[0] not in EXEMPT
 

@@ -106,6 +106,10 @@ class _WebhookPlugin(Plugin):
         self._reader = reader
         self._authorizer = authorizer
 
+    @property
+    def idle(self) -> bool:
+        return not self._webhooks.all
+
     def wants(self, operation: str, target: str) -> bool:
         return super().wants(operation, target) and not target.partition("/")[0].endswith("." + EXEMPT_GROUP)
 
@@ -192,8 +196,6 @@ class MutatingAdmissionWebhook(_WebhookPlugin):
 
     async def mutate(self, write: Write) -> None:
         webhooks = self._webhooks.all
-        if not webhooks:
-            return
         passes = write.notes.setdefault(self.name, Passes())
         if write.reinvoking and write.object != passes.output:
             # Other plugins changed the object when they saw it the second time.
@@ -231,8 +233,6 @@ class ValidatingAdmissionWebhook(_WebhookPlugin):
 
     async def validate(self, write: Write) -> None:
         webhooks = self._webhooks.all
-        if not webhooks:
-            return
         wanted = [(webhook, await self._view(webhook, write)) for webhook in webhooks]
         calls = [self._call(webhook, write, seen) for webhook, seen in wanted if seen is not None]
         if not calls:

@@ -247,16 +247,19 @@ def track_update(
     belongs to nobody. An object whose managedFields were cleared stays without until it is applied.
     """
     managers = _starting_managers(old, new, in_subresource=bool(subresource))
-    if old is not None and not managers:
-        return _with_managers(new, {}) if "managedFields" in metadata(new) else new
     version = new.get("apiVersion", "")
+    identity = Identity(manager, UPDATE, version, subresource)
+    if not managers:
+        if old is not None:
+            return _with_managers(new, {}) if "managedFields" in metadata(new) else new
+        fields = _all_new(schema, new, ignored)
+        return _with_managers(new, {identity: Entry(fields, version, time)} if fields else {})
     changed, removed = (
         _differences(schema, old, new, ignored)
         if old is not None
         else (_all_new(schema, new, ignored), _NOTHING)
     )
     changes: dict[str, tuple[FieldSet, FieldSet] | None] = {version: (changed, removed)}
-    identity = Identity(manager, UPDATE, version, subresource)
     if changed or removed:
         yield from _changes_elsewhere(changes, managers, old, new, identity, ignored)
     elif old is not None:
