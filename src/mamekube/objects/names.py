@@ -19,6 +19,7 @@ PORT_MAX = 65535
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_SEARCH_LABEL = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
@@ -30,6 +31,7 @@ _PERCENT = "[0-9]+%"
 
 _match_label = re.compile(_LABEL).fullmatch
 _match_subdomain = re.compile(_SUBDOMAIN).fullmatch
+_match_search = re.compile(rf"{_SEARCH_LABEL}(\.{_SEARCH_LABEL})*").fullmatch
 _match_label_1035 = re.compile(_LABEL_1035).fullmatch
 _match_qualified = re.compile(_QUALIFIED).fullmatch
 _match_label_value = re.compile(_LABEL_VALUE).fullmatch
@@ -85,6 +87,21 @@ def dns1123_subdomain(name: str) -> list[str]:
         errors.append(
             pattern(
                 "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+                "and must start and end with an alphanumeric character",
+                _SUBDOMAIN,
+                "example.com",
+            )
+        )
+    return errors
+
+
+def search_domain(name: str) -> list[str]:
+    """Where a resolver looks for short names: a subdomain whose labels may have underscores."""
+    errors = [too_long(SUBDOMAIN_LENGTH_MAX)] if _size(name) > SUBDOMAIN_LENGTH_MAX else []
+    if not _match_search(name):
+        errors.append(
+            pattern(
+                "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
                 "and must start and end with an alphanumeric character",
                 _SUBDOMAIN,
                 "example.com",

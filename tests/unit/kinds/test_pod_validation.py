@@ -12,6 +12,11 @@ LABEL = (
     "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
+SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
 PORT_RANGE = "must be between 1 and 65535, inclusive"
 C0 = "spec.containers[0]"
 
@@ -120,7 +125,7 @@ CASES = {
     ),
     "a key without its ConfigMap": (
         made({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"key": "k"}}}]}),
-        [f"{C0}.env[0].valueFrom.configMapKeyRef.name: Required value"],
+        [f'{C0}.env[0].valueFrom.configMapKeyRef.name: Invalid value: "": {SUBDOMAIN}'],
     ),
     "a mount without its volume": (
         made({"volumeMounts": [{"name": "v", "mountPath": "/v"}]}),
@@ -250,7 +255,7 @@ CASES = {
     ),
     "a user that no system has": (
         made({"securityContext": {"runAsUser": -1}}),
-        [f"{C0}.securityContext.runAsUser: Invalid value: -1: must be between 0 and 4294967295, inclusive"],
+        [f"{C0}.securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive"],
     ),
     "a deadline of nothing": (
         made(activeDeadlineSeconds=0),
@@ -327,7 +332,7 @@ def test_nothing_else_may_change() -> None:
         (
             made(activeDeadlineSeconds=5),
             {"activeDeadlineSeconds": None},
-            "spec.activeDeadlineSeconds: Invalid value: null: must not update from a positive integer to nil value",
+            'spec.activeDeadlineSeconds: Invalid value: "null": must not update from a positive integer to nil value',
         ),
         (
             made(tolerations=[{"key": "a", "operator": "Exists"}]),
@@ -382,8 +387,9 @@ def test_a_container_stays_at_its_end_unless_it_is_to_be_restarted() -> None:
 def test_addresses_of_a_pod_are_addresses() -> None:
     status = {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.1"}, {"ip": "x"}]}
     assert [str(error) for error in pods.KIND.validate_status({"status": status}, {})] == [
-        'status.podIPs[1]: Duplicate value: "10.0.0.1"',
         'status.podIPs[2]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+        'status.podIPs: Invalid value: [{"IP":"10.0.0.1"},{"IP":"10.0.0.1"},{"IP":"x"}]: may specify no more than '
+        "one IP for each IP family",
     ]
 
 
@@ -401,4 +407,4 @@ def test_a_volume_is_looked_at_anew_where_only_a_part_of_it_was_found_right_befo
     assert errors_of(made(serviceAccountName="a", volumes=[volume("token")])) == []
     for _ in range(2):
         refused = errors_of(made(serviceAccountName="a", volumes=[volume("token"), volume("../token")]))
-        assert any(error.startswith("spec.volumes[1].projected.sources[0]") for error in refused)
+        assert any(error.startswith("spec.volumes[1].projected.path") for error in refused)

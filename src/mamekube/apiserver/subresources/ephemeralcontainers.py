@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mamekube.apiserver.strategy import Strategy
+from mamekube.kinds import differences
 from mamekube.kinds.kind import Kind
+from mamekube.kinds.podspec.podannotations import MIRROR
 from mamekube.objects.fielderrors import FieldError, forbidden
-from mamekube.objects.meta import Object
+from mamekube.objects.meta import Object, annotations_of
 
 FIELD = "ephemeralContainers"
 
@@ -24,16 +26,22 @@ def _prepare(kind: Kind, new: Object, old: Object, now_s: float) -> None:
 
 def _validate(kind: Kind, new: Object, old: Object) -> list[FieldError]:
     errors = kind.validate(new)
+    if MIRROR in annotations_of(old):
+        return [forbidden("[]", "static pods do not support ephemeral containers")]
     after = {container.get("name"): container for container in new["spec"].get(FIELD) or ()}
     for container in old["spec"].get(FIELD) or ():
         name = container.get("name")
         if name not in after:
             errors.append(
-                forbidden(f"spec.{FIELD}", f'existing ephemeral containers "{name}" may not be removed')
+                forbidden(f"spec.{FIELD}", f'existing ephemeral containers "{name}" may not be removed\n')
             )
         elif after[name] != container:
             errors.append(
-                forbidden(f"spec.{FIELD}", f'existing ephemeral containers "{name}" may not be changed')
+                forbidden(
+                    f"spec.{FIELD}",
+                    f'existing ephemeral containers "{name}" may not be changed\n'
+                    f"{differences.text(after[name], container)}",
+                )
             )
     return errors
 

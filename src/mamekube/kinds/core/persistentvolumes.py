@@ -8,7 +8,7 @@ from mamekube.kinds import cells, fields
 from mamekube.kinds.core import claims
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
-from mamekube.kinds.podspec import scheduling, volumes
+from mamekube.kinds.podspec import scheduling, volumesources
 from mamekube.kinds.podspec.defaults import canonicalize, default_volume_source
 from mamekube.objects import names
 from mamekube.objects.fielderrors import forbidden, not_supported, required
@@ -103,7 +103,8 @@ def validate(volume: Object) -> Found:
     wanted = (spec.get("nodeAffinity") or {}).get("required")
     if wanted is not None:
         scheduling.validate_node_selector(wanted, "spec.nodeAffinity.required", found)
-    volumes.validate_sources({name: spec[name] for name in sources_of(spec)}, "spec", found)
+    sources = {name: spec[name] for name in sources_of(spec)}
+    volumesources.validate(sources, "spec", found, persistent=True)
     if spec.get("storageClassName"):
         fields.check(spec["storageClassName"], "spec.storageClassName", names.dns1123_subdomain, found)
     claims.validate_volume_mode(spec, "spec", found)

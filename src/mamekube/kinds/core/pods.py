@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Kind
-from mamekube.kinds.podspec import rows, statuses, updates, warnings
+from mamekube.kinds.podspec import podannotations, rows, scheduling, statuses, updates, warnings
 from mamekube.kinds.podspec.defaults import default_pod
 from mamekube.kinds.podspec.qos import qos_class
 from mamekube.kinds.podspec.validation import validate_pod
 from mamekube.objects.fielderrors import forbidden
-from mamekube.objects.meta import Object
+from mamekube.objects.meta import Object, annotations_of, labels_of
 
 FINISHED = ("Succeeded", "Failed")
 
@@ -17,6 +17,7 @@ FINISHED = ("Succeeded", "Failed")
 def prepare_create(pod: Object) -> None:
     """A new pod is Pending, whatever the client says of its status."""
     spec = pod.get("spec") or {}
+    scheduling.merge_label_keys(spec, labels_of(pod))
     pod["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
     if spec.get("schedulingGates"):
         pod["status"]["conditions"] = [
@@ -53,6 +54,8 @@ def validate_create(pod: Object) -> Found:
     if spec.get("nodeName") and spec.get("schedulingGates"):
         detail = "cannot be set until all schedulingGates have been cleared"
         found.append(forbidden("spec.nodeName", detail))
+    if annotations_of(pod):
+        podannotations.validate_fields(annotations_of(pod), spec, "spec", found)
     return found
 
 
@@ -96,6 +99,7 @@ KIND = Kind(
     },
     validate=validate_pod,
     validate_update=updates.validate,
+    prepare_status=statuses.keep_old,
     validate_status=statuses.validate_status,
     validate_create=validate_create,
     warnings=warnings.of_pod,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mamekube.kinds.fields import Found, check, check_required
-from mamekube.objects import names
+from mamekube.kinds.fields import Found, check, check_no_backsteps, check_required
+from mamekube.objects import names, quantity
 from mamekube.objects.fielderrors import invalid, not_supported, required
 
 ENV_FIELDS = frozenset(
@@ -35,7 +35,9 @@ RESOURCE_FIELDS = frozenset(
     for resource in ("cpu", "memory", "ephemeral-storage")
 )
 
-_SUBSCRIPTED = re.compile(r"(.*)\['(.*)'\]")
+_SUBSCRIPTED = re.compile(r"(.+?)\['(.*)'\]", re.DOTALL)
+_BYTE_DIVISORS = ("1", *(f"1{prefix}" for prefix in "kMGTPE"), *(f"1{prefix}i" for prefix in "KMGTPE"))
+_BYTES_OF = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}
 ONE_ONLY = "may not have more than one field specified at a time"
 
 
@@ -63,15 +65,11 @@ def _validate_source(source: dict[str, Any], variable: dict[str, Any], path: str
         reference = source.get(field)
         if reference is not None:
             count += 1
-            if not reference.get("name"):
-                found.append(required(f"{path}.{field}.name"))
+            check(reference.get("name") or "", f"{path}.{field}.name", names.dns1123_subdomain, found)
             check_required(reference.get("key"), f"{path}.{field}.key", names.config_key, found)
-    file_key = source.get("fileKeyRef")
-    if file_key is not None:
+    if source.get("fileKeyRef") is not None:
         count += 1
-        for field in ("key", "volumeName", "path"):
-            if not file_key.get(field):
-                found.append(required(f"{path}.fileKeyRef.{field}"))
+        _validate_file_key(source["fileKeyRef"], f"{path}.fileKeyRef", found)
     if not count:
         choices = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
         found.append(invalid(path, "", f"must specify one of: {choices}"))
@@ -81,14 +79,27 @@ def _validate_source(source: dict[str, Any], variable: dict[str, Any], path: str
         found.append(invalid(path, "", ONE_ONLY))
 
 
+def _validate_file_key(reference: dict[str, Any], path: str, found: Found) -> None:
+    check_required(reference.get("key"), f"{path}.key", names.env_name, found)
+    check_required(reference.get("volumeName"), f"{path}.volumeName", names.dns1123_label, found)
+    if not reference.get("path"):
+        found.append(required(f"{path}.path"))
+    else:
+        check_no_backsteps(reference["path"], f"{path}.path", found)
+
+
 def validate_env_from(sources: list[dict[str, Any]], path: str, found: Found) -> None:
     for index, source in enumerate(sources):
         if source.get("prefix"):
             check(source["prefix"], f"{path}[{index}].prefix", names.env_name, found)
         given = [field for field in ("configMapRef", "secretRef") if source.get(field) is not None]
         for field in given:
-            if not source[field].get("name"):
-                found.append(required(f"{path}[{index}].{field}.name"))
+            name, name_path = source[field].get("name"), f"{path}[{index}].{field}.name"
+            if not name:
+                found.append(required(name_path))
+            else:
+                for message in names.object_name("subdomain", name, prefix=True):
+                    found.append(invalid(name_path, name, message))
         if not given:
             found.append(invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
         elif len(given) > 1:
@@ -106,18 +117,18 @@ def validate_field(reference: dict[str, Any], path: str, allowed: frozenset[str]
         return
     match = _SUBSCRIPTED.fullmatch(field)
     base = match.group(1) if match else field
+    problem = ""
     if version != "v1":
-        detail = f"error converting fieldPath: unsupported pod version: {version}"
-        found.append(invalid(f"{path}.fieldPath", field, detail))
+        problem = f"unsupported pod version: {version}"
+    elif match and base not in ("metadata.annotations", "metadata.labels"):
+        problem = f"field label does not support subscript: {field}"
     elif base not in _KNOWN_FIELDS:
-        detail = f"error converting fieldPath: field label not supported: {base}"
-        found.append(invalid(f"{path}.fieldPath", field, detail))
-    elif match and base in ("metadata.annotations", "metadata.labels"):
-        key = match.group(2)
-        for message in names.qualified_name(key.lower() if base == "metadata.annotations" else key):
-            found.append(invalid(path, key, message))
+        problem = f"field label not supported: {field}"
+    if problem:
+        found.append(invalid(f"{path}.fieldPath", field, f"error converting fieldPath: {problem}"))
     elif match:
-        found.append(invalid(path, base, "does not support subscript"))
+        key = match.group(2)
+        check(key.lower() if base == "metadata.annotations" else key, path, names.qualified_name, found)
     elif base not in allowed and base != "spec.host":
         found.append(not_supported(f"{path}.fieldPath", base, allowed))
 
@@ -131,5 +142,28 @@ def validate_resource_field(
         found.append(required(f"{path}.containerName"))
     elif not resource:
         found.append(required(f"{path}.resource"))
-    elif resource not in RESOURCE_FIELDS and ".hugepages-" not in resource:
+    elif resource not in RESOURCE_FIELDS and not _is_huge(resource):
         found.append(not_supported(f"{path}.resource", resource, RESOURCE_FIELDS))
+    divisor = str(reference.get("divisor") or "0")
+    if divisor != "0":
+        _validate_divisor(resource or "", divisor, path, found)
+
+
+def _is_huge(resource: str) -> bool:
+    return resource.startswith(("requests.hugepages-", "limits.hugepages-"))
+
+
+def _validate_divisor(resource: str, divisor: str, path: str, found: Found) -> None:
+    try:
+        divisor = quantity.canonical(divisor)
+    except ValueError:
+        return
+    name = resource.partition(".")[2] if resource in RESOURCE_FIELDS else ""
+    if name == "cpu":
+        if divisor not in ("1m", "1"):
+            detail = "only divisor's values 1m and 1 are supported with the cpu resource"
+            found.append(invalid(f"{path}.divisor", resource, detail))
+    elif (name or _is_huge(resource)) and divisor not in _BYTE_DIVISORS:
+        of = _BYTES_OF.get(name, "hugepages")
+        detail = f"only divisor's values {', '.join(_BYTE_DIVISORS)} are supported with the {of} resource"
+        found.append(invalid(f"{path}.divisor", resource, detail))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mamekube.kinds import selectors
@@ -19,6 +20,8 @@ from mamekube.objects.fielderrors import (
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 TOLERATION_OPERATORS = ("Equal", "Exists")
+COMPARISONS = ("Lt", "Gt")
+"""Which nodes may be tolerated by only where a feature is on that is off."""
 UNSATISFIABLE = ("DoNotSchedule", "ScheduleAnyway")
 HONOR_POLICIES = ("Honor", "Ignore")
 NODE_FIELDS = ("metadata.name",)
@@ -51,22 +54,16 @@ def _validate_toleration(toleration: dict[str, Any], path: str, found: Found) ->
     elif operator == "Exists":
         if value:
             detail = "value must be empty when `operator` is 'Exists'"
-            shown = Struct(
-                Key=key,
-                Operator=operator,
-                Value=value,
-                Effect=effect,
-                TolerationSeconds=toleration.get("tolerationSeconds"),
-            )
-            found.append(invalid(f"{path}.operator", shown, detail))
+            found.append(invalid(f"{path}.operator", value, detail))
     else:
-        found.append(not_supported(f"{path}.operator", operator, TOLERATION_OPERATORS))
+        choices = (*TOLERATION_OPERATORS, *COMPARISONS) if operator in COMPARISONS else TOLERATION_OPERATORS
+        found.append(not_supported(f"{path}.operator", operator, choices))
     if effect and effect not in EFFECTS:
         found.append(not_supported(f"{path}.effect", effect, EFFECTS))
 
 
 def validate_taints(taints: list[dict[str, Any]], path: str, found: Found) -> None:
-    """`spec.taints` of a node."""
+    """`spec.taints` of a node, which upstream says are at `metadata.taints`."""
     seen: set[tuple[str, str]] = set()
     for index, taint in enumerate(taints):
         key, effect = taint.get("key") or "", taint.get("effect") or ""
@@ -109,7 +106,9 @@ def _validate_node_affinity(affinity: dict[str, Any], path: str, found: Found) -
     for index, weighted in enumerate(affinity.get(_PREFERRED) or ()):
         weighted_path = f"{path}.{_PREFERRED}[{index}]"
         _validate_weight(weighted, weighted_path, found)
-        _validate_node_term(weighted.get("preference") or {}, f"{weighted_path}.preference", found)
+        term = weighted.get("preference") or {}
+        # Upstream lets any value be preferred: whoever has one node only never looked at it.
+        _validate_node_term(term, f"{weighted_path}.preference", found, any_value=True)
 
 
 def _validate_weight(weighted: dict[str, Any], path: str, found: Found) -> None:
@@ -126,11 +125,13 @@ def validate_node_selector(selector: dict[str, Any], path: str, found: Found) ->
         _validate_node_term(term, f"{path}.nodeSelectorTerms[{index}]", found)
 
 
-def _validate_node_term(term: dict[str, Any], path: str, found: Found) -> None:
+def _validate_node_term(term: dict[str, Any], path: str, found: Found, *, any_value: bool = False) -> None:
     for index, expression in enumerate(term.get("matchExpressions") or ()):
         expression_path = f"{path}.matchExpressions[{index}]"
         _validate_node_requirement(expression, expression_path, found)
         check(expression.get("key") or "", f"{expression_path}.key", names.qualified_name, found)
+        for value_index, value in enumerate(() if any_value else expression.get("values") or ()):
+            check(value or "", f"{expression_path}.values[{value_index}]", names.label_value, found)
     for index, expression in enumerate(term.get("matchFields") or ()):
         field_path, key = f"{path}.matchFields[{index}]", expression.get("key") or ""
         operator, values = expression.get("operator") or "", expression.get("values") or ()
@@ -141,6 +142,9 @@ def _validate_node_term(term: dict[str, Any], path: str, found: Found) -> None:
             found.append(required(f"{field_path}.values", detail))
         if key not in NODE_FIELDS:
             found.append(invalid(f"{field_path}.key", key, "not a valid field selector key"))
+            continue
+        for value_index, value in enumerate(values):
+            check(value or "", f"{field_path}.values[{value_index}]", names.dns1123_subdomain, found)
 
 
 def _validate_node_requirement(expression: dict[str, Any], path: str, found: Found) -> None:
@@ -165,39 +169,89 @@ def _validate_pod_term(term: dict[str, Any], path: str, found: Found) -> None:
     selectors.validate(term.get("namespaceSelector"), f"{path}.namespaceSelector", found)
     for namespace in term.get("namespaces") or ():
         check(namespace or "", f"{path}.namespace", names.dns1123_label, found)
-    _validate_topology_key(term, path, found)
-
-
-def _validate_topology_key(term: dict[str, Any], path: str, found: Found) -> None:
+    _validate_label_keys(term, path, found)
     if not term.get("topologyKey"):
         found.append(required(f"{path}.topologyKey", "can not be empty"))
-    else:
-        check(term["topologyKey"], f"{path}.topologyKey", names.qualified_name, found)
+    check(term.get("topologyKey") or "", f"{path}.topologyKey", names.qualified_name, found)
+
+
+def _validate_label_keys(term: dict[str, Any], path: str, found: Found) -> None:
+    """Labels that pods must share with the one that asks, or must not."""
+    selector = term.get("labelSelector")
+    matching, mismatching = term.get("matchLabelKeys") or (), term.get("mismatchLabelKeys") or ()
+    for field, keys in (("matchLabelKeys", matching), ("mismatchLabelKeys", mismatching)):
+        if keys and selector is None:
+            detail = "must not be specified when labelSelector is not set"
+            found.append(forbidden(f"{path}.{field}", detail))
+            continue
+        for index, key in enumerate(keys):
+            check(key or "", f"{path}.{field}[{index}]", names.qualified_name, found)
+    # What the keys stand for is part of the selector by now, so a key that is there twice was given twice.
+    seen = set((selector or {}).get("matchLabels") or ())
+    places = {key: index for index, key in enumerate(matching)}
+    for expression in (selector or {}).get("matchExpressions") or ():
+        key = expression.get("key") or ""
+        if key in places and key in seen:
+            found.append(
+                invalid(f"{path}[{places[key]}]", key, "exists in both matchLabelKeys and labelSelector")
+            )
+        seen.add(key)
+    for index, key in enumerate(matching):
+        if key in mismatching:
+            detail = "exists in both matchLabelKeys and mismatchLabelKeys"
+            found.append(invalid(f"{path}.matchLabelKeys[{index}]", key, detail))
 
 
 def validate_spreading(constraints: list[dict[str, Any]], path: str, found: Found) -> None:
-    seen: set[tuple[str, str]] = set()
+    pairs = [(item.get("topologyKey") or "", item.get("whenUnsatisfiable") or "") for item in constraints]
     for index, constraint in enumerate(constraints):
-        constraint_path = f"{path}[{index}]"
-        skew, action = constraint.get("maxSkew") or 0, constraint.get("whenUnsatisfiable") or ""
+        constraint_path, (key, action) = f"{path}[{index}]", pairs[index]
+        skew, domains = constraint.get("maxSkew") or 0, constraint.get("minDomains")
         if skew <= 0:
             found.append(invalid(f"{constraint_path}.maxSkew", skew, "must be greater than zero"))
-        _validate_topology_key(constraint, constraint_path, found)
+        if not key:
+            found.append(required(f"{constraint_path}.topologyKey", "can not be empty"))
         if action not in UNSATISFIABLE:
             found.append(not_supported(f"{constraint_path}.whenUnsatisfiable", action, UNSATISFIABLE))
-        pair = (constraint.get("topologyKey") or "", action)
-        if pair in seen:
+        if pairs[index] in pairs[index + 1 :]:
             pair_path = f"{constraint_path}.{{topologyKey, whenUnsatisfiable}}"
-            found.append(duplicate(pair_path, f"{{{pair[0]}, {pair[1]}}}"))
-        seen.add(pair)
-        domains = constraint.get("minDomains")
+            found.append(duplicate(pair_path, f"{{{key}, {action}}}"))
         if domains is not None and domains <= 0:
             found.append(invalid(f"{constraint_path}.minDomains", domains, "must be greater than zero"))
-        elif domains is not None and action != "DoNotSchedule":
+        if domains is not None and action != "DoNotSchedule":
             detail = f"can only use minDomains if whenUnsatisfiable={UNSATISFIABLE[0]}, not {action}"
             found.append(invalid(f"{constraint_path}.minDomains", domains, detail))
         for field in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
             policy = constraint.get(field)
             if policy is not None and policy not in HONOR_POLICIES:
                 found.append(not_supported(f"{constraint_path}.{field}", policy, HONOR_POLICIES))
+        _validate_label_keys(constraint, constraint_path, found)
         selectors.validate(constraint.get("labelSelector"), f"{constraint_path}.labelSelector", found)
+
+
+def merge_label_keys(spec: dict[str, Any], labels: Mapping[str, str]) -> None:
+    """Write what `matchLabelKeys` and `mismatchLabelKeys` mean for a new pod with these labels into its selectors."""
+    affinity = spec.get("affinity") or {}
+    for field in ("podAffinity", "podAntiAffinity"):
+        section = affinity.get(field) or {}
+        for weighted in section.get(_PREFERRED) or ():
+            _merge_label_keys(weighted.get("podAffinityTerm") or {}, labels)
+        for term in section.get(_REQUIRED) or ():
+            _merge_label_keys(term, labels)
+    for constraint in spec.get("topologySpreadConstraints") or ():
+        _merge_label_keys(constraint, labels)
+
+
+def _merge_label_keys(term: dict[str, Any], labels: Mapping[str, str]) -> None:
+    selector = term.get("labelSelector")
+    if selector is None:
+        # It selects nothing, and would not by more conditions.
+        return
+    added = [
+        {"key": key, "operator": operator, "values": [labels[key]]}
+        for field, operator in (("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn"))
+        for key in term.get(field) or ()
+        if key in labels
+    ]
+    if added:
+        selector["matchExpressions"] = [*(selector.get("matchExpressions") or ()), *added]

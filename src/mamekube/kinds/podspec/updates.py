@@ -6,9 +6,10 @@ from typing import Any
 
 from mamekube.kinds import differences
 from mamekube.kinds.fields import INT32_MAX, Found
+from mamekube.kinds.podspec import podannotations
 from mamekube.objects import names
-from mamekube.objects.fielderrors import forbidden, invalid, required
-from mamekube.objects.meta import Object
+from mamekube.objects.fielderrors import Struct, forbidden, invalid, required
+from mamekube.objects.meta import Object, annotations_of
 
 UPDATABLE = (
     "`spec.containers[*].image`",
@@ -23,6 +24,9 @@ ADDED_CONTAINERS = "pod updates may not add or remove containers"
 def validate(new: Object, old: Object) -> Found:
     after, before = new.get("spec") or {}, old.get("spec") or {}
     found: Found = []
+    notes, said = annotations_of(new), annotations_of(old)
+    if notes != said:
+        podannotations.validate_update(notes, said, "metadata.annotations", found)
     if after == before:
         return found
     for field in ("containers", "initContainers"):
@@ -32,6 +36,8 @@ def validate(new: Object, old: Object) -> Found:
         return found
     _validate_tolerations(after, before, found)
     _validate_scheduling_gates(after, before, found)
+    if before.get("schedulingGates"):
+        _validate_narrowing(after, before, found)
     munged = _munged(after, before)
     if munged != before:
         detail = f"pod updates may not change fields other than {','.join(UPDATABLE)}\n"
@@ -58,7 +64,7 @@ def _validate_deadline(after: dict[str, Any], before: dict[str, Any], found: Fou
     if new is None:
         if old is not None:
             detail = "must not update from a positive integer to nil value"
-            found.append(invalid(path, None, detail))
+            found.append(invalid(path, "null", detail))
         return True
     if not 0 <= new <= INT32_MAX:
         found.append(invalid(path, new, names.in_range(0, INT32_MAX)))
@@ -90,6 +96,63 @@ def _validate_scheduling_gates(after: dict[str, Any], before: dict[str, Any], fo
             found.append(forbidden(f"spec.schedulingGates[{index}].name", detail))
 
 
+_ONLY_ADDITIONS = "only additions are allowed (no mutations or deletions)"
+
+
+def _validate_narrowing(after: dict[str, Any], before: dict[str, Any], found: Found) -> None:
+    """A pod that nobody schedules yet may be given more conditions for its node, and lose none."""
+    selector, had = after.get("nodeSelector") or {}, before.get("nodeSelector") or {}
+    if any(selector.get(key) != value for key, value in had.items()):
+        detail = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+        found.append(invalid("spec.nodeSelector", after.get("nodeSelector"), detail))
+    terms, old_terms = (_required_terms(spec) for spec in (after, before))
+    path = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
+    if not old_terms:
+        return
+    if len(terms) != len(old_terms):
+        detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        found.append(invalid(path, [_shown(term) for term in terms] or None, detail))
+        return
+    for index, (term, old_term) in enumerate(zip(terms, old_terms, strict=True)):
+        if not _only_adds(term, old_term):
+            found.append(invalid(f"{path}[{index}]", _shown(term), _ONLY_ADDITIONS))
+
+
+def _shown(term: dict[str, Any]) -> Struct:
+    """A term as upstream keeps and shows it."""
+    parts = {
+        shown: [
+            Struct(
+                Key=expression.get("key") or "",
+                Operator=expression.get("operator") or "",
+                Values=expression.get("values"),
+            )
+            for expression in term[field]
+        ]
+        if term.get(field)
+        else None
+        for field, shown in (("matchExpressions", "MatchExpressions"), ("matchFields", "MatchFields"))
+    }
+    return Struct(parts)
+
+
+def _required_terms(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    wanted = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    return wanted.get("nodeSelectorTerms") or []
+
+
+def _only_adds(term: dict[str, Any], old_term: dict[str, Any]) -> bool:
+    fields = ("matchExpressions", "matchFields")
+    if not any(old_term.get(field) for field in fields):
+        # An empty term matches no node; with conditions it would match some.
+        return not any(term.get(field) for field in fields)
+    return all(
+        (term.get(field) or [])[: len(old_term.get(field) or ())] == (old_term.get(field) or [])
+        for field in fields
+    )
+
+
 def _munged(after: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """The new spec with everything that may change put back."""
     munged = dict(after)
@@ -101,8 +164,8 @@ def _munged(after: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
             ]
     restored = ["activeDeadlineSeconds", "tolerations", "schedulingGates"]
     if before.get("schedulingGates"):
-        # A pod that nobody schedules yet may still be given narrower wishes.
-        restored += ["nodeSelector", "affinity"]
+        restored.append("nodeSelector")
+        _restore_node_affinity(munged, before)
     if (before.get("terminationGracePeriodSeconds") or 0) < 0 and after.get(
         "terminationGracePeriodSeconds"
     ) == 1:
@@ -113,3 +176,15 @@ def _munged(after: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         else:
             munged.pop(field, None)
     return munged
+
+
+def _restore_node_affinity(munged: dict[str, Any], before: dict[str, Any]) -> None:
+    """What is said of nodes; what is said of other pods may not change."""
+    affinity, had = munged.get("affinity"), before.get("affinity")
+    restored = {key: value for key, value in (affinity or {}).items() if key != "nodeAffinity"}
+    if had and "nodeAffinity" in had:
+        restored["nodeAffinity"] = had["nodeAffinity"]
+    if restored or had is not None:
+        munged["affinity"] = restored
+    else:
+        munged.pop("affinity", None)

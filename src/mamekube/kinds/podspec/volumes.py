@@ -5,226 +5,59 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
-from mamekube.kinds.core import claims
-from mamekube.kinds.fields import (
-    Found,
-    check_no_backsteps,
-    check_quantity,
-    check_relative,
-    check_required,
-)
-from mamekube.kinds.podspec.environment import VOLUME_FIELDS, validate_field, validate_resource_field
+from mamekube.kinds.fields import Found, check_no_backsteps, check_relative, check_required
+from mamekube.kinds.podspec import volumesources
 from mamekube.objects import names
 from mamekube.objects.fielderrors import duplicate, forbidden, invalid, not_found, not_supported, required
 
-HOST_PATH_TYPES = frozenset(
-    ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
-)
 PROPAGATIONS = frozenset(("Bidirectional", "HostToContainer", "None"))
-FILE_MODE_MAX = 0o777
-FILE_MODE = "must be a number between 0 and 0777 (octal), both inclusive"
-TOKEN_S_MIN = 600
-TOKEN_S_MAX = 1 << 32
-SOURCES_KEPT_MAX = 1_000
-SOURCES_BYTES_MAX = 2_000
-"""Of what volumes are made of and was found right; longer ones are looked at each time."""
-
-_REQUIRED = {
-    "persistentVolumeClaim": ("claimName",),
-    "nfs": ("server", "path"),
-    "csi": ("driver",),
-    "gcePersistentDisk": ("pdName",),
-    "awsElasticBlockStore": ("volumeID",),
-    "gitRepo": ("repository",),
-    "glusterfs": ("endpoints", "path"),
-    "iscsi": ("targetPortal", "iqn"),
-    "rbd": ("image",),
-    "cinder": ("volumeID",),
-    "azureFile": ("secretName", "shareName"),
-    "vsphereVolume": ("volumePath",),
-    "local": ("path",),
-}
+RECURSIVE_READ_ONLY = frozenset(("Disabled", "Enabled", "IfPossible"))
+PORTAL_LENGTH_MAX = 64
 
 
-def validate(volumes: Iterable[dict[str, Any]], path: str, found: Found) -> dict[str, Any]:
-    """Answers the right ones by name, which is what mounts may refer to."""
+def validate(
+    volumes: Iterable[dict[str, Any]], path: str, found: Found, *, pod_name: str = "", is_pod: bool = False
+) -> dict[str, Any]:
+    """Answers the right ones by name, which is what mounts may refer to. `pod_name` is empty in templates."""
     known: dict[str, Any] = {}
+    made = {f"{pod_name}-{volume.get('name')}" for volume in volumes if volume.get("ephemeral") and pod_name}
     for index, volume in enumerate(volumes):
         volume_path, before = f"{path}[{index}]", len(found)
-        validate_sources({key: volume[key] for key in volume if key != "name"}, volume_path, found)
+        volumesources.validate({key: volume[key] for key in volume if key != "name"}, volume_path, found)
+        _validate_with_name(volume, volume_path, found, pod_name=pod_name, is_pod=is_pod)
         name = volume.get("name")
         check_required(name, f"{volume_path}.name", names.dns1123_label, found)
         if name in known:
             found.append(duplicate(f"{volume_path}.name", name))
         if len(found) == before and name:
             known[name] = volume
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        if claim in made:
+            detail = "must not reference a PVC that gets created for an ephemeral volume"
+            found.append(invalid(f"{volume_path}.persistentVolumeClaim.claimName", claim, detail))
     return known
 
 
-def validate_sources(sources: dict[str, Any], path: str, found: Found) -> None:
-    """Exactly one of the fields that say what a volume is made of.
-
-    What was found right is remembered: every pod has the volume with its token, and all pods of a template the rest.
-    """
-    text, before = orjson.dumps(sources), len(found)
-    if text in _right:
-        return
-    _validate_sources(sources, path, found)
-    if len(found) == before and len(text) <= SOURCES_BYTES_MAX:
-        if len(_right) >= SOURCES_KEPT_MAX:
-            _right.clear()
-        _right.add(text)
-
-
-_right: set[bytes] = set()
-
-
-def _validate_sources(sources: dict[str, Any], path: str, found: Found) -> None:
-    given = [(field, source) for field, source in sources.items() if source is not None]
-    if not given:
-        found.append(required(path, "must specify a volume type"))
-        return
-    for field, _ in given[1:]:
-        found.append(forbidden(f"{path}.{field}", "may not specify more than 1 volume type"))
-    field, source = given[0]
-    source_path = f"{path}.{field}"
-    for needed in _REQUIRED.get(field, ()):
-        if not source.get(needed):
-            found.append(required(f"{source_path}.{needed}"))
-    validate_one = _SOURCES.get(field)
-    if validate_one is not None:
-        validate_one(source, source_path, found)
-
-
-def _empty_dir(source: dict[str, Any], path: str, found: Found) -> None:
-    if source.get("sizeLimit") is not None:
-        check_quantity(source["sizeLimit"], f"{path}.sizeLimit", found)
-
-
-def _host_path(source: dict[str, Any], path: str, found: Found) -> None:
-    if not source.get("path"):
-        found.append(required(f"{path}.path"))
-        return
-    check_no_backsteps(source["path"], f"{path}.path", found)
-    if (source.get("type") or "") not in HOST_PATH_TYPES:
-        found.append(not_supported(f"{path}.type", source["type"], HOST_PATH_TYPES))
-
-
-def _nfs(source: dict[str, Any], path: str, found: Found) -> None:
-    if source.get("path") and not source["path"].startswith("/"):
-        found.append(invalid(f"{path}.path", source["path"], "must be an absolute path"))
-
-
-def _secret(source: dict[str, Any], path: str, found: Found) -> None:
-    if not source.get("secretName"):
-        found.append(required(f"{path}.secretName"))
-    _files(source, path, found)
-
-
-def _config_map(source: dict[str, Any], path: str, found: Found) -> None:
-    if not source.get("name"):
-        found.append(required(f"{path}.name"))
-    _files(source, path, found)
-
-
-def _files(source: dict[str, Any], path: str, found: Found) -> None:
-    """Keys of a Secret or ConfigMap that become files."""
-    _mode(source, "defaultMode", path, found)
-    for index, item in enumerate(source.get("items") or ()):
-        item_path = f"{path}.items[{index}]"
-        if not item.get("key"):
-            found.append(required(f"{item_path}.key"))
-        _file_path(item, item_path, found)
-        _mode(item, "mode", item_path, found)
-
-
-def _mode(section: dict[str, Any], field: str, path: str, found: Found) -> None:
-    mode = section.get(field)
-    if mode is not None and not 0 <= mode <= FILE_MODE_MAX:
-        found.append(invalid(f"{path}.{field}", mode, FILE_MODE))
-
-
-def _file_path(item: dict[str, Any], path: str, found: Found) -> None:
-    target = item.get("path")
-    if not target:
-        found.append(required(f"{path}.path"))
-        return
-    check_relative(target, f"{path}.path", found)
-    if target.startswith("..") and not target.startswith("../"):
-        found.append(invalid(f"{path}.path", target, "must not start with '..'"))
-
-
-def _downward(source: dict[str, Any], path: str, found: Found) -> None:
-    _mode(source, "defaultMode", path, found)
-    for item in source.get("items") or ():
-        _downward_item(item, path, found)
-
-
-def _downward_item(item: dict[str, Any], path: str, found: Found) -> None:
-    _file_path(item, path, found)
-    field, resource = item.get("fieldRef"), item.get("resourceFieldRef")
-    if field is not None:
-        validate_field(field, f"{path}.fieldRef", VOLUME_FIELDS, found)
-        if resource is not None:
-            detail = "fieldRef and resourceFieldRef can not be specified simultaneously"
-            found.append(invalid(path, "resource", detail))
-    elif resource is not None:
-        validate_resource_field(resource, f"{path}.resourceFieldRef", found, volume=True)
-    else:
-        found.append(required(path, "one of fieldRef and resourceFieldRef is required"))
-    _mode(item, "mode", path, found)
-
-
-def _projected(source: dict[str, Any], path: str, found: Found) -> None:
-    _mode(source, "defaultMode", path, found)
-    for index, part in enumerate(source.get("sources") or ()):
-        part_path = f"{path}.sources[{index}]"
-        given = [field for field, value in part.items() if value is not None]
-        if len(given) > 1:
-            found.append(forbidden(part_path, "may not specify more than 1 volume type"))
-        for field in given:
-            one, one_path = part[field], f"{part_path}.{field}"
-            if field in ("secret", "configMap"):
-                if not one.get("name"):
-                    found.append(required(f"{one_path}.name"))
-                _files(one, one_path, found)
-            elif field == "downwardAPI":
-                _downward(one, one_path, found)
-            elif field == "serviceAccountToken":
-                _token(one, one_path, found)
-
-
-def _token(source: dict[str, Any], path: str, found: Found) -> None:
-    seconds = source.get("expirationSeconds")
-    if seconds is not None and seconds < TOKEN_S_MIN:
-        detail = "may not specify a duration less than 10 minutes"
-        found.append(invalid(f"{path}.expirationSeconds", seconds, detail))
-    elif seconds is not None and seconds > TOKEN_S_MAX:
-        detail = "may not specify a duration larger than 2^32 seconds"
-        found.append(invalid(f"{path}.expirationSeconds", seconds, detail))
-    _file_path(source, path, found)
-
-
-def _ephemeral(source: dict[str, Any], path: str, found: Found) -> None:
-    template = source.get("volumeClaimTemplate")
-    if template is None:
-        found.append(required(f"{path}.volumeClaimTemplate"))
-    else:
-        claims.validate_spec(template.get("spec") or {}, f"{path}.volumeClaimTemplate.spec", found)
-
-
-_SOURCES = {
-    "ephemeral": _ephemeral,
-    "emptyDir": _empty_dir,
-    "hostPath": _host_path,
-    "nfs": _nfs,
-    "secret": _secret,
-    "configMap": _config_map,
-    "downwardAPI": _downward,
-    "projected": _projected,
-}
+def _validate_with_name(
+    volume: dict[str, Any], path: str, found: Found, *, pod_name: str, is_pod: bool
+) -> None:
+    """What depends on the names of the volume and its pod, and on whether there is a pod yet."""
+    name = volume.get("name") or ""
+    iscsi = volume.get("iscsi") or {}
+    portal = f"{name}:{iscsi.get('targetPortal') or ''}"
+    if iscsi.get("initiatorName") is not None and len(portal) > PORTAL_LENGTH_MAX:
+        detail = (
+            "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if "
+            "iscsi.initiatorName is specified."
+        )
+        found.append(invalid(f"{path}.name", name, detail))
+    if volume.get("ephemeral") is not None and pod_name and name:
+        claim = f"{pod_name}-{name}"
+        for message in names.dns1123_subdomain(claim):
+            found.append(invalid(f"{path}.name", name, f'PVC name "{claim}": {message}'))
+    image = volume.get("image")
+    if is_pod and image is not None and not image.get("reference"):
+        found.append(required(f"{path}.image.reference"))
 
 
 def validate_mounts(container: dict[str, Any], known: dict[str, Any], path: str, found: Found) -> None:
@@ -250,12 +83,15 @@ def validate_mounts(container: dict[str, Any], known: dict[str, Any], path: str,
             found.append(invalid(f"{mount_path}.mountPath", target, detail))
         if mount.get("subPath") or mount.get("subPathExpr"):
             _validate_sub_path(mount, mount_path, f"{path}.volumeMounts", found)
-        if mount.get("mountPropagation"):
-            _validate_propagation(mount["mountPropagation"], container, mount_path, found)
+        if mount.get("mountPropagation") is not None:
+            propagation_path = f"{path}.volumeMounts.mountPropagation"
+            _validate_propagation(mount["mountPropagation"], container, propagation_path, found)
+        if mount.get("recursiveReadOnly") is not None:
+            _validate_recursive(mount, f"{path}.volumeMounts.recursiveReadOnly", found)
 
 
 def _validate_sub_path(mount: dict[str, Any], path: str, list_path: str, found: Found) -> None:
-    # Upstream names the list and not the mount here.
+    # Upstream names the list and not the mount here, as for the two below.
     if mount.get("subPath"):
         check_relative(mount["subPath"], f"{list_path}.subPath", found)
     if mount.get("subPathExpr"):
@@ -268,24 +104,59 @@ def _validate_sub_path(mount: dict[str, Any], path: str, list_path: str, found: 
 def _validate_propagation(value: str, container: dict[str, Any], path: str, found: Found) -> None:
     privileged = (container.get("securityContext") or {}).get("privileged")
     if value not in PROPAGATIONS:
-        found.append(not_supported(f"{path}.mountPropagation", value, PROPAGATIONS))
+        found.append(not_supported(path, value, PROPAGATIONS))
     elif value == "Bidirectional" and not privileged:
         detail = "Bidirectional mount propagation is available only to privileged containers"
-        found.append(forbidden(f"{path}.mountPropagation", detail))
+        found.append(forbidden(path, detail))
+
+
+def _validate_recursive(mount: dict[str, Any], path: str, found: Found) -> None:
+    value = mount["recursiveReadOnly"]
+    if value not in RECURSIVE_READ_ONLY:
+        found.append(not_supported(path, value, RECURSIVE_READ_ONLY))
+    elif value != "Disabled":
+        if not mount.get("readOnly"):
+            found.append(forbidden(path, "may only be specified when readOnly is true"))
+        if mount.get("mountPropagation") not in (None, "None"):
+            detail = "may only be specified when mountPropagation is None or not specified"
+            found.append(forbidden(path, detail))
 
 
 def validate_devices(container: dict[str, Any], known: dict[str, Any], path: str, found: Found) -> None:
     names_seen: set[str] = set()
+    paths_seen: set[str] = set()
+    mounts = {mount.get("name"): mount.get("mountPath") for mount in container.get("volumeMounts") or ()}
     for index, device in enumerate(container.get("volumeDevices") or ()):
-        device_path, name = f"{path}.volumeDevices[{index}]", device.get("name") or ""
+        device_path = f"{path}.volumeDevices[{index}]"
+        name, target = device.get("name") or "", device.get("devicePath") or ""
+        volume = known.get(name)
         if not name:
             found.append(required(f"{device_path}.name"))
         if name in names_seen:
             found.append(invalid(f"{device_path}.name", name, "must be unique"))
-        if name not in known:
+        if volume is None:
             found.append(not_found(f"{device_path}.name", name))
-        if not device.get("devicePath"):
-            found.append(required(f"{device_path}.devicePath"))
-        else:
-            check_no_backsteps(device["devicePath"], f"{device_path}.devicePath", found)
-        names_seen.add(name)
+        elif volume.get("persistentVolumeClaim") is None and volume.get("ephemeral") is None:
+            detail = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
+            found.append(invalid(f"{device_path}.name", name, detail))
+        _validate_device_path(target, paths_seen, f"{device_path}.devicePath", found)
+        if name in mounts:
+            found.append(invalid(f"{device_path}.name", name, "must not already exist in volumeMounts"))
+        if target in mounts.values():
+            detail = "must not already exist as a path in volumeMounts"
+            found.append(invalid(f"{device_path}.devicePath", target, detail))
+        if name:
+            names_seen.add(name)
+
+
+def _validate_device_path(target: str, seen: set[str], path: str, found: Found) -> None:
+    if not target:
+        found.append(required(path))
+    if target in seen:
+        found.append(invalid(path, target, "must be unique"))
+    steps: Found = []
+    check_no_backsteps(target, path, steps)
+    if steps:
+        found.append(invalid(path, target, "can not contain backsteps ('..')"))
+    else:
+        seen.add(target)
