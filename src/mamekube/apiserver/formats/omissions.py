@@ -18,8 +18,9 @@ SHOWN_EMPTY: dict[str, frozenset[str]] = {
     "io.k8s.api.discovery.v1.EndpointSlice": frozenset({"endpoints", "ports"}),
     "io.k8s.api.rbac.v1.ClusterRole": frozenset({"rules"}),
     "io.k8s.api.rbac.v1.Role": frozenset({"rules"}),
+    schema.OBJECT_META: frozenset({"managedFields"}),  # an empty list asks for all managers to be forgotten
 }
-"""Lists and maps that need not be there and are shown all the same, besides those of definitions' statuses."""
+"""Lists and maps that need not be there, and yet are not the same as absent while they are empty."""
 
 COLLECTIONS = frozenset({schema.LIST, schema.MAP})
 SCALARS = frozenset({schema.STRING, schema.BOOL, schema.INT32, schema.INT64})
