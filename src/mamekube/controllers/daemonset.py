@@ -17,8 +17,10 @@ from mamekube.controllers.podcontrol import PodController, pod_from_template
 from mamekube.controllers.resources import CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS
 from mamekube.controllers.runtime import Controller, Watch, itself, owner
 from mamekube.foundation.limits import CREATE_BURST_MAX
+from mamekube.kinds.apps.daemonsets import TEMPLATE_GENERATION
 from mamekube.objects.meta import (
     Object,
+    annotations_of,
     being_deleted,
     key_of,
     labels_of,
@@ -40,6 +42,8 @@ HOST_NETWORK_TOLERATION = {
     "operator": "Exists",
     "effect": "NoSchedule",
 }
+
+TEMPLATE_GENERATION_LABEL = "pod-template-generation"
 
 
 @dataclass(slots=True)
@@ -94,6 +98,15 @@ def by_node(pods: Iterable[Object]) -> dict[str, list[Object]]:
 
 def is_current(pod: Object, digest: str) -> bool:
     return labels_of(pod).get(history.HASH_LABEL) == digest
+
+
+def labels_for(daemon_set: Object, digest: str) -> dict[str, str]:
+    """What tells a pod's template: its hash, and how many templates the DaemonSet had until this one."""
+    generation = annotations_of(daemon_set).get(TEMPLATE_GENERATION)
+    return {
+        **({TEMPLATE_GENERATION_LABEL: generation} if generation is not None else {}),
+        history.HASH_LABEL: digest,
+    }
 
 
 def plan(daemon_set: Object, nodes: Sequence[Object], pods: Sequence[Object]) -> Actions:
@@ -342,7 +355,7 @@ def pod_for(daemon_set: Object, node: str, digest: str) -> Object:
     """A pod of this template, pinned to the node; the scheduler binds it like any other."""
     template = daemon_set["spec"]["template"]
     pod = pod_from_template(template, daemon_set, typed_reference(DAEMON_SETS, daemon_set))
-    pod["metadata"]["labels"] = {**pod["metadata"].get("labels", {}), history.HASH_LABEL: digest}
+    pod["metadata"]["labels"] = {**pod["metadata"].get("labels", {}), **labels_for(daemon_set, digest)}
     spec = pod["spec"] = copy.deepcopy(pod["spec"])
     spec["tolerations"] = tolerations_for(spec)
     affinity = spec.setdefault("affinity", {}).setdefault("nodeAffinity", {})

@@ -10,7 +10,7 @@ from mamekube.client.client import Client
 from mamekube.controllers.adoption import typed_reference
 from mamekube.controllers.resources import CONTROLLER_REVISIONS
 from mamekube.controllers.templates import fnv32a, pruned, safe_encode
-from mamekube.objects.meta import Object, labels_of, name_of, namespace_of, uid_of
+from mamekube.objects.meta import Object, annotations_of, labels_of, name_of, namespace_of, uid_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError, is_reason
 
@@ -29,9 +29,18 @@ def ordered(revisions: Iterable[Object]) -> list[Object]:
     )
 
 
-def data_of(owner: Object) -> dict[str, Any]:
-    """What a revision keeps: a strategic merge patch that replaces the template."""
-    return {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
+def data_of(owner: Object) -> Any:
+    """What a revision keeps: a strategic merge patch that replaces the template.
+
+    In order of name, because clients compare it byte for byte with what they make of the owner themselves.
+    """
+    return _in_order({"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}})
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value
 
 
 def digest(data: Any, collision_count: int | None) -> str:
@@ -52,6 +61,9 @@ def new_revision(resource: Resource, owner: Object, *, revision: int, hash_label
         "labels": {**template_labels, hash_label: name_hash},
         "ownerReferences": [typed_reference(resource, owner)],
     }
+    # `kubectl rollout history` reads the cause of a change there.
+    if annotations_of(owner):
+        described["annotations"] = dict(annotations_of(owner))
     return {
         "apiVersion": CONTROLLER_REVISIONS.api_version,
         "kind": CONTROLLER_REVISIONS.kind,

@@ -1,5 +1,6 @@
 """Jobs, CronJobs, StatefulSets, DaemonSets and budgets: the decisions."""
 
+import json
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
@@ -8,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.controllers.samples import NOW, NOW_S, pod
 
-from mamekube.controllers import cronjob, cronschedule, daemonset, disruption
+from mamekube.controllers import cronjob, cronschedule, daemonset, disruption, history
 from mamekube.controllers.job import indexes
 from mamekube.controllers.job.failurepolicy import judge
 from mamekube.controllers.job.plan import FINALIZER, plan
+from mamekube.controllers.resources import DAEMON_SETS
 from mamekube.controllers.statefulset import plan as statefulset
 from mamekube.foundation.clock import format_time, parse_time
 
@@ -157,6 +159,13 @@ def test_only_the_latest_missed_time_is_made_up_for():
     assert cronjob.plan(cron(startingDeadlineSeconds=30), [], now_s=NOW_S + 1900).due_s is None
 
 
+def test_a_schedule_without_a_time_is_called_invalid():
+    planned = cronjob.plan(cron(schedule="59 23 31 2 *"), [], now_s=NOW_S + 1)
+    message = "invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second"
+    assert planned.events == [("InvalidSchedule", message, True)]
+    assert planned.again_s is None
+
+
 def running_cron(*names, **spec):
     """A CronJob that has started these Jobs."""
     return {**cron(**spec), "status": {"active": [cronjob.reference_to(running_job(name)) for name in names]}}
@@ -262,6 +271,29 @@ def test_daemons_go_where_they_may_and_leave_where_they_may_not():
     actions = daemonset.plan(daemon_set(), nodes, pods)
     assert actions.create == ["plain", "cordoned"]
     assert [entry["metadata"]["name"] for entry in actions.delete] == ["p"]
+
+
+def test_a_daemon_has_its_templates_hash_and_number_as_labels():
+    labels = daemonset.pod_for(daemon_set(), "n1", "abc")["metadata"]["labels"]
+    assert labels["controller-revision-hash"] == "abc"
+    assert "pod-template-generation" not in labels
+    counted = daemon_set()
+    counted["metadata"]["annotations"] = {"deprecated.daemonset.template.generation": "3"}
+    labels = daemonset.pod_for(counted, "n1", "abc")["metadata"]["labels"]
+    assert labels["pod-template-generation"] == "3"
+
+
+def test_a_revision_has_the_annotations_of_its_owner_and_its_template_in_order_of_name():
+    owner = daemon_set(
+        template={"spec": {"z": 1, "containers": [{"name": "c", "image": "i"}]}, "metadata": {}}
+    )
+    owner["metadata"]["annotations"] = {"kubernetes.io/change-cause": "kubectl apply"}
+    revision = history.new_revision(DAEMON_SETS, owner, revision=2)
+    assert revision["metadata"]["annotations"] == {"kubernetes.io/change-cause": "kubectl apply"}
+    assert json.dumps(revision["data"]) == (
+        '{"spec": {"template": {"$patch": "replace", "metadata": {}, '
+        '"spec": {"containers": [{"image": "i", "name": "c"}], "z": 1}}}}'
+    )
 
 
 def test_daemons_are_replaced_as_few_at_once_as_may_be_missing():

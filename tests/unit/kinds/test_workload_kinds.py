@@ -138,6 +138,29 @@ def test_status_counts_are_compared() -> None:
     ]
 
 
+def test_a_daemon_set_counts_its_templates_in_an_annotation_that_nobody_else_changes() -> None:
+    def told(daemon_set: dict[str, Any]) -> str:
+        return str(daemon_set["metadata"]["annotations"][daemonsets.TEMPLATE_GENERATION])
+
+    first = workload(daemonsets.KIND)
+    daemonsets.KIND.prepare_create(first)
+    assert told(first) == "1"
+    same = copy.deepcopy(first)
+    same["metadata"]["annotations"] = {"deprecated.daemonset.template.generation": "7", "mine": "x"}
+    same["spec"]["minReadySeconds"] = 5
+    daemonsets.KIND.prepare_update(same, first)
+    assert told(same) == "1"
+    assert same["metadata"]["annotations"]["mine"] == "x"
+    other = copy.deepcopy(same)
+    del other["metadata"]["annotations"]
+    other["spec"]["template"]["spec"]["containers"][0]["image"] = "other"
+    daemonsets.KIND.prepare_update(other, same)
+    assert told(other) == "2"
+    del same["metadata"]["annotations"]
+    daemonsets.KIND.prepare_status(same, other, 0.0)
+    assert told(same) == "2"
+
+
 def test_a_daemon_set_never_has_both_or_neither_of_surge_and_unavailable() -> None:
     both = workload(daemonsets.KIND, updateStrategy={"rollingUpdate": {"maxSurge": 1}})
     neither = workload(daemonsets.KIND, updateStrategy={"rollingUpdate": {"maxUnavailable": 0}})

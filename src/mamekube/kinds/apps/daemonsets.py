@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mamekube.kinds import cells, selectors
@@ -39,7 +40,26 @@ COLUMNS = (
 )
 
 
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+"""How often the template has changed. A field of the spec until apps/v1, which shows it as this annotation."""
+
+
+def template_generation(daemon_set: Object) -> int:
+    """0 where it is not told."""
+    text = ((daemon_set.get("metadata") or {}).get("annotations") or {}).get(TEMPLATE_GENERATION, "")
+    return int(text) if isinstance(text, str) and _INT64.fullmatch(text) else 0
+
+
+_INT64 = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+
+
+def _count(daemon_set: Object, generation: int) -> None:
+    described = section(daemon_set, "metadata")
+    described["annotations"] = {**(described.get("annotations") or {}), TEMPLATE_GENERATION: str(generation)}
+
+
 def default(daemon_set: Object) -> None:
+    _count(daemon_set, template_generation(daemon_set))
     spec = section(daemon_set, "spec")
     default_template(spec.get("template"))
     strategy = section(spec, "updateStrategy")
@@ -56,10 +76,20 @@ def default(daemon_set: Object) -> None:
 
 
 def prepare_create(daemon_set: Object) -> None:
+    _count(daemon_set, max(1, template_generation(daemon_set)))
     # All of the status are counts that upstream writes even while they are zero.
     daemon_set["status"] = dict.fromkeys(
         ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"), 0
     )
+
+
+def prepare_update(new: Object, old: Object) -> None:
+    changed = cells.spec_of(new).get("template") != cells.spec_of(old).get("template")
+    _count(new, template_generation(old) + changed)
+
+
+def prepare_status(new: Object, old: Object, now_s: float) -> None:
+    _count(new, template_generation(old))
 
 
 def row(daemon_set: Object, now_s: float) -> list[Any]:
@@ -146,6 +176,8 @@ KIND = Kind(
     counts_generation=True,
     default=default,
     prepare_create=prepare_create,
+    prepare_update=prepare_update,
+    prepare_status=prepare_status,
     columns=COLUMNS,
     row=row,
     validate=validate,
