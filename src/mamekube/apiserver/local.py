@@ -47,13 +47,15 @@ class LocalClient:
         *,
         discovery: Discovery,
         remotes: RemoteCalls,
+        program: str = "",
     ) -> None:
+        """`program` is whom managed fields name; by default the user."""
         self._api = api
         self._authorizer = authorizer
         self._user = user
         self._discovery = discovery
         self._remotes = remotes
-        self._headers: Mapping[str, str] = {"User-Agent": user.name.removeprefix("system:")}
+        self._headers: Mapping[str, str] = {"User-Agent": program or user.name.removeprefix("system:")}
 
     async def get(
         self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""

@@ -185,14 +185,15 @@ class ApiServer(Component):
         )
         self._remotes = RemoteCalls(self._services)
 
-    def client(self, user: str, groups: Sequence[str] = ()) -> Client:
-        """The API as `user`, in process."""
+    def client(self, user: str, groups: Sequence[str] = (), *, program: str = "") -> Client:
+        """The API as `user`, in process. Managed fields name the `program`, if there is one, instead."""
         return LocalClient(
             self.api,
             self._authorizer,
             User(user, (*groups, AUTHENTICATED)),
             discovery=self._discovery,
             remotes=self._remotes,
+            program=program,
         )
 
     async def ready(self) -> None:

@@ -45,7 +45,9 @@ async def serve(config: dict[str, Any]) -> None:
     clock = Clock()
     folder = Path(config["folder"])
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(HttpClient(load_kubeconfig(str(folder / KUBECONFIG))))
+        client = await stack.enter_async_context(
+            HttpClient(load_kubeconfig(str(folder / KUBECONFIG)), user_agent="kubelet")
+        )
         await wait_for_server(client)
         runtime: Runtime = FakeRuntime() if config["fake"] else CriRuntime(str(CRI_SOCKET))
         kubelet = Kubelet(kubelet_config(config, folder), client, runtime, clock)

@@ -94,7 +94,8 @@ def controllers_config(certificates: Path) -> ControllersConfig:
 def controller_client(api: ApiServer, account: str) -> Client:
     """The API as one controller's service account, as upstream's --use-service-account-credentials."""
     groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system")
-    return api.client(f"system:serviceaccount:kube-system:{account}", groups)
+    user = f"system:serviceaccount:kube-system:{account}"
+    return api.client(user, groups, program="kube-controller-manager")
 
 
 def dns_service() -> Object:
