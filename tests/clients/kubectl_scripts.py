@@ -71,6 +71,42 @@ sed -i 1d "$here/steps"
 test "$step" = fail && exit 3
 test -z "$step" || sed -i "$step" "$file"
 """
+PODS = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: lone, labels: {side: "@NS"}}
+spec: {nodeName: "@NODE", containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: stores, labels: {side: "@NS"}}
+spec: {nodeName: "@NODE", containers: [{name: a, image: a}], volumes: [{name: v, emptyDir: {}}]}
+"""
+SETS = """\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: daemons}
+spec:
+  selector: {matchLabels: {side: "@NS", made: daemons}}
+  template:
+    metadata: {labels: {side: "@NS", made: daemons}}
+    spec: {containers: [{name: a, image: a}], nodeSelector: {kubernetes.io/hostname: "@NODE"}}
+---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: set}
+spec:
+  replicas: 1
+  selector: {matchLabels: {side: "@NS", made: set}}
+  template:
+    metadata: {labels: {side: "@NS", made: set}}
+    spec: {containers: [{name: a, image: a}], nodeSelector: {kubernetes.io/hostname: "@NODE"}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: budget}
+spec: {minAvailable: 1, selector: {matchLabels: {side: "@NS", made: set}}}
+"""
 FILES = {
     "b.json": CONFIG_MAP % "1",
     "bad.json": CONFIG_MAP.replace('"%s"', "1"),
@@ -81,6 +117,8 @@ FILES = {
     "roles3.yaml": OTHER_ROLES.replace('kind: ClusterRole, name: "@NS-r"', "kind: ClusterRole, name: view"),
     "secret.json": SECRET % '{"a":"YQ==","b":"Yg=="}',
     "secret2.json": SECRET % '{"a":"Yg==","b":"Yg==","c":"Yw=="}',
+    "pods.yaml": PODS,
+    "sets.yaml": SETS,
     "yaml.json": YAML,
     "editor": EDITOR,
 }
@@ -207,5 +245,52 @@ SCRIPTS = {
         "auth reconcile -f @DIR/roles2.yaml",
         "auth reconcile -f @DIR/roles2.yaml --remove-extra-permissions --remove-extra-subjects",
         "auth reconcile -f @DIR/roles3.yaml",
+    ],
+    "cordon": [
+        "cordon",
+        "cordon none",
+        "cordon @NODE",
+        "cordon @NODE --dry-run=client",
+        "uncordon @NODE --dry-run=server",
+        "uncordon -l kubernetes.io/hostname=@NODE",
+        "uncordon node/@NODE",
+        "cordon @NODE -l a=b",
+        "cordon -l none=x",
+    ],
+    "drain": [
+        "create -f @DIR/pods.yaml",
+        "wait pod lone stores --for=condition=Ready",
+        "drain @NODE --force --pod-selector='side in'",
+        "drain @NODE --pod-selector=side=@NS",
+        "drain @NODE --pod-selector=side=@NS --force",
+        "drain @NODE --pod-selector=side=@NS --force --delete-emptydir-data --dry-run=client",
+        "delete pod stores --now",
+        "drain @NODE --pod-selector=side=@NS --force",
+        "uncordon @NODE",
+        "create -f @DIR/sets.yaml",
+        "wait daemonset daemons --for=jsonpath={.status.numberReady}=1",
+        "wait replicaset set --for=jsonpath={.status.readyReplicas}=1",
+        "drain @NODE --pod-selector=made=daemons,side=@NS",
+        "drain @NODE --pod-selector=side=@NS --ignore-daemonsets --disable-eviction",
+        "uncordon @NODE",
+    ],
+    "taint": [
+        "taint",
+        "taint nodes",
+        "taint @NODE a=b:NoSchedule",
+        "taint pods x a=b:NoSchedule",
+        "taint node @NODE a=b:Nope",
+        "taint node @NODE a=b",
+        "taint node @NODE a=b:PreferNoSchedule",
+        "taint node @NODE a=b:PreferNoSchedule",
+        "taint node @NODE a=c:PreferNoSchedule --overwrite",
+        "taint node @NODE a=c:NoSchedule a-",
+        "taint node @NODE q=c:NoSchedule z-",
+        "taint node @NODE a- b:PreferNoSchedule",
+        "taint node @NODE b- --dry-run=client -o jsonpath={.spec.taints}",
+        "taint nodes -l kubernetes.io/hostname=@NODE b-",
+        "taint node none a=b:NoSchedule",
+        "taint node @NODE a=1:NoSchedule a=2:NoSchedule",
+        "taint node @NODE '!:NoSchedule'",
     ],
 }

@@ -28,8 +28,8 @@ ASIDE = (
     (r"10\.\d+\.\d+\.\d+", "ADDRESS"),
     # Releases from 1.34 on say where from.
     (r"( deleted) from \S+ namespace", r"\1"),
-    # What goes on at the same time tells of itself in any order.
-    (r"\b(web|lone)-[a-z0-9]{5,10}(-[a-z0-9]{5})?\b", r"\1-POD"),
+    # The last part of a pod's name.
+    (r"\b(daemons|set)-[a-z0-9]{5}\b", r"\1-POD"),
 )
 
 
@@ -40,17 +40,23 @@ class Side:
     namespace: str
     folder: object
     kubeconfig: str
+    node: str
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, line):
         """What a line of a script prints, as it is compared."""
-        line, _, given = line.replace("@NS", self.namespace).partition(" <<< ")
-        words = [word.replace("@DIR", str(self.folder)) for word in shlex.split(line)]
+        line, _, given = self.filled_in(line).partition(" <<< ")
+        words = shlex.split(line)
         code, out, err = self.call([f"--kubeconfig={self.kubeconfig}", "-n", self.namespace, *words], given)
         return [f"exit code {code}", *self.aside(out), "--", *self.aside(err)]
 
+    def filled_in(self, text):
+        for name, value in (("@NS", self.namespace), ("@DIR", str(self.folder)), ("@NODE", self.node)):
+            text = text.replace(name, value)
+        return text
+
     def aside(self, text):
-        text = text.replace(str(self.folder), "DIR").replace(self.namespace, "NS")
+        text = text.replace(str(self.folder), "DIR").replace(self.namespace, "NS").replace(self.node, "NODE")
         for pattern, replacement in ASIDE:
             text = re.sub(pattern, replacement, text)
         return text.splitlines()
@@ -90,14 +96,15 @@ def sides(api, unique, kubeconfig, tmp_path):
     """Both kubectls, each with a namespace and a folder of files of its own."""
     with contextlib.ExitStack() as stack:
         found = []
-        for kind, word in ((Upstream, "upstreams"), (Own, "our-own")):
+        for kind, word, node in ((Upstream, "upstreams", "node-1"), (Own, "our-own", "node-2")):
             namespace = stack.enter_context(api.own_namespace(f"{unique}-{word}"))
             folder = tmp_path / word
             folder.mkdir()
+            side = kind(namespace, folder, kubeconfig, node)
             for name, text in FILES.items():
-                (folder / name).write_text(text.replace("@NS", namespace))
+                (folder / name).write_text(side.filled_in(text))
                 (folder / name).chmod(0o755)
-            found.append(kind(namespace, folder, kubeconfig))
+            found.append(side)
         yield found
 
 

@@ -20,3 +20,21 @@ def seconds(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != body:
         raise Failure(f'error: invalid argument "{text}": time: invalid duration "{text}"')
     return sign * sum(float(number) * _UNITS_S[unit] for number, unit in parts)
+
+
+def text_of(duration_s: float) -> str:
+    """A duration as Go writes it: `1m30s`, `0s`, `250ms`."""
+    if duration_s < 0:
+        return f"-{text_of(-duration_s)}"
+    if duration_s == 0:
+        return "0s"
+    if duration_s < 1:
+        return f"{_decimal(duration_s * 1000)}ms"
+    minutes, rest_s = divmod(duration_s, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = [f"{hours}h" if hours else "", f"{minutes}m" if hours or minutes else "", f"{_decimal(rest_s)}s"]
+    return "".join(parts)
+
+
+def _decimal(number: float) -> str:
+    return f"{number:.9f}".rstrip("0").rstrip(".")

@@ -43,6 +43,7 @@ COMMANDS = {
     "auth whoami": Command("whoami", "run", "FLAGS", "Check self subject attributes"),
     "cluster-info": Command("about", "run_cluster_info", "VERSION_FLAGS", "Display cluster information"),
     "config": Command("about", "run_config", "VERSION_FLAGS", "Show the kubeconfig's current context"),
+    "cordon": Command("cordon", "run_cordon", "FLAGS", "Mark node as unschedulable"),
     "create": Command("create", "run", "FLAGS", "Create a resource from a file or from stdin"),
     "delete": Command(
         "delete", "run", "FLAGS", "Delete resources by file names, stdin, resources and names, or selector"
@@ -53,6 +54,7 @@ COMMANDS = {
     "diff": Command(
         "diff", "run", "FLAGS", "Diff the live version against a would-be applied version", failure_code=2
     ),
+    "drain": Command("drain", "run", "FLAGS", "Drain node in preparation for maintenance"),
     "edit": Command("edit", "run", "FLAGS", "Edit a resource on the server"),
     "exec": Command("exec", "run_exec", "FLAGS", "Execute a command in a container"),
     "explain": Command("explain", "run", "FLAGS", "Get documentation for a resource"),
@@ -69,6 +71,8 @@ COMMANDS = {
     "run": Command("run", "run", "FLAGS", "Run a particular image on the cluster"),
     "scale": Command("scale", "run", "FLAGS", "Set a new size for a deployment or replica set"),
     "set": Command("set", "run", "FLAGS", "Set specific features on objects"),
+    "taint": Command("taint", "run", "FLAGS", "Update the taints on one or more nodes"),
+    "uncordon": Command("cordon", "run_uncordon", "FLAGS", "Mark node as schedulable"),
     "version": Command(
         "about", "run_version", "VERSION_FLAGS", "Print the client and server version information"
     ),
