@@ -427,11 +427,9 @@ def drop_by_type(spec: dict[str, Any], old: dict[str, Any]) -> None:
 
 
 def normalize_addresses(spec: dict[str, Any]) -> None:
-    """`clusterIP` is the first of `clusterIPs`; a client may send only one of the two."""
+    """`clusterIP` is the first of `clusterIPs`, which old clients do not know and need not send."""
     if spec.get("clusterIP") and not spec.get("clusterIPs"):
         spec["clusterIPs"] = [spec["clusterIP"]]
-    elif spec.get("clusterIPs") and not spec.get("clusterIP"):
-        spec["clusterIP"] = spec["clusterIPs"][0]
 
 
 def needs_node_ports(spec: dict[str, Any]) -> bool:

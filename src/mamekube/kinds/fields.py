@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ NOT_NEGATIVE = "must be greater than or equal to 0"
 INT32_MAX = 2**31 - 1
 PROTOCOLS = frozenset(("SCTP", "TCP", "UDP"))
 
+_LINK_MULTICAST = tuple(ipaddress.ip_network(text) for text in ("224.0.0.0/24", "ff02::/16"))
 _PERCENT = re.compile(r"([0-9]+)%")
 
 
@@ -81,6 +83,21 @@ def check_port(value: Any, path: str, found: Found) -> None:
     else:
         for message in names.port_number(value or 0):
             found.append(invalid(path, value or 0, message))
+
+
+def check_public_ip(text: str, path: str, found: Found) -> None:
+    """An address at which somebody else may be reached: not of this host, not of this link."""
+    address = ipaddress.ip_address(text)
+    if address.is_unspecified:
+        found.append(invalid(path, text, f"may not be unspecified ({text})"))
+    if address.is_loopback:
+        found.append(invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
+    if address.is_link_local:
+        detail = "may not be in the link-local range (169.254.0.0/16, fe80::/10)"
+        found.append(invalid(path, text, detail))
+    if any(address in network for network in _LINK_MULTICAST if network.version == address.version):
+        detail = "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"
+        found.append(invalid(path, text, detail))
 
 
 def check_int_or_percent(value: Any, path: str, found: Found) -> None:

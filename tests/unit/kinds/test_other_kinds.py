@@ -129,9 +129,9 @@ def test_a_namespace_is_active_and_guarded_by_its_own_finalizer() -> None:
 def test_taints_are_unique_by_key_and_effect() -> None:
     taints = [{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoSchedule"}, {"key": "b"}]
     assert errors_of(NODES, {"spec": {"taints": taints}}) == [
-        'spec.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must '
-        "be unique by key and effect pair",
-        "spec.taints[2].effect: Required value",
+        'metadata.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints '
+        "must be unique by key and effect pair",
+        "metadata.taints[2].effect: Required value",
     ]
 
 
@@ -186,7 +186,7 @@ def test_limits_of_containers_fill_each_other_in() -> None:
 
 def claim(**spec: Any) -> dict[str, Any]:
     made = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, **spec}
-    obj = {"spec": made, "status": {"phase": "Bound"}}
+    obj = {"spec": made, "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}
     CLAIMS.default(obj)
     return obj
 

@@ -20,7 +20,7 @@ def validate_access_modes(spec: dict[str, Any], path: str, found: Found, *, miss
     for mode in modes:
         if mode not in ACCESS_MODES:
             found.append(not_supported(f"{path}.accessModes", mode, ACCESS_MODES))
-    if "ReadWriteOncePod" in modes and len(modes) > 1:
+    if "ReadWriteOncePod" in modes and any(mode in ACCESS_MODES - {"ReadWriteOncePod"} for mode in modes):
         detail = "may not use ReadWriteOncePod with other access modes"
         found.append(forbidden(f"{path}.accessModes", detail))
 
@@ -39,9 +39,49 @@ def validate_spec(spec: dict[str, Any], path: str, found: Found) -> None:
     if storage is None:
         found.append(required(storage_path))
     else:
-        amount = check_quantity(storage, storage_path, found)
-        if amount == 0:
-            found.append(invalid(storage_path, str(storage), "must be greater than zero"))
-    if spec.get("storageClassName"):
-        check(spec["storageClassName"], f"{path}.storageClassName", names.dns1123_subdomain, found)
-    validate_volume_mode(spec, path, found)
+        check_positive(storage, storage_path, found)
+    for field in ("storageClassName", "volumeAttributesClassName"):
+        if field == "volumeAttributesClassName":
+            validate_volume_mode(spec, path, found)
+            _validate_sources(spec, path, found)
+        if spec.get(field):
+            check(spec[field], f"{path}.{field}", names.dns1123_subdomain, found)
+
+
+def check_positive(amount: Any, path: str, found: Found) -> None:
+    wrong: Found = []
+    value = check_quantity(amount, path, wrong)
+    if value is None:
+        found.extend(wrong)
+    elif value <= 0:
+        found.append(invalid(path, str(amount), "must be greater than zero"))
+
+
+def _validate_sources(spec: dict[str, Any], path: str, found: Found) -> None:
+    """What the volume is to be filled from, said in two fields, of which the newer may name another namespace."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    for field, value in (("dataSource", source), ("dataSourceRef", reference)):
+        if value is not None:
+            _validate_source(value, f"{path}.{field}", found)
+    if source is None or reference is None:
+        return
+    # Upstream shows the path of the other field as the wrong value, in its own structure, which is empty.
+    if reference.get("namespace"):
+        detail = "may not be specified when dataSourceRef.namespace is specified"
+        found.append(invalid(path, {}, detail))
+    elif any(source.get(field) != reference.get(field) for field in ("apiGroup", "kind", "name")):
+        found.append(invalid(path, {}, "must match dataSourceRef"))
+
+
+def _validate_source(source: dict[str, Any], path: str, found: Found) -> None:
+    group, kind = source.get("apiGroup") or "", source.get("kind") or ""
+    for field in ("name", "kind"):
+        if not source.get(field):
+            found.append(required(f"{path}.{field}"))
+    if not group and kind != "PersistentVolumeClaim":
+        detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+        found.append(invalid(path, kind, detail))
+    if group:
+        check(group, f"{path}.apiGroup", names.dns1123_subdomain, found)
+    if source.get("namespace"):
+        check(source["namespace"], f"{path}.namespace", names.dns1123_label, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import PROTOCOLS, Found, check, check_choice
+from mamekube.kinds.fields import PROTOCOLS, Found, check, check_choice, check_public_ip
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import names
 from mamekube.objects.fielderrors import invalid, required
@@ -51,12 +51,25 @@ def validate(endpoints: Object) -> Found:
             found.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
         for field in ("addresses", "notReadyAddresses"):
             for address_index, address in enumerate(subset.get(field) or ()):
-                address_path = f"{path}.{field}[{address_index}].ip"
-                check(address.get("ip") or "", address_path, names.ip, found)
+                _validate_address(address, f"{path}.{field}[{address_index}]", found)
         ports = subset.get("ports") or ()
         for port_index, port in enumerate(ports):
             _validate_port(port, f"{path}.ports[{port_index}]", found, named=len(ports) > 1)
     return found
+
+
+def _validate_address(address: dict[str, Any], path: str, found: Found) -> None:
+    text, before = address.get("ip") or "", len(found)
+    check(text, f"{path}.ip", names.ip, found)
+    wrong = len(found) > before
+    if address.get("hostname"):
+        check(address["hostname"], f"{path}.hostname", names.dns1123_label, found)
+    if address.get("nodeName") is not None:
+        check(address["nodeName"], f"{path}.nodeName", names.dns1123_subdomain, found)
+    if wrong:
+        found.append(invalid(f"{path}.ip", text, "must be a valid IP address"))
+    else:
+        check_public_ip(text, f"{path}.ip", found)
 
 
 def _validate_port(port: dict[str, Any], path: str, found: Found, *, named: bool) -> None:
@@ -68,6 +81,8 @@ def _validate_port(port: dict[str, Any], path: str, found: Found, *, named: bool
     for message in names.port_number(number):
         found.append(invalid(f"{path}.port", number, message))
     check_choice(port.get("protocol"), f"{path}.protocol", PROTOCOLS, found)
+    if port.get("appProtocol") is not None:
+        check(port["appProtocol"], f"{path}.appProtocol", names.qualified_name, found)
 
 
 KIND = Kind(

@@ -8,7 +8,8 @@ from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, check, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import names
-from mamekube.objects.meta import Object
+from mamekube.objects.fielderrors import invalid
+from mamekube.objects.meta import Object, being_deleted
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 FINALIZER = "kubernetes"
@@ -55,11 +56,28 @@ def row(namespace: Object, now_s: float) -> list[Any]:
     ]
 
 
+STANDARD_FINALIZERS = frozenset((FINALIZER, "foregroundDeletion", "orphan"))
+NOT_STANDARD = "name is neither a standard finalizer name nor is it fully qualified"
+
+
 def validate(namespace: Object) -> Found:
     found: Found = []
     for finalizer in cells.spec_of(namespace).get("finalizers") or ():
         check(finalizer or "", "spec.finalizers", names.qualified_name, found)
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            found.append(invalid("spec.finalizers", finalizer, NOT_STANDARD))
     return found
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    """Its phase says whether it is being deleted, and nothing else."""
+    phase, wanted = cells.status_of(new).get("phase") or "", "Terminating"
+    if not being_deleted(new):
+        wanted = "Active"
+    if phase == wanted:
+        return []
+    is_empty = "is empty" if wanted == "Active" else "is not empty"
+    return [invalid("status.Phase", phase, f"may only be '{wanted}' if `deletionTimestamp` {is_empty}")]
 
 
 KIND = Kind(
@@ -82,4 +100,5 @@ KIND = Kind(
     row=row,
     selectable={"status.phase": lambda obj: cells.status_of(obj).get("phase") or ""},
     validate=validate,
+    validate_status=validate_status,
 )

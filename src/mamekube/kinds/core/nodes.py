@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check, section
+from mamekube.kinds.fields import Found, check, check_quantity, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import scheduling
 from mamekube.kinds.podspec.defaults import canonicalize
+from mamekube.kinds.podspec.resources import is_whole
 from mamekube.objects import conditions, names
-from mamekube.objects.fielderrors import forbidden
+from mamekube.objects.fielderrors import Struct, duplicate, forbidden, invalid
 from mamekube.objects.meta import Object, labels_of
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
@@ -88,15 +89,34 @@ def _address(status: dict[str, Any], address_type: str) -> str:
 def validate(node: Object) -> Found:
     found: Found = []
     spec = cells.spec_of(node)
-    scheduling.validate_taints(spec.get("taints") or [], "spec.taints", found)
-    for index, block in enumerate(spec.get("podCIDRs") or ()):
+    # Upstream names metadata here, where taints once were as an annotation.
+    scheduling.validate_taints(spec.get("taints") or [], "metadata.taints", found)
+    validate_amounts(node, found)
+    blocks = spec.get("podCIDRs") or ()
+    for index, block in enumerate(blocks):
         check(block or "", f"spec.podCIDRs[{index}]", names.cidr, found)
+    if len(blocks) > 1:
+        if len(blocks) > 2 or len({":" in block for block in blocks}) < 2:
+            detail = "may specify no more than one CIDR for each IP family"
+            found.append(invalid("spec.podCIDRs", blocks, detail))
+        for index, block in enumerate(blocks):
+            if block in blocks[:index]:
+                found.append(duplicate(f"spec.podCIDRs[{index}]", block))
     return found
+
+
+def validate_amounts(node: Object, found: Found) -> None:
+    """What the node has, and what of it pods may have."""
+    status = cells.status_of(node)
+    for field in ("capacity", "allocatable"):
+        for name, amount in (status.get(field) or {}).items():
+            check_quantity(amount, f"status.{field}.{name}", found, integer=is_whole(name))
 
 
 def validate_update(new: Object, old: Object) -> Found:
     after, before = cells.spec_of(new), cells.spec_of(old)
     found: Found = []
+    _validate_node_addresses(new, found)
     if before.get("podCIDRs") and after.get("podCIDRs") != before["podCIDRs"]:
         detail = 'node updates may not change podCIDR except from "" to valid'
         found.append(forbidden("spec.podCIDRs", detail))
@@ -104,6 +124,22 @@ def validate_update(new: Object, old: Object) -> Found:
         detail = 'node updates may not change providerID except from "" to valid'
         found.append(forbidden("spec.providerID", detail))
     return found
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    found: Found = []
+    validate_amounts(new, found)
+    _validate_node_addresses(new, found)
+    return found
+
+
+def _validate_node_addresses(node: Object, found: Found) -> None:
+    seen: set[tuple[str, str]] = set()
+    for index, address in enumerate(cells.status_of(node).get("addresses") or ()):
+        kind, text = address.get("type") or "", address.get("address") or ""
+        if (kind, text) in seen:
+            found.append(duplicate(f"status.addresses[{index}]", Struct(Type=kind, Address=text)))
+        seen.add((kind, text))
 
 
 KIND = Kind(
@@ -126,4 +162,5 @@ KIND = Kind(
     },
     validate=validate,
     validate_update=validate_update,
+    validate_status=validate_status,
 )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from posixpath import normpath
 from typing import Any
 
-from mamekube.kinds import cells, fields
+from mamekube.kinds import cells, differences, fields
 from mamekube.kinds.core import claims
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import scheduling, volumesources
 from mamekube.kinds.podspec.defaults import canonicalize, default_volume_source
 from mamekube.objects import names
-from mamekube.objects.fielderrors import forbidden, not_supported, required
+from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object, annotations_of, being_deleted
 
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
@@ -83,6 +84,14 @@ def row(volume: Object, now_s: float) -> list[Any]:
     ]
 
 
+SOURCE_IMMUTABLE = "spec.persistentvolumesource is immutable after creation"
+STABLE_LABELS = {
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+}
 RECLAIM_POLICIES = frozenset(("Delete", "Recycle", "Retain"))
 
 
@@ -93,35 +102,80 @@ def validate(volume: Object) -> Found:
     capacity = spec.get("capacity") or {}
     if not capacity:
         found.append(required("spec.capacity"))
-    elif "storage" not in capacity or len(capacity) > 1:
+    if "storage" not in capacity or len(capacity) > 1:
         found.append(not_supported("spec.capacity", capacity, ("storage",)))
     for name, amount in capacity.items():
-        fields.check_quantity(amount, f"spec.capacity[{name}]", found)
+        claims.check_positive(amount, f"spec.capacity[{name}]", found)
     policy = spec.get("persistentVolumeReclaimPolicy")
     if policy and policy not in RECLAIM_POLICIES:
         found.append(not_supported("spec.persistentVolumeReclaimPolicy", policy, RECLAIM_POLICIES))
-    wanted = (spec.get("nodeAffinity") or {}).get("required")
-    if wanted is not None:
-        scheduling.validate_node_selector(wanted, "spec.nodeAffinity.required", found)
+    affinity = spec.get("nodeAffinity")
+    if affinity is not None and affinity.get("required") is None:
+        found.append(required("spec.nodeAffinity.required", "must specify required node constraints"))
+    elif affinity is not None:
+        scheduling.validate_node_selector(affinity["required"], "spec.nodeAffinity.required", found)
     sources = {name: spec[name] for name in sources_of(spec)}
     volumesources.validate(sources, "spec", found, persistent=True)
+    if "local" in sources and affinity is None:
+        found.append(required("spec.nodeAffinity", "Local volume requires node affinity"))
+    host_path = (spec.get("hostPath") or {}).get("path") or ""
+    if policy == "Recycle" and host_path and normpath(host_path) in ("/", "//"):
+        detail = "may not be 'recycle' for a hostPath mount of '/'"
+        found.append(forbidden("spec.persistentVolumeReclaimPolicy", detail))
     if spec.get("storageClassName"):
         fields.check(spec["storageClassName"], "spec.storageClassName", names.dns1123_subdomain, found)
     claims.validate_volume_mode(spec, "spec", found)
+    _validate_attributes(spec, found)
     return found
+
+
+def _validate_attributes(spec: dict[str, Any], found: Found) -> None:
+    name, path = spec.get("volumeAttributesClassName"), "spec.volumeAttributesClassName"
+    if name is None:
+        return
+    if not name:
+        found.append(required(path, "an empty string is disallowed"))
+    else:
+        fields.check(name, path, names.dns1123_subdomain, found)
+    if spec.get("csi") is None:
+        detail = "has to be specified when using volumeAttributesClassName"
+        found.append(required("spec.csi", detail))
 
 
 def validate_update(new: Object, old: Object) -> Found:
     after, before = cells.spec_of(new), cells.spec_of(old)
-    if any(after.get(name) != before.get(name) for name in {*sources_of(after), *sources_of(before)}):
-        return [
-            forbidden(
-                "spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation"
-            )
-        ]
     found: Found = []
-    fields.check_immutable(after, before, "volumeMode", "spec.volumeMode", found)
+    now, had = ({name: spec[name] for name in sources_of(spec)} for spec in (after, before))
+    if (had.get("csi") or {}).get("controllerExpandSecretRef") is None and "csi" in now and "csi" in had:
+        # A volume may learn later with whose secret it grows.
+        plain = {key: value for key, value in now["csi"].items() if key != "controllerExpandSecretRef"}
+        now["csi"] = plain
+    if now != had:
+        detail = f"{SOURCE_IMMUTABLE}\n{differences.text(now, had)}"
+        found.append(forbidden("spec.persistentvolumesource", detail))
+    fields.check_immutable(after, before, "volumeMode", "volumeMode", found)
+    if before.get("nodeAffinity") is not None and _stable(after) != _stable(before):
+        detail = "field is immutable, except for updating from beta label to GA"
+        found.append(invalid("nodeAffinity", after.get("nodeAffinity"), detail))
+    field = "volumeAttributesClassName"
+    if before.get(field) is not None and after.get(field) is None:
+        found.append(forbidden(f"spec.{field}", "update from non-nil value to nil is forbidden"))
     return found
+
+
+def _stable(spec: dict[str, Any]) -> list[Any]:
+    """The wishes for nodes, with the labels of old under their names of today."""
+    wanted = (spec.get("nodeAffinity") or {}).get("required") or {}
+    return [
+        {
+            field: [
+                {**expression, "key": STABLE_LABELS.get(expression.get("key"), expression.get("key"))}
+                for expression in term.get(field) or ()
+            ]
+            for field in ("matchExpressions", "matchFields")
+        }
+        for term in wanted.get("nodeSelectorTerms") or ()
+    ]
 
 
 KIND = Kind(

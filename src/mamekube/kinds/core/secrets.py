@@ -10,7 +10,7 @@ from mamekube.kinds import cells
 from mamekube.kinds.core import data as keyed
 from mamekube.kinds.fields import Found, check_immutable
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects.fielderrors import invalid, required
+from mamekube.objects.fielderrors import invalid, render, required
 from mamekube.objects.meta import Object, annotations_of
 
 COLUMNS = (cells.NAME, Column(name="Type"), Column(name="Data"), cells.AGE)
@@ -65,7 +65,7 @@ def validate(secret: Object) -> Found:
         found.append(required("data[username]"))
         found.append(required("data[password]"))
     for key in _REQUIRED_KEYS.get(kind, ()):
-        if key not in content:
+        if key not in content or (kind == "kubernetes.io/ssh-auth" and not content[key]):
             found.append(required(f"data[{key}]"))
     if kind in _DOCKER_KEYS:
         _validate_docker(content, _DOCKER_KEYS[kind], found)
@@ -77,10 +77,36 @@ def _validate_docker(content: dict[str, str], key: str, found: Found) -> None:
     if key not in content:
         found.append(required(path))
         return
+    problem = _json_problem(b64decode(content[key] or ""))
+    if problem:
+        found.append(invalid(path, REDACTED, problem))
+
+
+def _json_problem(text: bytes) -> str:
+    """What Go's decoder says of a text that is to be a JSON object."""
     try:
-        json.loads(b64decode(content[key] or ""))
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.pos >= len(error.doc.rstrip()):
+            return "unexpected end of JSON input"
+        character = error.doc[error.pos]
+        shown = {"'": "'\\''", '"': "'\"'"}.get(character) or f"'{render(character)[1:-1]}'"
+        return f"invalid character {shown} {_WHERE.get(error.msg, 'looking for beginning of value')}"
     except ValueError:
-        found.append(invalid(path, REDACTED, "invalid character in JSON"))
+        return "invalid character 'ÿ' looking for beginning of value"
+    if value is None or isinstance(value, dict):
+        return ""
+    kinds = {list: "array", str: "string", bool: "bool"}
+    return f"json: cannot unmarshal {kinds.get(type(value), 'number')} into Go value of type map[string]interface {{}}"
+
+
+_WHERE = {
+    "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
+    "Expecting ':' delimiter": "after object key",
+    "Expecting ',' delimiter": "after object key:value pair",
+    "Extra data": "after top-level value",
+}
+"""Where Go says a character is wrong, by what Python says of it."""
 
 
 def validate_update(new: Object, old: Object) -> Found:
