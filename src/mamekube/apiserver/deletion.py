@@ -170,18 +170,19 @@ class Deletion:
         if kind.group_resource == "namespaces" and plan.action != "pending":
             plan.object["status"] = {**(plan.object.get("status") or {}), "phase": "Terminating"}
         if plan.action == "pending":
-            return Answer(await shown(kind, item), 200, kind)
+            return Answer(await shown(kind, item), 202 if options.cascading else 200, kind)
         if options.dry_run:
-            return _answer(kind, plan, Made(plan.object))
+            return _answer(kind, plan, Made(plan.object), options)
         last = await stored(kind, plan.object)
         if plan.action == "remove":
             return _answer(
                 kind,
                 plan,
                 await shown(kind, await self._store.delete(key=item.key, expected=item.revision, last=last)),
+                options,
             )
         marked = await self._store.update(key=item.key, obj=last, expected=item.revision)
-        return _answer(kind, plan, await shown(kind, marked))
+        return _answer(kind, plan, await shown(kind, marked), options)
 
     async def _admit(self, request: Request, kind: Kind, old: Object, options: DeleteOptions) -> None:
         write = Write(
@@ -232,9 +233,9 @@ def _warn(request: Request, kind: Kind, options: DeleteOptions) -> None:
         )
 
 
-def _answer(kind: Kind, plan: Plan, document: Document) -> Answer:
+def _answer(kind: Kind, plan: Plan, document: Document, options: DeleteOptions) -> Answer:
     if plan.action == "mark" or kind.group_resource in ANSWERED_WITH_OBJECT:
-        return Answer(document, 200, kind)
+        return Answer(document, 202 if plan.action == "mark" and options.cascading else 200, kind)
     details = status.named(kind, name_of(plan.object))
     details["uid"] = uid_of(plan.object)
     return Answer(Made(status.success(details)), 200)

@@ -31,6 +31,10 @@ PAGE_READ_MIN = 500
 """Items read at a time where a selector may drop most of them."""
 
 
+UNCACHED = frozenset({"events", "events.events.k8s.io"})
+"""Kinds that upstream lists out of etcd, which cuts them into pages always. All others come out of its watch cache."""
+
+
 class Position(NamedTuple):
     """What a continue token says: go on at `start`, a key after the prefix, as of `revision`."""
 
@@ -43,17 +47,18 @@ async def list_items(store: Store, kind: Kind, *, namespace: str, options: ListO
     selected = predicate(kind, options, once=True)
     prefix = storage_prefix(kind, namespace)
     revision, start = _begin(options, prefix, reached=store.revision)
+    limit = _limit(kind, options)
     name = options.fields.exact("metadata.name")
     try:
         if name is not None and (namespace or not kind.namespaced):
             return await _list_one(
                 store, kind, storage_key(kind, namespace, name), selected, revision=revision
             )
-        if selected is None or not options.limit:
-            snapshot = await store.list(prefix=prefix, revision=revision, start=start, limit=options.limit)
+        if selected is None or not limit:
+            snapshot = await store.list(prefix=prefix, revision=revision, start=start, limit=limit)
             return await _collection(kind, snapshot, selected, prefix=prefix)
         return await _list_selected(
-            store, kind, selected, prefix=prefix, at=Position(revision, start), limit=options.limit
+            store, kind, selected, prefix=prefix, at=Position(revision, start), limit=limit
         )
     except Compacted:
         raise _expired(options, start=start, prefix=prefix) from None
@@ -61,12 +66,18 @@ async def list_items(store: Store, kind: Kind, *, namespace: str, options: ListO
         raise too_large_revision(revision, error.current) from None
 
 
+def _limit(kind: Kind, options: ListOptions) -> int:
+    """Of the page; 0 for none. Who takes whatever there is (`resourceVersion=0`) is given all of it at once."""
+    whatever = options.revision == "0" and not options.continue_token
+    return 0 if whatever and kind.group_resource not in UNCACHED else options.limit
+
+
 def _begin(options: ListOptions, prefix: str, *, reached: int) -> tuple[int, str]:
     """The revision to read at (0: now) and the key to start from."""
     if options.continue_token:
+        position = decode_token(options.continue_token)
         if options.revision and options.revision != "0":
             raise bad_request("specifying resource version is not allowed when using continue")
-        position = decode_token(options.continue_token)
         return max(position.revision, 0), prefix + position.start
     revision = parse_revision(options.revision)
     if options.revision_match == EXACT or (revision and options.limit and not options.revision_match):

@@ -38,6 +38,8 @@ class DeleteOptions:
     grace_period_s: int | None = None
     propagation: str = ""
     """`Background`, `Foreground`, `Orphan`, or `""` for the kind's own."""
+    cascading: bool = False
+    """Whether `orphanDependents` was false, the old way to ask for it, whose answer says that there is more to come."""
     uid: str = ""
     revision: str = ""
 
@@ -132,6 +134,7 @@ def parse_delete(request: Request, body: Mapping[str, Any] | None) -> DeleteOpti
         dry_run=bool(dry_run),
         grace_period_s=grace,
         propagation=propagation,
+        cascading=orphan is False,
         uid=preconditions.get("uid") or "",
         revision=preconditions.get("resourceVersion") or "",
     )

@@ -215,3 +215,23 @@ async def test_an_eviction_is_counted_against_the_budget(client):
     counts = (await client.get(BUDGETS, "b", namespace="default"))["status"]
     assert counts["disruptionsAllowed"] == 0
     assert list(counts["disruptedPods"]) == ["p"]
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "options", "code"),
+    [
+        ([], None, 200),
+        (["example.com/held"], None, 200),
+        ([], {"orphanDependents": False}, 200),
+        (["example.com/held"], {"orphanDependents": False}, 202),
+        (["example.com/held"], {"orphanDependents": True}, 200),
+        (["example.com/held"], {"propagationPolicy": "Background"}, 200),
+    ],
+)
+async def test_who_asks_the_old_way_is_told_that_there_is_more_to_come(web, finalizers, options, code):
+    """Upstream: Test202StatusCode. The second delete has nothing to do and says the same."""
+    path = "/api/v1/namespaces/default/configmaps"
+    await web.send("POST", path, {"metadata": {"name": "a", "finalizers": finalizers}})
+    assert (await web.send("DELETE", f"{path}/a", options)).code == code
+    if finalizers:
+        assert (await web.send("DELETE", f"{path}/a", options)).code == code

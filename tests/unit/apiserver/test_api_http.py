@@ -41,6 +41,32 @@ async def test_clients_that_leave_before_their_answer_begins_are_no_errors(web, 
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "as=PartialObjectMetadata;g=k8s.io;v=v1",
+        "as=PartialObjectMetadata;g=meta.k8s.io;v=v1alpha1",
+        "as=PartialObject;g=meta.k8s.io;v=v1",
+        "as=ConfigMap;g=;v=v1",
+        "g=meta.k8s.io;v=v1",
+    ],
+)
+@pytest.mark.parametrize("query", ["", "?watch=1"])
+async def test_a_form_that_there_is_not_is_refused(web, form, query):
+    answer = await web.send("GET", CONFIGMAPS + query, headers={"Accept": f"application/json;{form}"})
+    assert (answer.code, answer.body["reason"]) == (406, "NotAcceptable")
+
+
+@pytest.mark.parametrize("query", ["", "&watch=1"])
+async def test_a_table_tells_what_its_rows_may_include(web, query):
+    answer = await web.send("GET", f"{CONFIGMAPS}?includeObject=none{query}", headers=TABLE)
+    assert (answer.code, answer.body["message"]) == (
+        400,
+        'Unable to convert to Table as requested: includeObject: Invalid value: "none": '
+        "must be 'Metadata', 'Object', 'None', or empty",
+    )
+
+
 async def test_an_error_is_a_status(web):
     answer = await web.send("GET", f"{CONFIGMAPS}/none")
     assert answer.code == 404

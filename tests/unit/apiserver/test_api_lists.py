@@ -1,9 +1,14 @@
 """LIST: selectors, pages as of one moment, resourceVersion rules."""
 
+import itertools
+from urllib.parse import urlencode
+
 import pytest
 from tests.unit.apiserver.samples import CONFIGMAPS, DEPLOYMENTS, PODS, add_service_account, config_map, pod
 
+from mamekube.apiserver.api import Payload
 from mamekube.apiserver.listing import Position, decode_token, encode_token
+from mamekube.apiserver.request import parse_request
 from mamekube.objects.status import StatusError
 
 
@@ -70,6 +75,60 @@ def test_a_forged_token_is_refused(token):
         decode_token(token)
     assert caught.value.code == 400
     assert caught.value.message.startswith("continue key is not valid: ")
+
+
+NO_REVISION = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+WITH_TOKEN = "resourceVersionMatch is forbidden when continue is provided"
+BOTH = "specifying resource version is not allowed when using continue"
+FORGED = "continue key is not valid"
+GONE = "The resourceVersion for the provided list is too old."
+MATCHES = ("", "NotOlderThan", "Exact", "None")
+
+
+def expected(limit, token, revision, match):
+    """How many items there are, or what the refusal says. Upstream: testListOptionsCase."""
+    invalid = [
+        (match and not revision, NO_REVISION),
+        (match and token, WITH_TOKEN),
+        (match == "None", "supported values"),
+        (match == "Exact" and revision == "0", 'resourceVersionMatch "exact" is forbidden'),
+        (token == "forged", FORGED),
+        (token and revision not in ("", "0"), BOTH),
+        (revision == "nonsense", "Invalid value"),
+        (revision == "compacted" and (match == "Exact" or (limit and not match)), GONE),
+    ]
+    for found, message in invalid:
+        if found:
+            return message
+    if token:
+        return 4
+    return 10 if revision == "0" else limit or 10
+
+
+@pytest.mark.parametrize("limit", [0, 6])
+@pytest.mark.parametrize("token", ["", "valid", "forged"])
+async def test_limits_tokens_and_revisions_go_together_as_upstream_says(server, client, limit, token):
+    await fill(client, *(f"c{number}" for number in range(15)))
+    compacted = (await client.get(CONFIGMAPS, "c0", namespace="default"))["metadata"]["resourceVersion"]
+    for number in range(5):
+        await client.delete(CONFIGMAPS, f"c{number}", namespace="default")
+    await server.api.store.compact(revision=server.api.store.revision - 1)
+    first = await client.list(CONFIGMAPS, namespace="default", limit=6)
+    tokens = {"": "", "valid": first.continue_token, "forged": "forged"}
+    revisions = {"": "", "0": "0", "compacted": compacted, "nonsense": "nonsense"}
+    for revision, match in itertools.product(revisions, MATCHES):
+        options = {"resourceVersion": revisions[revision], "resourceVersionMatch": match}
+        options |= {"continue": tokens[token], "limit": str(limit or "")}
+        query = urlencode({name: value for name, value in options.items() if value})
+        target = f"/api/v1/namespaces/default/configmaps?{query}"
+        request = parse_request("GET", target, headers={})
+        wanted = expected(limit, token, revision, match)
+        if isinstance(wanted, int):
+            listed = await server.api.serve(request, Payload())
+            assert len(listed.items) == wanted, target
+        else:
+            error = await refused(server.api.serve(request, Payload()))
+            assert wanted in error.message, target
 
 
 async def test_field_selectors(client):

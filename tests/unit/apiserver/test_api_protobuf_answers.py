@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 import pytest
+from tests.unit.apiserver.every_kind import DEFINITIONS
 from tests.unit.apiserver.protobuf_twin import as_json, parse
 
 from mamekube.apiserver.formats.protobuf import META, decode, fields_of, is_message, message_name
@@ -270,12 +271,45 @@ async def test_what_is_no_object_is_indented(web):
             assert (await answer.read()).startswith(b'{\n  "')
 
 
-async def test_a_table_is_no_message(web):
+OFFERED = (
+    "only the following media types are accepted: "
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+)
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+@pytest.mark.parametrize("path", [f"{MAPS}/a", MAPS, f"{MAPS}?watch=1"])
+async def test_a_table_is_no_message(web, version, path):
     await made(web)
-    accept = f"{PROTOBUF};as=Table;g=meta.k8s.io;v=v1"
-    answer = await web.send("GET", f"{MAPS}/a", headers={"Accept": accept})
-    assert answer.code == 406
-    assert "object *v1.Table does not implement" in answer.body["message"]
+    accept = f"{PROTOBUF};as=Table;g=meta.k8s.io;v={version}"
+    answer = await web.send("GET", path, headers={"Accept": accept})
+    assert (answer.code, answer.body["message"]) == (406, OFFERED)
+
+
+@pytest.mark.parametrize("path", ["", "/a", "/a/status", "?watch=1"])
+async def test_custom_resources_are_no_messages_but_their_metadata_is(web, path):
+    for definition in DEFINITIONS:
+        await web.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+    pandas = "/apis/tested.example.com/v1/pandas"
+    body = {"apiVersion": "tested.example.com/v1", "kind": "Panda", "metadata": {"name": "a"}}
+    while (await web.send("POST", pandas, body)).code != 409:
+        """Served a moment after it was defined."""
+    answer = await web.send("GET", pandas + path, headers={"Accept": PROTOBUF})
+    assert (answer.code, decode(answer.body)["message"]) == (406, OFFERED)
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+async def test_metadata_alone_is_watched_in_protobuf(web, version):
+    obj = await made(web)
+    accept = f"{PROTOBUF};as=PartialObjectMetadata;g=meta.k8s.io;v={version}"
+    headers = {"Authorization": "Bearer admin-token", "Accept": accept}
+    async with web.session.get(f"{web.url}{MAPS}?watch=1", headers=headers) as answer:
+        (size,) = struct.unpack(">I", await answer.content.readexactly(4))
+        event = parse(await answer.content.readexactly(size), "watchEvent")
+    described, raw = read(event.f2.f1)
+    assert described == {"apiVersion": f"meta.k8s.io/{version}", "kind": "PartialObjectMetadata"}
+    name = f"{META}.PartialObjectMetadata"
+    assert as_json(parse(raw, name), name) == {"metadata": obj["metadata"]}
 
 
 async def test_a_watch_in_protobuf_is_frames(web):

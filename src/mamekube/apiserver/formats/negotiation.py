@@ -83,15 +83,16 @@ def _media_type(media: str) -> str | None:
 def object_form(accept: str, *, collection: bool, tabular: bool = True) -> Form:
     """The form for an object (or a collection): itself, a Table if it has one, its metadata only. Raises 406."""
     shapes = [TABLE] * tabular + [PARTIAL_LIST if collection else PARTIAL]
-    acceptable = [form for form in forms(accept) if not form.as_kind or _is_meta(form, shapes)]
+    acceptable = [form for form in forms(accept) if form[1:4] == PLAIN[1:4] or _is_meta(form, shapes)]
     if not acceptable:
         raise not_acceptable(OFFERED)
     return _cheapest(acceptable)
 
 
 def _is_meta(form: Form, shapes: list[str]) -> bool:
-    versions = META_VERSIONS[:1] if form.media_type == PROTOBUF else META_VERSIONS
-    return form.group == META_GROUP and form.version in versions and form.as_kind in shapes
+    if form.media_type == PROTOBUF and form.as_kind == TABLE:
+        return False
+    return form.group == META_GROUP and form.version in META_VERSIONS and form.as_kind in shapes
 
 
 def _cheapest(acceptable: Sequence[Form]) -> Form:

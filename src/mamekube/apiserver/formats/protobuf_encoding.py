@@ -66,6 +66,8 @@ def envelope(obj: Object, raw: bytes) -> bytes:
 
 def _object(obj: Object) -> bytes:
     api_version, kind = obj["apiVersion"], obj["kind"]
+    if api_version == "meta.k8s.io/v1beta1":  # whose messages are v1's
+        api_version = "meta.k8s.io/v1"
     name = message_name(api_version, kind)
     if is_message(name):
         return _message(obj, name)

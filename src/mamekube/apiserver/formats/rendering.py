@@ -20,6 +20,7 @@ from mamekube.apiserver.request import Request
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
+from mamekube.objects.status import not_acceptable
 
 GZIP_MIN_BYTES = 128 * 1024
 AT_ONCE_MAX = 50
@@ -31,6 +32,8 @@ PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 async def body_of(request: Request, answer: Answer | Collection, form: Form, clock: Clock) -> bytes | Pieces:
     """The body of an answer. Raises 406 for what there is no way to write so."""
     if form.media_type == codec.PROTOBUF:
+        if not form.as_kind and answer.kind is not None:
+            _check_messages(answer.kind)
         return await _protobuf(
             await _converted(request, answer, form, clock) if form.as_kind else _plain(answer)
         )
@@ -61,6 +64,12 @@ def refusal_of(request: Request, status: Object) -> tuple[str, bytes]:
     if form.media_type != codec.JSON or _wants_pretty(request, form):
         body = _rendered(body, form)
     return form.media_type, body
+
+
+def _check_messages(kind: Kind) -> None:
+    """Custom resources have none. Raises 406."""
+    if not isinstance(kind.schema, str):
+        raise not_acceptable(negotiation.OFFERED)
 
 
 def _plain(answer: Answer | Collection) -> Object:
@@ -112,10 +121,7 @@ def writer_of_events(
         return lambda event: written(event.type, tables.partial(event.document.object, version=form.version))
     if form.media_type == codec.JSON:
         return lambda event: event.wire
-    if not isinstance(kind.schema, str):
-        from mamekube.apiserver.formats.protobuf_encoding import not_marshalable
-
-        raise not_marshalable({"kind": kind.kind})
+    _check_messages(kind)
     return lambda event: written(event.type, event.document.object)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mamekube.apiserver.documents import Collection, Document, Pieces, encode, in_turns
 from mamekube.kinds.kind import Column, Kind
+from mamekube.objects import fielderrors
 from mamekube.objects.meta import Object, metadata
 from mamekube.objects.status import bad_request
 
@@ -31,7 +32,8 @@ INCLUDES = ("", "Metadata", "Object", "None")
 def include_of(value: str) -> str:
     """The `includeObject` parameter. Raises 400."""
     if value not in INCLUDES:
-        raise bad_request(f'unrecognized includeObject value: "{value}"')
+        error = fielderrors.invalid("includeObject", value, "must be 'Metadata', 'Object', 'None', or empty")
+        raise bad_request(f"Unable to convert to Table as requested: {error}")
     return value or "Metadata"
 
 
