@@ -100,8 +100,9 @@ def _validate_amounts(
             if name.startswith(HUGE_PAGES) and amount is not None and not _is_of_pages(name, amount):
                 detail = f"{value} is not positive integer multiple of {name}"
                 found.append(invalid(value_path, str(value), detail))
-    both = (*limits, *requests)
-    if any(name.startswith(HUGE_PAGES) for name in both) and not {"cpu", "memory"}.intersection(both):
+    if not any(name in ("cpu", "memory") for values in (limits, requests) for name in values) and any(
+        name.startswith(HUGE_PAGES) for values in (limits, requests) for name in values
+    ):
         found.append(forbidden(path, "HugePages require cpu or memory"))
 
 
@@ -254,6 +255,7 @@ def is_extended(name: str) -> bool:
     return not is_native(name) and not name.startswith("requests.")
 
 
+@lru_cache(maxsize=1024)
 def is_whole(name: str) -> bool:
     return name in COUNTED_RESOURCES or is_extended(name)
 

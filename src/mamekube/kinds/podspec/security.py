@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mamekube.kinds.fields import Found, check, check_relative
@@ -18,6 +18,8 @@ from mamekube.objects.fielderrors import (
     too_long,
 )
 
+CONTAINER_FIELDS = ("initContainers", "containers", "ephemeralContainers")
+"""In the order in which upstream looks at them."""
 ID_MAX = 2**31 - 1
 PROFILE_TYPES = ("Localhost", "RuntimeDefault", "Unconfined")
 GROUP_CHANGE_POLICIES = frozenset(("Always", "OnRootMismatch"))
@@ -90,7 +92,10 @@ def _shown(context: Mapping[str, Any]) -> Struct:
 
 def validate_pod(spec: Mapping[str, Any], path: str, found: Found) -> None:
     """The security context of the pod whose spec is at `path`, and which namespaces it shares with its node."""
-    context, path = spec.get("securityContext") or {}, f"{path}.securityContext"
+    context = spec.get("securityContext") or {}
+    if not (context or spec.get("shareProcessNamespace")):
+        return
+    path = f"{path}.securityContext"
     if context:
         _validate_ids(context, ("fsGroup", "runAsUser", "runAsGroup"), path, found)
         for index, group in enumerate(context.get("supplementalGroups") or ()):
@@ -252,6 +257,8 @@ def validate_host_namespaces(spec: Mapping[str, Any], path: str, found: Found) -
 def validate_host_processes(spec: Mapping[str, Any], path: str, found: Found) -> None:
     """Containers of Windows that are processes of the host: all of a pod or none, and on its network."""
     of_pod = _host_process(spec)
+    if of_pod is None and not any(_host_process(container) is not None for container in all_of(spec)):
+        return
     count = total = 0
     for container, container_path in containers_of(spec, path):
         own = _host_process(container)
@@ -272,13 +279,20 @@ def validate_host_processes(spec: Mapping[str, Any], path: str, found: Found) ->
 
 
 def _host_process(holder: Mapping[str, Any]) -> bool | None:
-    return ((holder.get("securityContext") or {}).get("windowsOptions") or {}).get("hostProcess")
+    context = holder.get("securityContext")
+    return (context.get("windowsOptions") or {}).get("hostProcess") if context else None
+
+
+def all_of(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for field in CONTAINER_FIELDS:
+        if spec.get(field):
+            yield from spec[field]
 
 
 def containers_of(spec: Mapping[str, Any], path: str) -> list[tuple[dict[str, Any], str]]:
-    """Every container with its path, in the order in which upstream looks at them."""
+    """Every container with its path."""
     return [
         (container, f"{path}.{field}[{index}]")
-        for field in ("initContainers", "containers", "ephemeralContainers")
+        for field in CONTAINER_FIELDS
         for index, container in enumerate(spec.get(field) or ())
     ]

@@ -195,20 +195,25 @@ def _validate_hostname(spec: dict[str, Any], path: str, found: Found) -> None:
 
 def _validate_file_keys(spec: dict[str, Any], path: str, found: Found) -> None:
     """Variables out of files need a volume that another container may have written them to."""
-    known: dict[str, Any] | None = None
+    if not any(_file_key(variable) for one in security.all_of(spec) for variable in one.get("env") or ()):
+        return
+    known = {volume.get("name"): volume for volume in spec.get("volumes") or ()}
     for container, container_path in security.containers_of(spec, path):
         for index, variable in enumerate(container.get("env") or ()):
-            reference = (variable.get("valueFrom") or {}).get("fileKeyRef")
+            reference = _file_key(variable)
             if reference is None:
                 continue
-            if known is None:
-                known = {volume.get("name"): volume for volume in spec.get("volumes") or ()}
             name = reference.get("volumeName") or ""
             name_path = f"{container_path}.env[{index}].valueFrom.fileKeyRef.volumeName"
             if name not in known:
                 found.append(not_found(name_path, name))
             elif known[name].get("emptyDir") is None:
                 found.append(invalid(name_path, name, "referenced volume must be of type emptyDir"))
+
+
+def _file_key(variable: dict[str, Any]) -> dict[str, Any] | None:
+    source = variable.get("valueFrom")
+    return source.get("fileKeyRef") if source else None
 
 
 def _validate_policies(spec: dict[str, Any], path: str, found: Found) -> None:

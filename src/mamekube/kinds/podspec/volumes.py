@@ -14,6 +14,8 @@ PROPAGATIONS = frozenset(("Bidirectional", "HostToContainer", "None"))
 RECURSIVE_READ_ONLY = frozenset(("Disabled", "Enabled", "IfPossible"))
 PORTAL_LENGTH_MAX = 64
 
+_OF_NAMES = frozenset(("iscsi", "ephemeral", "image"))
+
 
 def validate(
     volumes: Iterable[dict[str, Any]], path: str, found: Found, *, pod_name: str = "", is_pod: bool = False
@@ -24,14 +26,15 @@ def validate(
     for index, volume in enumerate(volumes):
         volume_path, before = f"{path}[{index}]", len(found)
         volumesources.validate({key: volume[key] for key in volume if key != "name"}, volume_path, found)
-        _validate_with_name(volume, volume_path, found, pod_name=pod_name, is_pod=is_pod)
+        if not _OF_NAMES.isdisjoint(volume):
+            _validate_with_name(volume, volume_path, found, pod_name=pod_name, is_pod=is_pod)
         name = volume.get("name")
         check_required(name, f"{volume_path}.name", names.dns1123_label, found)
         if name in known:
             found.append(duplicate(f"{volume_path}.name", name))
         if len(found) == before and name:
             known[name] = volume
-        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName") if made else None
         if claim in made:
             detail = "must not reference a PVC that gets created for an ephemeral volume"
             found.append(invalid(f"{volume_path}.persistentVolumeClaim.claimName", claim, detail))
