@@ -12,6 +12,7 @@ from mamekube.apiserver.formats.fieldvalidation import (
     check,
     check_applied,
     check_patched,
+    json_kind,
     repeated_keys,
     schema_of,
 )
@@ -43,9 +44,29 @@ def check_type(kind: Kind, content_type: str) -> str:
 
 def decode(patch_type: str, body: bytes) -> Any:
     """The patch itself. Raises 400, 413."""
-    if patch_type == APPLY_YAML:
-        return codec.decode_yaml(body) if body[:1] != b"{" else codec.decode_json(body)
-    return codec.decode_json(body)
+    try:
+        if patch_type == APPLY_YAML and body[:1] != b"{":
+            return codec.decode_yaml(body)
+        return codec.decode_json(body)
+    except codec.Undecodable as error:
+        raise bad_request(_UNPARSED[patch_type] + error.why) from None
+
+
+_UNPARSED = {
+    JSON_PATCH: "error decoding patch: ",
+    MERGE_PATCH: "error decoding patch: ",
+    STRATEGIC_PATCH: "",
+    APPLY_YAML: "error decoding YAML: error converting YAML to JSON: ",
+}
+"""What upstream says before the parser's words."""
+
+_UNFIT = {**_UNPARSED, APPLY_YAML: "error decoding YAML: error unmarshaling JSON: while decoding JSON: "}
+"""And before those of the decoder, of what is no object."""
+
+
+def _no_object(patch_type: str, patch: Any) -> StatusError:
+    why = f"json: cannot unmarshal {json_kind(patch)} into Go value of type map[string]interface {{}}"
+    return bad_request(_UNFIT[patch_type] + why)
 
 
 def apply_for(
@@ -77,7 +98,7 @@ def apply_for(
 
 def _check_object(patch: Any) -> None:
     if not isinstance(patch, dict):
-        raise bad_request("error decoding patch: the patch is not an object")
+        raise _no_object(APPLY_YAML, patch)
     if not isinstance(patch.get("metadata") or {}, dict):
         raise bad_request("error decoding patch: metadata is not an object")
 
@@ -97,7 +118,7 @@ def change_for(
     of what the kind does not know, by `options.field_validation`.
     """
     if patch_type != JSON_PATCH and not isinstance(patch, dict):
-        raise bad_request("error decoding patch: the patch is not an object")
+        raise _no_object(patch_type, patch)
     repeated = repeated_keys(body, patch) if body else []
 
     def note(found: Iterable[str]) -> None:

@@ -101,12 +101,58 @@ async def test_a_refused_path_says_that_it_has_no_details(web):
     assert answer.body["message"] == 'forbidden: User "nobody" cannot get path "/metrics"'
 
 
-async def test_an_empty_body_is_no_object(web):
-    answer = await web.send("POST", "/api/v1/namespaces/default/configmaps", b"")
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "unexpected end of JSON input (<empty>)"),
+        (b'{"kind":"ConfigMap"', 'unexpected end of JSON input ({"kind":"ConfigMap")'),
+        (
+            b"kind: ConfigMap",
+            "invalid character 'k' looking for beginning of value (6b696e643a20436f6e6669674d6170)",
+        ),
+    ],
+)
+async def test_what_is_no_json_is_no_object(web, body, why):
+    answer = await web.send("POST", "/api/v1/namespaces/default/configmaps", body)
     assert (answer.code, answer.body["message"]) == (
         400,
-        "couldn't get version/kind; json parse error: unexpected end of JSON input",
+        "the object provided is unrecognized (must be of type ConfigMap): "
+        f"couldn't get version/kind; json parse error: {why}",
     )
+
+
+MAP = "into Go value of type map[string]interface {}"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "message"),
+    [
+        (
+            "json-patch+json",
+            b"x",
+            "error decoding patch: invalid character 'x' looking for beginning of value",
+        ),
+        ("merge-patch+json", b'{"a":', "error decoding patch: unexpected end of JSON input"),
+        ("merge-patch+json", b"[]", f"error decoding patch: json: cannot unmarshal array {MAP}"),
+        (
+            "strategic-merge-patch+json",
+            b"{,",
+            "invalid character ',' looking for beginning of object key string",
+        ),
+        ("strategic-merge-patch+json", b"5", f"json: cannot unmarshal number {MAP}"),
+        (
+            "apply-patch+yaml",
+            b"text",
+            f"error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string {MAP}",
+        ),
+    ],
+)
+async def test_what_is_no_patch_is_refused_in_the_words_of_its_type(web, media_type, body, message):
+    await web.send("POST", "/api/v1/namespaces/default/configmaps", b'{"metadata":{"name":"c"}}')
+    headers = {"Content-Type": f"application/{media_type}"}
+    path = "/api/v1/namespaces/default/configmaps/c?fieldManager=m"
+    answer = await web.send("PATCH", path, body, headers=headers)
+    assert (answer.code, answer.body["message"]) == (400, message)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from mamekube.apiserver.formats import jsonerrors
 from mamekube.foundation.limits import BODY_BYTES_MAX, BODY_DEPTH_MAX
 from mamekube.objects.status import StatusError, bad_request, unsupported_media_type
 
@@ -25,6 +26,14 @@ YAML_NODES_MAX = 400_000
 SUMMARY_CHARACTERS = 30
 
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
+class Undecodable(StatusError):
+    """400: the body is no JSON, YAML or protobuf at all. `why` is what the parser says."""
+
+    def __init__(self, why: str, message: str = "") -> None:
+        super().__init__(400, "BadRequest", message or why)
+        self.why = why
 
 
 def media_type(header: str) -> str:
@@ -51,8 +60,8 @@ def decode_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        why = error.msg if body.strip() else "unexpected end of JSON input"
-        raise bad_request(f"couldn't get version/kind; json parse error: {why}") from None
+        why = jsonerrors.explain(body) or error.msg
+        raise Undecodable(why, f"couldn't get version/kind; json parse error: {why}") from None
 
 
 def _depth(body: bytes) -> int:
@@ -85,7 +94,7 @@ def decode_yaml(body: bytes) -> Any:
     try:
         return yamls.decode(body, depth_max=BODY_DEPTH_MAX, nodes_max=YAML_NODES_MAX)
     except yamls.YamlError as error:
-        raise bad_request(f"error converting YAML to JSON: {error}") from None
+        raise Undecodable(str(error)) from None
 
 
 def decode_protobuf(body: bytes) -> Any:
@@ -95,7 +104,7 @@ def decode_protobuf(body: bytes) -> Any:
     try:
         return protobuf.decode(body)
     except protobuf.ProtobufError as error:
-        raise bad_request(str(error)) from None
+        raise Undecodable(str(error)) from None
 
 
 def summarize(body: bytes) -> str:

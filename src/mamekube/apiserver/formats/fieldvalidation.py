@@ -68,14 +68,17 @@ def decode(
 ) -> tuple[Object, list[str]]:
     """The object in `body` and the warnings about it. Raises 400, 413, 415."""
     media_type = codec.media_type(content_type)
-    value = codec.decode(body, content_type)
+    try:
+        value = codec.decode(body, content_type)
+    except codec.Undecodable as error:
+        raise _unrecognized(kind, error.message, body) from None
     if not isinstance(value, dict):
-        found = _json_kind(value)
-        raise bad_request(
-            f"the object provided is unrecognized (must be of type {kind.kind}): couldn't get version/kind; json "
-            f"parse error: json: cannot unmarshal {found} into Go value of type struct "
-            '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
-            f" ({codec.summarize(body)})"
+        raise _unrecognized(
+            kind,
+            "couldn't get version/kind; json parse error: "
+            f"json: cannot unmarshal {json_kind(value)} into Go value of type struct "
+            '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
+            body,
         )
     try:
         if mode != IGNORE and media_type == codec.JSON and may_repeat_keys(body, value):
@@ -85,6 +88,12 @@ def decode(
         return check(value, kind, mode, repeated=repeated)
     except (RecursionError, orjson.JSONEncodeError):  # what cannot be encoded again cannot be stored either
         raise bad_request("json parse error: exceeded max depth") from None
+
+
+def _unrecognized(kind: Kind, why: str, body: bytes) -> StatusError:
+    return bad_request(
+        f"the object provided is unrecognized (must be of type {kind.kind}): {why} ({codec.summarize(body)})"
+    )
 
 
 def check(obj: Object, kind: Kind, mode: str = WARN, *, repeated: str = "") -> tuple[Object, list[str]]:
@@ -504,7 +513,7 @@ class _Pass:
         if self._restoring and where != "Go value":
             self.findings.fail(_not_restored(value, go_type))
             return
-        found = _json_kind(value)
+        found = json_kind(value)
         if found == "number" and go_type in ("int32", "int64"):
             found = f"number {orjson.dumps(value).decode()}"
         self.findings.fail(f"json: cannot unmarshal {found} into {where} of type {go_type}")
@@ -522,7 +531,7 @@ _ZEROS: Mapping[str, Any] = {
 """What null in a list or as a map's value is decoded to; as the value of a field it is dropped."""
 
 
-def _json_kind(value: Any) -> str:
+def json_kind(value: Any) -> str:
     if isinstance(value, dict):
         return "object"
     if isinstance(value, list):
@@ -534,7 +543,7 @@ def _json_kind(value: Any) -> str:
 
 def _not_restored(value: Any, go_type: str) -> str:
     """What Go's converter says of a value that it cannot put into a field of this type."""
-    found = {"object": "map", "array": "slice", "number": "int64"}.get(_json_kind(value), _json_kind(value))
+    found = {"object": "map", "array": "slice", "number": "int64"}.get(json_kind(value), json_kind(value))
     if isinstance(value, float):
         found = "float64"
     for prefix, kind in (("[]", "slice"), ("map[", "map")):
