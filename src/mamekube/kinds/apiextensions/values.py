@@ -2,7 +2,7 @@
 
 A schema is compiled once into `Rules`; a value is then walked with them. What a custom resource held before an
 update may stay as it was, however wrong it is by now: an error at a value that did not change is dropped
-(ratcheting), where the old value can be told: a field by its name, an element by its place or its keys.
+(ratcheting), where the old value can be told: a field by its name, an element of a list that is a map by its keys.
 """
 
 from __future__ import annotations
@@ -102,11 +102,33 @@ class Rules:
         """`old`: what stood there before an update."""
         breathe()
         result = self._check(value, path, old)
-        if result.errors and old is not UNKNOWN and same(old, value):
+        if result.errors and old is not UNKNOWN and self._is_unchanged(value, old):
             unchanged = Result()
             unchanged.matches = result.matches
             return unchanged
         return result
+
+    def _is_unchanged(self, value: Any, old: Any) -> bool:
+        """Whether the values are the same; elements of lists that are maps may stand in another order."""
+        if old is UNKNOWN or type(value) is not type(old):
+            return False
+        if isinstance(value, dict):
+            return value.keys() == old.keys() and all(
+                self._is_unchanged_below(self.properties.get(key, self.more), item, old[key])
+                for key, item in value.items()
+            )
+        if isinstance(value, list) and self.list_type == "map":
+            before = self._old_elements(old)
+            return len(value) == len(old) and all(
+                self._is_unchanged_below(self.items, item, before(item)) for item in value
+            )
+        return same(old, value)
+
+    @staticmethod
+    def _is_unchanged_below(rules: Rules | None, value: Any, old: Any) -> bool:
+        if rules is None:
+            return old is not UNKNOWN and same(old, value)
+        return rules._is_unchanged(value, old)
 
     def _check(self, value: Any, path: str, old: Any) -> Result:
         result = Result()
@@ -162,9 +184,9 @@ class Rules:
 
     def _check_list(self, value: Sequence[Any], path: str, old: Any, result: Result) -> None:
         if self.items is not None:
-            before = self._old_elements(old, len(value))
+            before = self._old_elements(old)
             for index, item in enumerate(value):
-                result.merge(self.items.check(item, f"{path}[{index}]", before(index, item)))
+                result.merge(self.items.check(item, f"{path}[{index}]", before(item)))
         if self.sizes is None:
             return
         low, high = self.sizes[0], self.sizes[1]
@@ -174,14 +196,13 @@ class Rules:
         if high is not None and len(value) > high:
             result.add(fielderrors.too_many(_field(path), len(value), high))
 
-    def _old_elements(self, old: Any, count: int) -> Any:
-        if not isinstance(old, list) or self.list_type in ("set", "atomic"):
-            return lambda index, item: UNKNOWN
-        if self.list_type == "map":
-            keys = self.list_keys
-            by_keys = {_keys_of(item, keys): item for item in old}
-            return lambda index, item: by_keys.get(_keys_of(item, keys), UNKNOWN)
-        return lambda index, item: old[index] if index < len(old) else UNKNOWN
+    def _old_elements(self, old: Any) -> Any:
+        """Elements have nothing that they could be told by but the keys of a list that is a map."""
+        if not isinstance(old, list) or self.list_type != "map":
+            return lambda item: UNKNOWN
+        keys = self.list_keys
+        by_keys = {_keys_of(item, keys): item for item in old}
+        return lambda item: by_keys.get(_keys_of(item, keys), UNKNOWN)
 
     def _check_object(self, value: Mapping[str, Any], path: str, old: Any, result: Result) -> None:
         if self.sizes is not None:
