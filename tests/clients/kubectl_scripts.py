@@ -107,7 +107,19 @@ kind: PodDisruptionBudget
 metadata: {name: budget}
 spec: {minAvailable: 1, selector: {matchLabels: {side: "@NS", made: set}}}
 """
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+clusters:
+- {name: c, cluster: {server: https://localhost:1, certificate-authority-data: YQ==}}
+users:
+- {name: u, user: {token: secret, client-certificate: b.json}}
+contexts:
+- {name: first, context: {cluster: c, user: u}}
+current-context: first
+"""
 FILES = {
+    "config": KUBECONFIG,
     "b.json": CONFIG_MAP % "1",
     "bad.json": CONFIG_MAP.replace('"%s"', "1"),
     "web.yaml": DEPLOYMENT,
@@ -292,5 +304,37 @@ SCRIPTS = {
         "taint node none a=b:NoSchedule",
         "taint node @NODE a=1:NoSchedule a=2:NoSchedule",
         "taint node @NODE '!:NoSchedule'",
+    ],
+    "config": [
+        f"{line} --kubeconfig=@DIR/config"
+        for line in (
+            "config frob",
+            "config view --minify",
+            "config view --flatten",
+            "config view -o json --raw",
+            "config view x",
+            "config get-contexts first none x --no-headers",
+            "config use-context none",
+            "config set-context --current --namespace=foo",
+            "config set-context x --cluster=a",
+            "config set-context x --user=b",
+            "config get-contexts",
+            "config use-context x",
+            "config current-context",
+            "config view --minify",
+            "config rename-context x y",
+            "config rename-context y first",
+            "config delete-context y",
+            "config delete-context y",
+            "config current-context",
+            "config unset current-context",
+            "config current-context",
+            "config set-cluster d --certificate-authority=@DIR/b.json --embed-certs",
+            "config set-cluster e --certificate-authority=/none",
+            "config set-credentials v --client-certificate=@DIR/b.json",
+            "config set contexts.a.b.namespace bar",
+            "config delete-cluster c",
+            "config view",
+        )
     ],
 }

@@ -55,9 +55,9 @@ def load_kubeconfig(
     Raises KubeconfigError, or OSError where `path` or a file it names cannot be read.
     """
     if path:
-        files = [_read(Path(path))]
+        files = [read_file(Path(path))]
     else:
-        files = [_read(file) for file in default_paths() if file.exists()]
+        files = [read_file(file) for file in default_paths() if file.exists()]
     config = merge(files)
     name = context or config.get("current-context") or ""
     if not name and not config["clusters"]:
@@ -109,13 +109,13 @@ def add_context(
     context = {"cluster": name, "user": name, **({"namespace": namespace} if namespace else {})}
 
     def change(config: dict[str, Any]) -> None:
-        _put(config, "clusters", {"name": name, "cluster": dict(cluster)})
-        _put(config, "users", {"name": name, "user": dict(user)})
-        _put(config, "contexts", {"name": name, "context": context})
+        put_entry(config, "clusters", {"name": name, "cluster": dict(cluster)})
+        put_entry(config, "users", {"name": name, "user": dict(user)})
+        put_entry(config, "contexts", {"name": name, "context": context})
         if make_current or not config.get("current-context"):
             config["current-context"] = name
 
-    _change(Path(path) if path else _file_for(name), change)
+    change_file(Path(path) if path else file_with("contexts", name), change)
 
 
 def remove_context(name: str, *, path: str | os.PathLike[str] | None = None) -> None:
@@ -129,8 +129,8 @@ def remove_context(name: str, *, path: str | os.PathLike[str] | None = None) -> 
             config["current-context"] = ""
 
     for file in [Path(path)] if path else default_paths():
-        if file.exists() and _mentions(_read(file), name):
-            _change(file, change)
+        if file.exists() and _mentions(read_file(file), name):
+            change_file(file, change)
 
 
 def _client_config(config: Mapping[str, Any], name: str) -> ClientConfig:
@@ -170,9 +170,11 @@ def _token(user: Mapping[str, Any]) -> str:
     return user.get("token") or ""
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The content of one file, paths in it made absolute."""
+def read_file(path: Path, *, absolute: bool = True) -> dict[str, Any]:
+    """The content of one file, paths in it made absolute. Raises KubeconfigError and OSError."""
     config = _parse(path)
+    if not absolute:
+        return config
     for plural, singular in (("clusters", "cluster"), ("users", "user")):
         for entry in config.get(plural) or ():
             values = entry.get(singular) or {}
@@ -204,11 +206,12 @@ def _parse_yaml(path: Path, text: bytes) -> Any:
         raise KubeconfigError(f'error loading config file "{path}": {error}') from error
 
 
-def _file_for(name: str) -> Path:
+def file_with(plural: str, name: str) -> Path:
+    """The file of `$KUBECONFIG` that has an entry of this name, or the first one there is."""
     paths = default_paths()
     existing = [path for path in paths if path.exists()]
     for path in existing:
-        if any(entry.get("name") == name for entry in _parse(path).get("contexts") or ()):
+        if any(entry.get("name") == name for entry in _parse(path).get(plural) or ()):
             return path
     return existing[0] if existing else paths[-1]
 
@@ -218,7 +221,7 @@ def _mentions(config: Mapping[str, Any], name: str) -> bool:
     return config.get("current-context") == name or any(entry.get("name") == name for entry in entries)
 
 
-def _put(config: dict[str, Any], plural: str, entry: dict[str, Any]) -> None:
+def put_entry(config: dict[str, Any], plural: str, entry: dict[str, Any]) -> None:
     """Replace the entry of that name where it stands, or add it."""
     entries = list(config.get(plural) or ())
     places = [index for index, old in enumerate(entries) if old.get("name") == entry["name"]]
@@ -229,7 +232,8 @@ def _put(config: dict[str, Any], plural: str, entry: dict[str, Any]) -> None:
     config[plural] = entries
 
 
-def _change(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def change_file(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Let `change` have the content of a file, and replace the file by what it makes of it."""
     import yaml
 
     dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

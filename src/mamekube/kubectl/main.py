@@ -42,7 +42,53 @@ COMMANDS = {
     ),
     "auth whoami": Command("whoami", "run", "FLAGS", "Check self subject attributes"),
     "cluster-info": Command("about", "run_cluster_info", "VERSION_FLAGS", "Display cluster information"),
-    "config": Command("about", "run_config", "VERSION_FLAGS", "Show the kubeconfig's current context"),
+    "config current-context": Command(
+        "config", "run_current_context", "FLAGS", "Display the current-context"
+    ),
+    "config delete-cluster": Command(
+        "config", "run_delete_cluster", "FLAGS", "Delete the specified cluster from the kubeconfig"
+    ),
+    "config delete-context": Command(
+        "config", "run_delete_context", "FLAGS", "Delete the specified context from the kubeconfig"
+    ),
+    "config delete-user": Command(
+        "config", "run_delete_user", "FLAGS", "Delete the specified user from the kubeconfig"
+    ),
+    "config get-clusters": Command(
+        "config", "run_get_clusters", "FLAGS", "Display clusters defined in the kubeconfig"
+    ),
+    "config get-contexts": Command(
+        "config", "run_get_contexts", "CONTEXTS_FLAGS", "Describe one or many contexts"
+    ),
+    "config get-users": Command(
+        "config", "run_get_users", "FLAGS", "Display users defined in the kubeconfig"
+    ),
+    "config rename-context": Command(
+        "config", "run_rename_context", "FLAGS", "Rename a context from the kubeconfig file"
+    ),
+    "config set": Command("config", "run_set", "FLAGS", "Set an individual value in a kubeconfig file"),
+    "config set-cluster": Command(
+        "config", "run_set_cluster", "SET_CLUSTER_FLAGS", "Set a cluster entry in kubeconfig"
+    ),
+    "config set-context": Command(
+        "config", "run_set_context", "SET_CONTEXT_FLAGS", "Set a context entry in kubeconfig"
+    ),
+    "config set-credentials": Command(
+        "config", "run_set_credentials", "SET_CREDENTIALS_FLAGS", "Set a user entry in kubeconfig"
+    ),
+    "config unset": Command("config", "run_unset", "FLAGS", "Unset an individual value in a kubeconfig file"),
+    "config use": Command(
+        "config", "run_use_context", "FLAGS", "Set the current-context in a kubeconfig file"
+    ),
+    "config use-context": Command(
+        "config", "run_use_context", "FLAGS", "Set the current-context in a kubeconfig file"
+    ),
+    "config view": Command(
+        "config",
+        "run_view",
+        "VIEW_FLAGS",
+        "Display merged kubeconfig settings or a specified kubeconfig file",
+    ),
     "cordon": Command("cordon", "run_cordon", "FLAGS", "Mark node as unschedulable"),
     "create": Command("create", "run", "FLAGS", "Create a resource from a file or from stdin"),
     "delete": Command(
@@ -80,6 +126,7 @@ COMMANDS = {
 }
 GROUPS = {
     "auth": "Inspect authorization",
+    "config": "Modify kubeconfig files",
 }
 """The first words of commands of two."""
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from mamekube.client.kubeconfig import default_paths, load_kubeconfig, merge
 from mamekube.kubectl import tabs
-from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
-from mamekube.kubectl.targets import decode_manifests
 
 CLIENT_VERSION = "v1.36.2"
 VERSION_FLAGS = (Flag("client", "bool"), Flag("output", short="o"))
@@ -82,37 +77,3 @@ def run_api_versions(session: Session) -> int:
     for version in sorted(versions):
         session.print(version)
     return 0
-
-
-def run_config(session: Session) -> int:
-    verb = session.words[0] if session.words else ""
-    action = CONFIG_ACTIONS.get(verb)
-    if action is None:
-        raise Failure(f'error: unknown command "config {verb}": known are {", ".join(CONFIG_ACTIONS)}')
-    action(session)
-    return 0
-
-
-def _current_context(session: Session) -> None:
-    path = session.flag("kubeconfig")
-    texts = (
-        [session.read_input(path)]
-        if path
-        else [file.read_text() for file in default_paths() if file.exists()]
-    )
-    merged = merge([document for text in texts for document in decode_manifests(text, path or "kubeconfig")])
-    if not merged.get("current-context"):
-        raise Failure("error: current-context is not set")
-    session.print(merged["current-context"])
-
-
-def _view_server(session: Session) -> None:
-    config = load_kubeconfig(session.flag("kubeconfig"), context=session.flag("context", ""))
-    session.print(f"server: {config.server}")
-    session.print(f"namespace: {config.namespace or 'default'}")
-
-
-CONFIG_ACTIONS: dict[str, Callable[[Session], None]] = {
-    "current-context": _current_context,
-    "view": _view_server,
-}
