@@ -34,6 +34,7 @@ from mamekube.apiserver.wire.exchange import BodyBroken, BodyTooLarge, Exchange
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
 from mamekube.foundation.timelimit import TimeLimit
+from mamekube.kinds.registry import Registry
 from mamekube.objects.status import StatusError, internal_error, timeout
 from mamekube.store.backend import StoreError
 
@@ -265,6 +266,10 @@ class Front:
 
     def _failure(self, request: Request, exchange: Exchange, error: Exception) -> Response:
         headers = _headers(request)
+        if isinstance(error, NotServed) and _leads_into(request.path, self._api.registry):
+            error = StatusError(
+                404, "NotFound", "the server could not find the requested resource", details={}
+            )
         if isinstance(error, NotServed):
             headers["Content-Type"] = "text/plain; charset=utf-8"
             headers["X-Content-Type-Options"] = "nosniff"
@@ -281,6 +286,12 @@ class Front:
             headers["Retry-After"] = str(refused.retry_after_s)
         headers["Content-Type"], body = rendering.refusal_of(request, refused.status)
         return Reply(exchange, refused.code, headers, body, more=warnings.pairs(request.warnings))
+
+
+def _leads_into(path: str, registry: Registry) -> bool:
+    """Whether a path begins as those of built-in groups do: upstream's router refuses what follows with a Status."""
+    root, *below = path.strip("/").split("/")
+    return root == "api" or (root == "apis" and bool(below) and registry.is_builtin(below[0]))
 
 
 def refusal(error: Exception) -> StatusError:

@@ -82,10 +82,27 @@ async def test_an_error_is_a_status(web):
     }
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/apis/apps/v1/things", "/api/v2/pods", "/apis/none.io"])
+@pytest.mark.parametrize("path", ["/nothing", "/apis/none.io", "/apis/none.io/v1/things", "/apisapps/v1"])
 async def test_a_path_that_is_not_there_is_plain_404(web, path):
     answer = await web.send("GET", path)
     assert (answer.code, answer.body) == (404, "404 page not found\n")
+
+
+@pytest.mark.parametrize(
+    "path", ["/apis/apps/v1/things", "/apis/apps/v9", "/api/v1/pod", "/api/v2/pods", "/api/kubernetes"]
+)
+async def test_a_path_that_is_not_there_in_a_built_in_group_is_refused_with_a_status(web, path):
+    answer = await web.send("GET", path)
+    assert answer.body == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "the server could not find the requested resource",
+        "reason": "NotFound",
+        "details": {},
+        "code": 404,
+    }
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,9 @@ async def test_a_page_that_is_not_there_is_404_whatever_is_asked(web):
         "/api/v1/namespaces/default//configmaps",
     ],
 )
-async def test_a_path_that_leads_nowhere_is_plain_404(web, path):
+async def test_a_path_that_leads_nowhere_in_a_group_that_is_there_is_refused_with_a_status(web, path):
     answer = await web.send("POST" if path.endswith("s") else "GET", path, {} if path.endswith("s") else None)
-    assert (answer.code, answer.body) == (404, "404 page not found\n")
+    assert (answer.code, answer.body["reason"]) == (404, "NotFound")
 
 
 @pytest.mark.parametrize(

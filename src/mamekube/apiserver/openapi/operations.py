@@ -42,14 +42,14 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "continue": ("string", "Where an earlier list of limited length ended."),
     "dryRun": ("string", "With the value All nothing is stored."),
     "fieldManager": ("string", "The name under which the fields that this request writes are noted."),
-    "fieldSelector": ("string", "Select objects by their fields."),
+    "fieldSelector": ("string", "Restrict the list of returned objects by their fields."),
     "fieldValidation": ("string", "What to do about unknown and repeated fields: Ignore, Warn or Strict."),
     "follow": ("boolean", "Go on with what is logged from now on."),
     "force": ("boolean", "Apply also what other managers own."),
     "gracePeriodSeconds": ("integer", "Seconds before the object is deleted; 0 deletes at once."),
     "ignoreStoreReadErrorWithClusterBreakingPotential": ("boolean", "Delete also what cannot be read."),
     "insecureSkipTLSVerifyBackend": ("boolean", "Do not check the kubelet's certificate."),
-    "labelSelector": ("string", "Select objects by their labels."),
+    "labelSelector": ("string", "Restrict the list of returned objects by their labels."),
     "limit": ("integer", "How many objects to return at most."),
     "limitBytes": ("integer", "How much of the log to return at most."),
     "name": ("string", "name of the {kind}"),
@@ -73,7 +73,7 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "timeoutSeconds": ("integer", "How long a list or a watch may take."),
     "timestamps": ("boolean", "Begin every line with its time."),
     "tty": ("boolean", "The streams are a terminal."),
-    "watch": ("boolean", "Follow changes instead of listing."),
+    "watch": ("boolean", "Watch for changes to the described resources instead of listing them."),
 }
 """Parameters of queries and paths: their type and what they are for."""
 
