@@ -34,6 +34,7 @@ from mamekube.apiserver.subresources import (
     scale,
 )
 from mamekube.apiserver.subresources import token as token_requests
+from mamekube.foundation import sidetrack
 from mamekube.foundation.clock import Clock
 from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
@@ -169,7 +170,7 @@ class Api:
         if verb == "patch":
             return await self._patch(request, kind, payload, rules)
         if verb == "delete":
-            options = parse_delete(request, self._delete_body(request, payload))
+            options = parse_delete(request, await self._delete_body(request, payload))
             return await self.deletion.delete(request, kind, options)
         return await self._delete_collection(request, kind, payload)
 
@@ -180,7 +181,7 @@ class Api:
 
     async def _create(self, request: Request, kind: Kind, payload: Payload) -> Answer:
         options = parse_write(request, "CreateOptions")
-        obj = self.decode(request, kind, payload, options.field_validation)
+        obj = await self.decode(request, kind, payload, options.field_validation)
         if kind.group in REVIEW_GROUPS:
             return Answer(await self._review(request, kind, obj), 201)
         if kind.plural == "bindings":
@@ -189,7 +190,7 @@ class Api:
 
     async def _update(self, request: Request, kind: Kind, payload: Payload, rules: Strategy) -> Answer:
         options = parse_write(request, "UpdateOptions")
-        obj = self.decode(request, kind, payload, options.field_validation)
+        obj = await self.decode(request, kind, payload, options.field_validation)
         may_create = not rules.subresource and kind.group_resource in strategy.CREATED_BY_UPDATE
         return await self.resources.update(
             request,
@@ -205,22 +206,25 @@ class Api:
         patch_type = patching.check_type(kind, payload.content_type)
         apply = patch_type == patching.APPLY_YAML
         options = parse_patch(request, apply=apply)
-        patch = payload.decode_patch(patch_type)
+        patch = await sidetrack.run(lambda: payload.decode_patch(patch_type), size_bytes=request.heavy_bytes)
         change: Change | SlowChange
         if apply:
             change = patching.apply_for(
                 patch,
                 kind,
                 options,
+                request=request,
                 clock=self.clock,
                 find=self.registry.find,
                 subresource=rules.subresource,
                 body=payload.body,
-                warnings=request.warnings,
             )
         else:
-            change = patching.change_for(
-                patch_type, patch, kind, options, body=payload.body, warnings=request.warnings
+            change = await sidetrack.run(
+                lambda: patching.change_for(
+                    patch_type, patch, kind, options, body=payload.body, warnings=request.warnings
+                ),
+                size_bytes=request.heavy_bytes,
             )
         may_create = apply and not rules.subresource
         return await self.resources.update(
@@ -228,7 +232,7 @@ class Api:
         )
 
     async def _delete_collection(self, request: Request, kind: Kind, payload: Payload) -> Collection:
-        options = parse_delete(request, self._delete_body(request, payload))
+        options = parse_delete(request, await self._delete_body(request, payload))
         deleted = await self.deletion.delete_collection(request, kind, parse_list(request), options)
         return Collection(kind, deleted, self.store.revision)
 
@@ -236,17 +240,22 @@ class Api:
         check_identity(kind, obj, namespace=request.namespace, name="")
         return Made(await self._reviews.create_review(kind, obj, request))
 
-    def _delete_body(self, request: Request, payload: Payload) -> Object | None:
+    async def _delete_body(self, request: Request, payload: Payload) -> Object | None:
         """The DeleteOptions in the body, which need not be there."""
-        return None if payload.empty else self.decode(request, DELETE_OPTIONS, payload)
+        return None if payload.empty else await self.decode(request, DELETE_OPTIONS, payload)
 
-    def decode(self, request: Request, kind: Kind, payload: Payload, validation: str = "Warn") -> Object:
+    async def decode(
+        self, request: Request, kind: Kind, payload: Payload, validation: str = "Warn"
+    ) -> Object:
         """The object in the body, as far as the kind knows its fields. Raises 400, 413, 415."""
         if payload.value is not None:
             obj, warnings = fieldvalidation.check(payload.value, kind, validation)
         else:
-            obj, warnings = fieldvalidation.decode(
-                payload.body, kind, mode=validation, content_type=payload.content_type
+            obj, warnings = await sidetrack.run(
+                lambda: fieldvalidation.decode(
+                    payload.body, kind, mode=validation, content_type=payload.content_type
+                ),
+                size_bytes=request.heavy_bytes,
             )
         request.warnings.extend(warnings)
         return obj

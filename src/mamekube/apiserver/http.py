@@ -188,6 +188,7 @@ class Front:
                 body = await exchange.read(BODY_BYTES_MAX) if request.method in BODY_METHODS else b""
                 if self._audit is not None:
                     audit.note_body(body, content_type)
+                request.heavy_bytes = codec.heavy_bytes(body, content_type)
                 answer = await self._api.serve(request, Payload(content_type, body))
             if isinstance(answer, Collection) and request.verb == "list":
                 self._fairness.note_size(request, len(answer.items))

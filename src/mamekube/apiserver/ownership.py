@@ -8,7 +8,7 @@ from mamekube.apiserver import versions
 from mamekube.apiserver.formats.fieldvalidation import schema_of
 from mamekube.apiserver.objectmeta import timestamp
 from mamekube.apiserver.options import WriteOptions
-from mamekube.foundation import slices
+from mamekube.foundation import sidetrack
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import FieldPath, Kind
 from mamekube.objects.meta import Object
@@ -30,11 +30,11 @@ async def note(
     clock: Clock,
     find: versions.Find,
     subresource: str = "",
-    heavy: bool = False,
+    heavy_bytes: int = 0,
 ) -> Object:
-    """The same after an update of `old`. `heavy`: there is so much to do that it takes turns with others."""
+    """The same after an update of `old`. `heavy_bytes`: where that is so much that it is done beside the loop."""
     steps = _noted(old, new, kind, options, clock=clock, subresource=subresource)
-    return await _converting(steps, kind, find, heavy=heavy)
+    return await _converting(steps, kind, find, heavy_bytes=heavy_bytes)
 
 
 def _noted(
@@ -60,7 +60,7 @@ async def apply(
     clock: Clock,
     find: versions.Find,
     subresource: str = "",
-    heavy: bool = False,
+    heavy_bytes: int = 0,
 ) -> Object:
     """The object that server-side apply makes of `old`, its managed fields noted. Raises 400, 409."""
     version = patch.get("apiVersion") or ""
@@ -79,17 +79,17 @@ async def apply(
         subresource=subresource,
         ignored=_ignored(kind, subresource),
     )
-    return await _converting(steps, kind, find, heavy=heavy)
+    return await _converting(steps, kind, find, heavy_bytes=heavy_bytes)
 
 
 async def _converting(
-    steps: managed_fields.Steps[Object], kind: Kind, find: versions.Find, *, heavy: bool
+    steps: managed_fields.Steps[Object], kind: Kind, find: versions.Find, *, heavy_bytes: int
 ) -> Object:
     """Run the steps, and convert what they want to see in other versions. Raises what a webhook makes of it."""
     view = None
     while True:
         step = partial(_step, steps, view)
-        wanted = await slices.run(step, heavy=True) if heavy else step()
+        wanted = await sidetrack.run(step, size_bytes=heavy_bytes)
         if not isinstance(wanted, managed_fields.Wanted):
             return wanted
         found = await versions.converted(kind, wanted.objects, wanted.api_version, find)

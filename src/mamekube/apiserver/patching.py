@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from mamekube.apiserver import ownership
@@ -17,8 +18,10 @@ from mamekube.apiserver.formats.fieldvalidation import (
     schema_of,
 )
 from mamekube.apiserver.options import WriteOptions
+from mamekube.apiserver.request import Request
 from mamekube.apiserver.resources import Change, SlowChange, fresh
 from mamekube.apiserver.versions import Find
+from mamekube.foundation import sidetrack
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
@@ -74,26 +77,42 @@ def apply_for(
     kind: Kind,
     options: WriteOptions,
     *,
+    request: Request,
     clock: Clock,
     find: Find,
     subresource: str = "",
     body: bytes = b"",
-    warnings: list[str] | None = None,
 ) -> SlowChange:
-    """The change that server-side apply of `patch` makes; the rest as for `change_for`."""
+    """The change that server-side apply of `patch` makes; the rest as for `change_for`.
+
+    The request is told of what the kind does not know, and says whether there is much to do when it is made.
+    """
     _check_object(patch)
 
     async def change(old: Object | None) -> Object:
         made = await ownership.apply(
-            old, patch, kind, options, clock=clock, find=find, subresource=subresource
+            old,
+            patch,
+            kind,
+            options,
+            clock=clock,
+            find=find,
+            subresource=subresource,
+            heavy_bytes=request.heavy_bytes,
         )
-        applied, _ = check(fresh(made), kind, mode=IGNORE)
-        found = check_applied(body, patch, options.field_validation) if body else ()
-        if warnings is not None:
-            warnings.extend(found)
+        checked = partial(_checked, made, patch, kind, options, body)
+        applied, found = await sidetrack.run(checked, size_bytes=request.heavy_bytes)
+        request.warnings.extend(found)
         return applied
 
     return change
+
+
+def _checked(
+    made: Object, patch: Any, kind: Kind, options: WriteOptions, body: bytes
+) -> tuple[Object, list[str]]:
+    applied, _ = check(fresh(made), kind, mode=IGNORE)
+    return applied, check_applied(body, patch, options.field_validation) if body else []
 
 
 def _check_object(patch: Any) -> None:

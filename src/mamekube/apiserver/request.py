@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from mamekube.apiserver.objectmeta import make_uid
+from mamekube.foundation.limits import HEAVY_BYTES
 from mamekube.objects.status import bad_request
 
 VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -99,6 +100,8 @@ class Request:
     """Texts for the `Warning` header."""
     waits: list[float] = field(default_factory=list)
     """Seconds that it stood in a queue or waited for webhooks: not the server's own work."""
+    heavy_bytes: int = 0
+    """What it brought or changes, where that is so much that work for it may not hold up other requests."""
     flow_headers: Mapping[str, str] = field(default_factory=dict)
     """What the answer says of the flow that the request was served in."""
 
@@ -115,6 +118,11 @@ class Request:
     @property
     def dry_run(self) -> bool:
         return "dryRun" in self.query
+
+    def note_size(self, size_bytes: int) -> None:
+        """Note what a change is made of. Only what comes over the network is worked on beside the loop."""
+        if size_bytes > HEAVY_BYTES and self.source:
+            self.heavy_bytes = max(self.heavy_bytes, size_bytes)
 
     @property
     def api_version(self) -> str:

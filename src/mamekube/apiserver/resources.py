@@ -10,6 +10,7 @@ Nothing here knows a kind by name, or speaks HTTP.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -22,10 +23,11 @@ from mamekube.apiserver.request import Request
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.versions import Find, converts, shown, storage_key, stored
 from mamekube.apiserver.writes import CREATE, UPDATE, Write
-from mamekube.foundation import slices
+from mamekube.foundation import sidetrack, slices
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
 from mamekube.objects import fielderrors, status
+from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object, being_deleted, metadata
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError, bad_request
@@ -74,9 +76,8 @@ class Resources:
 
     async def create(self, request: Request, kind: Kind, obj: Object, options: WriteOptions) -> Answer:
         """Store `obj`, which is the request's own. Raises 400, 403, 409, 422."""
-        check_identity(kind, obj, namespace=request.namespace, name=request.name)
-        kind.default(obj)
-        obj = ownership.note_create(obj, kind, options, clock=self.clock)
+        begin = partial(self._begin, request, kind, obj, options)
+        obj = await sidetrack.run(begin, size_bytes=request.heavy_bytes)
         meta = obj["metadata"]
         generated = not meta.get("name") and bool(meta.get("generateName"))
         if generated:
@@ -85,6 +86,12 @@ class Resources:
         await self._admission.mutate(write)
         assert write.object is not None
         return Answer(await self._create(write, options, generated=generated), 201, kind)
+
+    def _begin(self, request: Request, kind: Kind, obj: Object, options: WriteOptions) -> Object:
+        """The object with its defaults, and who owns what in it."""
+        check_identity(kind, obj, namespace=request.namespace, name=request.name)
+        kind.default(obj)
+        return ownership.note_create(obj, kind, options, clock=self.clock)
 
     async def _create(self, write: Write, options: WriteOptions, *, generated: bool) -> Document:
         kind, obj = write.kind, write.object
@@ -95,8 +102,9 @@ class Resources:
         if kind.has_status and not (kind.keeps_first_status and obj.get("status")):
             obj["status"] = {}
         kind.prepare_create(obj)
-        errors = await slices.run(
-            lambda: objectmeta.validate(kind, obj) + kind.validate(obj) + kind.validate_create(obj)
+        errors = await _checked(
+            lambda: objectmeta.validate(kind, obj) + kind.validate(obj) + kind.validate_create(obj),
+            write.heavy_bytes,
         )
         if errors:
             raise status.invalid(kind, obj["metadata"].get("name", ""), errors)
@@ -159,11 +167,12 @@ class Resources:
             if item is None:
                 if not may_create:
                     raise status.not_found(kind, request.name)
-                new = await _made(change, None)
+                new = await _made(change, None, request.heavy_bytes)
                 return await self._create_by_update(request, kind, new, options, applied=applied)
+            request.note_size(len(item.raw))
             old = (await shown(kind, item)).object
             try:
-                new = await _made(change, old)
+                new = await _made(change, old, request.heavy_bytes)
                 return await self._update(
                     request, kind, item, old, new, options, rules=rules, applied=applied
                 )
@@ -200,7 +209,7 @@ class Resources:
     ) -> Answer:
         check_identity(kind, new, namespace=request.namespace, name=request.name)
         _check_conditions(kind, new, old)
-        kind.default(new)
+        await sidetrack.run(partial(kind.default, new), size_bytes=request.heavy_bytes)
         if not applied:
             new = await ownership.note(
                 old,
@@ -210,13 +219,14 @@ class Resources:
                 clock=self.clock,
                 find=self.find_kind,
                 subresource=rules.subresource,
+                heavy_bytes=request.heavy_bytes,
             )
         write = self._write(UPDATE, request, kind, new, options, old=old, subresource=rules.subresource)
         await self._admission.mutate(write)
         assert write.object is not None
         new = write.object
         strategy.prepare_update(rules, kind, new, old, now_s=self.clock.now())
-        errors = await slices.run(lambda: strategy.validate_update(rules, kind, new, old))
+        errors = await _checked(lambda: strategy.validate_update(rules, kind, new, old), request.heavy_bytes)
         if errors:
             raise status.invalid(kind, request.name, errors)
         write.warnings.extend(kind.warnings(new, old))
@@ -258,11 +268,19 @@ class Resources:
             options=_options_object(operation, options),
             warnings=request.warnings,
             waits=request.waits,
+            heavy_bytes=request.heavy_bytes,
         )
 
 
-async def _made(change: Change | SlowChange, old: Object | None) -> Object:
-    made = change(old)
+async def _checked(validate: Callable[[], list[FieldError]], heavy_bytes: int) -> list[FieldError]:
+    """The errors that are found. Rules of a definition may take long for the smallest object."""
+    if heavy_bytes:
+        return await sidetrack.run(validate, size_bytes=heavy_bytes)
+    return await slices.run(validate)
+
+
+async def _made(change: Change | SlowChange, old: Object | None, heavy_bytes: int) -> Object:
+    made = await sidetrack.run(lambda: change(old), size_bytes=heavy_bytes)
     return made if isinstance(made, dict) else await made
 
 

@@ -42,6 +42,8 @@ class Write:
     """Texts for the `Warning` header of the answer."""
     waits: list[float] = field(default_factory=list)
     """Seconds that were spent on asking outside code."""
+    heavy_bytes: int = 0
+    """Of its request."""
     reinvoke: bool = False
     """Set by a plugin when outside code changed the object: the plugins before it have to see it again."""
     reinvoking: bool = False

@@ -12,6 +12,13 @@ BODY_DEPTH_MAX = 500
 """Nesting of JSON or YAML in a body: far deeper than any real object, and shallow enough for every recursive walk on
 Python's stack. Upstream's decoder refuses from 10,000 on."""
 
+BODY_VALUES_MAX = 400_000
+"""Values in a body, so that small bodies of many empty ones stay cheap: no object that etcd would keep has as many."""
+
+HEAVY_BYTES = 16 * 1024
+"""A larger body, or a change of a larger object, is worked on beside the event loop: reading and checking cost one to
+two microseconds a byte at worst."""
+
 JSON_PATCH_OPERATIONS_MAX = 10_000
 """Operations in one JSON patch. Upstream refuses more."""
 

@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
+from mamekube.foundation import sidetrack
+from mamekube.foundation.limits import HEAVY_BYTES
+
 SLICE_S = 0.0005
 ITEMS_AT_ONCE = 500
 REST_S = 0.001
@@ -57,8 +60,13 @@ def _held(items: Sequence[T]) -> Iterator[T]:
         yield from items[start : start + ITEMS_AT_ONCE]
 
 
-async def run(compute: Callable[[], T]) -> T:
-    """What `compute()` returns or raises. It changes nothing but what it made itself, since it may be begun twice."""
+async def run(compute: Callable[[], T], *, heavy: bool = False) -> T:
+    """What `compute()` returns or raises. It changes nothing but what it made itself, since it may be begun twice.
+
+    `heavy`: it works on so much that it is no matter for slices.
+    """
+    if heavy:
+        return await sidetrack.run(compute, size_bytes=HEAVY_BYTES)
     ends_s = time.perf_counter() + SLICE_S
 
     def hold() -> None:

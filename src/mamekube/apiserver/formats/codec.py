@@ -12,7 +12,12 @@ from typing import Any
 import orjson
 
 from mamekube.apiserver.formats import jsonerrors
-from mamekube.foundation.limits import BODY_BYTES_MAX, BODY_DEPTH_MAX
+from mamekube.foundation.limits import (
+    BODY_BYTES_MAX,
+    BODY_DEPTH_MAX,
+    BODY_VALUES_MAX,
+    HEAVY_BYTES,
+)
 from mamekube.objects.status import StatusError, bad_request, unsupported_media_type
 
 JSON = "application/json"
@@ -20,11 +25,13 @@ YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 BODY_TYPES = (JSON, YAML, PROTOBUF)
 
-YAML_NODES_MAX = 400_000
-"""Scalars, lists and maps in one YAML document with its aliases written out."""
-
 SUMMARY_CHARACTERS = 30
 
+YAML_COSTS = 5
+"""Times as long to read as JSON."""
+HEAVY_YAML_BYTES = HEAVY_BYTES // YAML_COSTS
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
@@ -39,6 +46,14 @@ class Undecodable(StatusError):
 def media_type(header: str) -> str:
     """The type of a Content-Type header, without its parameters."""
     return header.partition(";")[0].strip().lower() if header else JSON
+
+
+def heavy_bytes(body: bytes, content_type: str) -> int:
+    """The size of a body that nobody else should wait for, 0 of others."""
+    size = len(body)
+    if size > HEAVY_YAML_BYTES and "yaml" in content_type and body[:1] != b"{":
+        return size * YAML_COSTS
+    return size if size > HEAVY_BYTES else 0
 
 
 def decode(body: bytes, content_type: str) -> Any:
@@ -57,11 +72,18 @@ def decode_json(body: bytes) -> Any:
     check_size(body)
     if body.count(b"{") + body.count(b"[") > BODY_DEPTH_MAX and _depth(body) > BODY_DEPTH_MAX:
         raise bad_request("json parse error: exceeded max depth")
+    if _may_have(body) > BODY_VALUES_MAX and _may_have(_STRING.sub(b"", body)) > BODY_VALUES_MAX:
+        raise bad_request("json parse error: exceeded max number of values")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         why = jsonerrors.explain(body) or error.msg
         raise Undecodable(why, f"couldn't get version/kind; json parse error: {why}") from None
+
+
+def _may_have(body: bytes) -> int:
+    """How many values at most."""
+    return body.count(b",") + body.count(b"{") + body.count(b"[")
 
 
 def _depth(body: bytes) -> int:
@@ -92,7 +114,7 @@ def decode_yaml(body: bytes) -> Any:
     from mamekube.apiserver.formats import yamls
 
     try:
-        return yamls.decode(body, depth_max=BODY_DEPTH_MAX, nodes_max=YAML_NODES_MAX)
+        return yamls.decode(body, depth_max=BODY_DEPTH_MAX, nodes_max=BODY_VALUES_MAX)
     except yamls.YamlError as error:
         raise Undecodable(str(error)) from None
 

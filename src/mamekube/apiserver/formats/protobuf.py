@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from mamekube.foundation.clock import format_micro_time, format_time
+from mamekube.foundation.limits import BODY_VALUES_MAX
 from mamekube.foundation.protowire import BYTES, FIXED32, FIXED64, VARINT
 from mamekube.objects.meta import Object
 
@@ -119,7 +120,10 @@ def _set(obj: Object, field: Field, part: int | bytes, depth: int) -> None:
     if field.form == "inline":
         obj.update(value)
     elif field.form == "list":
-        obj.setdefault(field.name, []).append(value)
+        values = obj.setdefault(field.name, [])
+        if len(values) >= BODY_VALUES_MAX:
+            raise ProtobufError("proto: exceeded max number of values")
+        values.append(value)
     elif value is not None and not (field.form == "some" and not value):
         obj[field.name] = value
 

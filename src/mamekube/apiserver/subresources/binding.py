@@ -25,7 +25,7 @@ PODS_BINDING = Resource(group="", version="v1", plural="pods/binding", kind="Bin
 async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Answer:
     """POST of a Binding."""
     options = parse_write(request, "CreateOptions")
-    binding = api.decode(request, BINDING, payload, options.field_validation)
+    binding = await api.decode(request, BINDING, payload, options.field_validation)
     return await bind(api, request, kind, binding, dry_run=options.dry_run)
 
 

@@ -29,7 +29,7 @@ UNBOUND_PHASES = ("Succeeded", "Failed", "Pending")
 async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Answer:
     """POST of an Eviction. Raises 404, and 429 where a budget forbids it."""
     options = parse_write(request, "CreateOptions")
-    eviction = api.decode(request, EVICTION, payload, options.field_validation)
+    eviction = await api.decode(request, EVICTION, payload, options.field_validation)
     if metadata(eviction).get("name") != request.name:
         raise status.bad_request("name in URL does not match name in Eviction object")
     write = Write(

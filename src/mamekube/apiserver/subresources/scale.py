@@ -77,7 +77,7 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
     change: Change | SlowChange
     if request.verb == "update":
         options = parse_write(request, "UpdateOptions")
-        scale = api.decode(request, SCALE, payload, options.field_validation)
+        scale = await api.decode(request, SCALE, payload, options.field_validation)
         conditional = states_revision(scale)
         change = _on_object(request, kind, lambda old: fresh(scale))
     else:
@@ -87,7 +87,13 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
         patch = payload.decode_patch(patch_type)
         if applied:
             apply = patching.apply_for(
-                patch, SCALE, options, clock=api.clock, find=api.registry.find, subresource="scale"
+                patch,
+                SCALE,
+                options,
+                request=request,
+                clock=api.clock,
+                find=api.registry.find,
+                subresource="scale",
             )
             change = _applied_to_object(request, kind, apply)
         else:

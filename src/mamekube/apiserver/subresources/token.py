@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Answer:
     """POST of a TokenRequest."""
     options = parse_write(request, "CreateOptions")
-    body = api.decode(request, TOKEN_REQUEST, payload, options.field_validation)
+    body = await api.decode(request, TOKEN_REQUEST, payload, options.field_validation)
     write = Write(
         operation=CREATE,
         kind=kind,
