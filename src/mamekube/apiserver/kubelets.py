@@ -8,6 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from mamekube.apiserver.api import Api
+from mamekube.apiserver.webhook_client import dial_reason
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError, internal_error
@@ -89,6 +90,5 @@ def place_of(node: Object) -> Place:
     raise internal_error(f"no preferred addresses found; known addresses: [] (node {name})")
 
 
-def unreachable(place: Place, error: BaseException) -> StatusError:
-    why = str(error) or type(error).__name__
-    return StatusError(500, "", f"error dialing backend: dial tcp {place.host}:{place.port}: connect: {why}")
+def unreachable(place: Place, error: OSError) -> StatusError:
+    return StatusError(500, "", f"error dialing backend: {dial_reason(place.host, place.port, error)}")

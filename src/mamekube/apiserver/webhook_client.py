@@ -241,7 +241,7 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return _certificate_reason(error.certificate_error, error.host)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"dial tcp {error.host}:{error.port}: {_dial_reason(error.os_error)}"
+        return dial_reason(error.host, error.port, error.os_error)
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "EOF"
     if isinstance(error, aiohttp.ClientPayloadError):
@@ -263,12 +263,17 @@ def _certificate_reason(error: BaseException, host: str) -> str:
     return prefix + str(getattr(error, "verify_message", "") or error)
 
 
-def _dial_reason(error: OSError) -> str:
+def dial_reason(host: str, port: int | None, error: OSError) -> str:
+    """Why there is no connection to this place, in the words of Go's net and crypto/tls."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _certificate_reason(error, host)
+    place = f"dial tcp [{host}]:{port}" if ":" in host else f"dial tcp {host}:{port}"
     if isinstance(error, socket.gaierror):
-        return "lookup: no such host"
+        return f"{place}: lookup: no such host"
     if error.errno is None:
-        return str(error)
-    return f"connect: {os.strerror(error.errno).lower()}" if error.errno in errno.errorcode else str(error)
+        return f"{place}: i/o timeout" if isinstance(error, TimeoutError) else f"{place}: {error}"
+    known = error.errno in errno.errorcode
+    return f"{place}: connect: {os.strerror(error.errno).lower()}" if known else f"{place}: {error}"
 
 
 _ANSWERS = {

@@ -103,9 +103,19 @@ async def test_a_kubelet_that_is_away_is_an_error(web, kubelet):
     status = {"daemonEndpoints": {"kubeletEndpoint": {"Port": 1}}}
     patch = {"Content-Type": "application/merge-patch+json"}
     await web.send("PATCH", "/api/v1/nodes/n1/status", {"status": status}, headers=patch)
-    answer = await web.send("GET", f"{PODS}/p/log")
-    assert answer.code == 500
-    assert answer.body["message"].startswith("error dialing backend: dial tcp 127.0.0.1:1: connect: ")
+    away = "dial tcp 127.0.0.1:1: connect: connection refused"
+    url = "https://127.0.0.1:1/containerLogs/default/p/main"
+    for query, asked in (("", url), ("?tailLines=1&follow=1", f"{url}?follow=true&tailLines=1")):
+        answer = await web.send("GET", f"{PODS}/p/log{query}")
+        assert (answer.code, answer.body["message"]) == (500, f'Get "{asked}": {away}')
+    answer = await web.send(
+        "POST", f"{PODS}/p/exec?command=ls&stdout=1", headers={"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+    )
+    assert (answer.code, answer.body["message"]) == (500, f"error dialing backend: {away}")
+    status = {"podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}
+    await web.send("PATCH", f"{PODS}/p/status", {"status": status}, headers=patch)
+    answer = await web.send("GET", f"{PODS}/p:1/proxy/")
+    assert (answer.code, answer.body["message"]) == (503, f"error trying to reach service: {away}")
 
 
 @pytest.mark.parametrize(("method", "protocol"), [("POST", "SPDY/3.1"), ("GET", "websocket")])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode
 
 from mamekube.apiserver.api import Api
-from mamekube.apiserver.kubelets import Kubelets, unreachable
+from mamekube.apiserver.kubelets import Kubelets
 from mamekube.apiserver.reply import Reply, Response, Stream
 from mamekube.apiserver.request import Request, parse_int
 from mamekube.apiserver.subresources.containers import container_of, pod_of
+from mamekube.apiserver.webhook_client import dial_reason, reason_of
 from mamekube.apiserver.wire.exchange import Exchange
 from mamekube.objects import fielderrors, status
 from mamekube.objects.resource import Resource
@@ -39,15 +40,19 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, exchange: Exchan
     )
     query = [(flag, "true") for flag in FLAGS if request.flag(flag)]
     query += [(key, request.first(key)) for key in VALUES if request.first(key)]
-    url = f"https://{place.host}:{place.port}/{path}?{urlencode(query)}"
+    url = f"https://{place.host}:{place.port}/{path}"
+    if query:
+        url += f"?{urlencode(sorted(query))}"
     from mamekube.client.aiohttp_import import aiohttp
 
     limits = aiohttp.ClientTimeout(total=None, sock_connect=5)
     async with aiohttp.ClientSession(timeout=limits, auto_decompress=False) as session:
         try:
             answer = await session.get(url, ssl=kubelets.context())
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise unreachable(place, error) from None
+        except TimeoutError as error:
+            raise _away(url, dial_reason(place.host, place.port, error)) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _away(url, reason_of(error)) from None
         async with answer:
             if answer.status != 200:
                 raise _refused(answer.status, await answer.text())
@@ -59,6 +64,10 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, exchange: Exchan
             except aiohttp.ClientError as error:
                 raise ConnectionResetError("the kubelet broke off its answer") from error
             return stream
+
+
+def _away(url: str, why: str) -> StatusError:
+    return StatusError(500, "", f'Get "{url}": {why}')
 
 
 def _check(request: Request) -> None:

@@ -13,13 +13,14 @@ from urllib.parse import quote, unquote
 
 from mamekube.apiserver import backends, tunnel
 from mamekube.apiserver.api import Api
-from mamekube.apiserver.kubelets import CONNECT_TIMEOUT_S, Kubelets, Place, stranger_context, unreachable
+from mamekube.apiserver.kubelets import CONNECT_TIMEOUT_S, Kubelets, Place, stranger_context
 from mamekube.apiserver.reply import Passed
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.subresources.containers import pod_of
+from mamekube.apiserver.webhook_client import dial_reason
 from mamekube.apiserver.wire.exchange import Exchange
 from mamekube.objects.meta import Object
-from mamekube.objects.status import StatusError, bad_request, unavailable
+from mamekube.objects.status import bad_request, unavailable
 
 KEPT_HERE = frozenset(
     {"authorization", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
@@ -107,6 +108,7 @@ def _service_port(service: Object, asked: str) -> str:
 
 
 async def _connect(place: Place, *, secure: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises 503."""
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             if secure:
@@ -115,8 +117,8 @@ async def _connect(place: Place, *, secure: bool) -> tuple[asyncio.StreamReader,
                 )
             return await asyncio.open_connection(place.host, place.port)
     except (OSError, TimeoutError) as error:
-        refused = unreachable(place, error)
-        raise StatusError(503, "ServiceUnavailable", refused.message) from None
+        why = dial_reason(place.host, place.port, error)
+        raise unavailable(f"error trying to reach service: {why}") from None
 
 
 async def _hand_on(
