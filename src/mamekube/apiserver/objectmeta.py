@@ -15,6 +15,22 @@ from mamekube.objects.meta import Object, metadata
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
+STANDARD_FINALIZERS = frozenset({FOREGROUND, ORPHAN, "kubernetes"})
+ANY_FINALIZER = frozenset(
+    {
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "coordination.k8s.io",
+    }
+)
+"""Groups of built-in kinds in which finalizers need not be standard or name a domain."""
+
+REPEATED_OWNERS = (
+    ".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, and may "
+    "reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {uids}"
+)
+"""Upstream: DuplicateOwnerReferencesWarningFormat."""
 
 ANNOTATIONS_BYTES_MAX = 256 * 1024
 GENERATED_NAME_PREFIX_MAX = 58
@@ -63,7 +79,20 @@ def validate(kind: Kind, obj: Object) -> list[FieldError]:
         errors.append(
             invalid("metadata.generation", meta["generation"], "must be greater than or equal to 0")
         )
-    return errors + validate_parts(meta)
+    return errors + validate_parts(meta) + _validate_standard(kind, meta)
+
+
+def _validate_standard(kind: Kind, meta: Mapping[str, Any]) -> list[FieldError]:
+    """Built-in kinds know which finalizers have no domain."""
+    finalizers = meta.get("finalizers")
+    if not finalizers or not isinstance(kind.schema, str) or kind.group in ANY_FINALIZER:
+        return []
+    detail = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        invalid(f"metadata.finalizers[{index}]", finalizer, detail)
+        for index, finalizer in enumerate(finalizers)
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS
+    ]
 
 
 def _validate_namespace(kind: Kind, namespace: str) -> list[FieldError]:
@@ -149,10 +178,10 @@ def _validate_finalizers(finalizers: Sequence[str]) -> list[FieldError]:
     return errors
 
 
-def validate_update(new: Object, old: Object) -> list[FieldError]:
+def validate_update(kind: Kind, new: Object, old: Object) -> list[FieldError]:
     """What an update may not change in metadata. Both are whole objects."""
     after, before = metadata(new), metadata(old)
-    errors = validate_parts(after)
+    errors = validate_parts(after) + _validate_standard(kind, after)
     if before.get("deletionTimestamp"):
         added = [
             name for name in after.get("finalizers") or () if name not in (before.get("finalizers") or ())
@@ -182,6 +211,25 @@ _IMMUTABLE: tuple[tuple[str, Any], ...] = (
     ("deletionTimestamp", None),
     ("deletionGracePeriodSeconds", None),
 )
+
+
+def drop_repeated_owners(obj: Object, warnings: list[str], *, after_admission: bool = False) -> None:
+    """Leave of owner references that are the same all over the first, and warn of the others' uids."""
+    meta = obj["metadata"]
+    owners = meta.get("ownerReferences")
+    if not owners or len(owners) < 2:
+        return
+    left: list[Object] = []
+    repeated = []
+    for owner in owners:
+        if owner in left:
+            repeated.append(owner.get("uid", ""))
+        else:
+            left.append(owner)
+    if repeated:
+        meta["ownerReferences"] = left
+        when = " after mutating admission happens" if after_admission else ""
+        warnings.append(REPEATED_OWNERS.format(when=when, uids=", ".join(repeated)))
 
 
 def kept_from_old(new: Object, old: Object) -> None:

@@ -139,7 +139,7 @@ def _changed(kind: Kind, new: Any, old: Any) -> bool:
 
 
 def validate_update(strategy: Strategy, kind: Kind, new: Object, old: Object) -> list[FieldError]:
-    return objectmeta.validate_update(new, old) + strategy.validate(kind, new, old)
+    return objectmeta.validate_update(kind, new, old) + strategy.validate(kind, new, old)
 
 
 def differs(new: Object, old: Object) -> bool:

@@ -312,3 +312,13 @@ async def test_what_apply_creates_is_defaulted_and_the_defaults_belong_to_nobody
     assert created["metadata"]["generation"] == 1
     (entry,) = created["metadata"]["managedFields"]
     assert "f:strategy" not in entry["fieldsV1"]["f:spec"]
+
+
+async def test_a_finalizer_without_a_domain_must_be_one_that_everybody_knows(client):
+    mine = config_map("a")
+    mine["metadata"]["finalizers"] = ["orphan", "example.com/mine", "mine"]
+    error = await refused(client.create(CONFIGMAPS, mine))
+    assert error.message == (
+        'ConfigMap "a" is invalid: metadata.finalizers[2]: Invalid value: "mine": name is neither a standard '
+        "finalizer name nor is it fully qualified"
+    )

@@ -362,7 +362,7 @@ def test_warnings_name_what_is_hardly_meant() -> None:
         f'{C0}.resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer',
         f'{C0}.env[1]: hides previous definition of "A", which may be dropped when using apply',
     ]
-    assert pods.KIND.warnings(pod, pod) == []
+    assert pods.KIND.warnings(pod, made()) == []
 
 
 def ended_then_running(policy: str, code: int, *, own_policy: str = "") -> list[str]:

@@ -21,16 +21,17 @@ DEPRECATED_LABELS = {
 
 
 def of_pod(new: Object, old: Object | None) -> list[str]:
-    if old is not None and new.get("spec") == old.get("spec"):
+    """Of a new pod only: hardly anybody updates pods by hand."""
+    if old is not None:
         return []
-    warnings = of_spec(new.get("spec") or {}, "spec")
+    warnings = []
     messages = names.dns1123_label(name_of(new))
-    if messages and old is None:
+    if messages:
         warnings.append(
             "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; "
             f"a DNS label is recommended: [{' '.join(messages)}]"
         )
-    return warnings
+    return warnings + of_spec(new.get("spec") or {}, "spec")
 
 
 def of_template(*path: str) -> Callable[[Object, Object | None], list[str]]:
