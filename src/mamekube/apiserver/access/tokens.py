@@ -79,13 +79,13 @@ class Tokens:
         spec.setdefault("audiences", [])
         if not spec["audiences"]:
             spec["audiences"] = list(self.audiences)
-        if not spec.get("expirationSeconds"):
+        if spec.get("expirationSeconds") is None:
             spec["expirationSeconds"] = EXPIRATION_DEFAULT_S
         _check_names(body, namespace, name)
-        _check_spec(spec, name)
         account = await self._reader.get(builtin.SERVICE_ACCOUNTS, name, namespace=namespace)
         if account is None:
             raise status.not_found(builtin.SERVICE_ACCOUNTS, name)
+        _check_spec(spec)
         bound = await self._bind(spec.get("boundObjectRef"), namespace, name)
         now_s = int(self._clock.now())
         token = self.issue(account, spec, bound=bound, now_s=now_s)
@@ -280,7 +280,7 @@ def _check_names(body: Object, namespace: str, name: str) -> None:
         raise status.invalid(TOKEN_REQUESTS, name, errors)
 
 
-def _check_spec(spec: Mapping[str, Any], name: str) -> None:
+def _check_spec(spec: Mapping[str, Any]) -> None:
     seconds = spec["expirationSeconds"]
     errors: list[FieldError] = []
     path = "spec.expirationSeconds"
@@ -291,4 +291,4 @@ def _check_spec(spec: Mapping[str, Any], name: str) -> None:
             fielderrors.invalid(path, seconds, "may not specify a duration larger than 2^32 seconds")
         )
     if errors:
-        raise status.invalid(TOKEN_REQUESTS, name, errors)
+        raise status.invalid(TOKEN_REQUESTS, "", errors)  # a request has no name of its own
