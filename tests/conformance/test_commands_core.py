@@ -164,6 +164,12 @@ def test_raw_requests_reach_the_path_they_name(core, kubectl, refusal):
     assert json.loads(replaced)["data"] == {"k": "2"}
     deleted = json.loads(kubectl("delete", f"--raw={path}/raw"))
     assert (deleted["status"], deleted["details"]["kind"]) == ("Success", "configmaps")
+    # Raw is raw: kubectl sends YAML as it stands, and calls it JSON.
+    assert refusal("create", "--raw=/api/v1/namespaces", "-f", "-", text="apiVersion: v1\nkind: Pod\n") == (
+        "Error from server (BadRequest): the object provided is unrecognized (must be of type Namespace): "
+        "couldn't get version/kind; json parse error: invalid character 'a' looking for beginning of value "
+        "(61706956657273696f6e3a2076310a6b696e643a20506f640a)\n"
+    )
     assert refusal("get", f"--raw={path}/raw") == (
         'Error from server (NotFound): configmaps "raw" not found\n'
     )
