@@ -306,13 +306,14 @@ class UnixConnection(HTTPConnection):
         self.sock.connect(self._path)
 
 
-@pytest.fixture
-def proxy(kubectl_command):
+@pytest.fixture(params=["kubectl_command", "own_kubectl_command"], ids=["upstream", "own"])
+def proxy(request):
     """`kubectl proxy` with some flags; answers the line in which it says where it serves."""
     begun = []
+    command = request.getfixturevalue(request.param)
 
     def start(*flags):
-        process = subprocess.Popen([*kubectl_command, "proxy", *flags], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([*command, "proxy", *flags], stdout=subprocess.PIPE, text=True)
         begun.append(process)
         return process.stdout.readline()
 

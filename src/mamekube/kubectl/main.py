@@ -90,6 +90,7 @@ COMMANDS = {
         "Display merged kubeconfig settings or a specified kubeconfig file",
     ),
     "cordon": Command("cordon", "run_cordon", "FLAGS", "Mark node as unschedulable"),
+    "cp": Command("cp", "run", "FLAGS", "Copy files and directories to and from containers"),
     "create": Command("create", "run", "FLAGS", "Create a resource from a file or from stdin"),
     "delete": Command(
         "delete", "run", "FLAGS", "Delete resources by file names, stdin, resources and names, or selector"
@@ -112,6 +113,7 @@ COMMANDS = {
     "port-forward": Command(
         "exec", "run_port_forward", "PORT_FORWARD_FLAGS", "Forward one or more local ports to a pod"
     ),
+    "proxy": Command("proxy", "run", "FLAGS", "Run a proxy to the Kubernetes API server"),
     "replace": Command("replace", "run", "FLAGS", "Replace a resource by file name or stdin"),
     "rollout": Command("rollout", "run", "FLAGS", "Manage the rollout of a resource"),
     "run": Command("run", "run", "FLAGS", "Run a particular image on the cluster"),

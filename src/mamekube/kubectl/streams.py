@@ -15,7 +15,7 @@ import struct
 import sys
 import termios
 import tty as terminal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,11 +33,41 @@ CHUNK_BYTES = 32_768
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 
 
+Read = Callable[[], Awaitable[bytes]]
+"""The next part of what a command reads; nothing at the end."""
+Write = Callable[[bytes], None]
+
+
 def run_command(
     config: ClientConfig, path: str, query: Sequence[tuple[str, str]], *, stdin: bool, tty: bool
 ) -> tuple[int, str]:
     """Run the stream to its end; the exit code of the command, and what to say about it."""
     return asyncio.run(_run_command(config, path, query, stdin=stdin, tty=tty))
+
+
+def exchange(
+    config: ClientConfig,
+    path: str,
+    query: Sequence[tuple[str, str]],
+    *,
+    source: Callable[[], bytes] | None,
+    sink: Write,
+) -> tuple[int, str]:
+    """The same with another source and another sink than this process's own; `source` may take its time."""
+
+    async def read() -> bytes:
+        return await asyncio.to_thread(source) if source is not None else b""
+
+    async def run() -> tuple[int, str]:
+        async with _connected(config, f"{path}?{urlencode(query)}", PROTOCOLS) as socket:
+            feeding = asyncio.ensure_future(_copy(read, socket)) if source is not None else None
+            try:
+                return await _read(socket, sink)
+            finally:
+                if feeding is not None:
+                    feeding.cancel()
+
+    return asyncio.run(run())
 
 
 async def _run_command(
@@ -52,7 +82,7 @@ async def _run_command(
                     signal.SIGWINCH, lambda: asyncio.ensure_future(_report_size(socket))
                 )
             try:
-                return await _read(socket)
+                return await _read(socket, lambda data: _write(1, data))
             finally:
                 for task in feeding:
                     task.cancel()
@@ -78,13 +108,13 @@ async def _connected(config: ClientConfig, target: str, protocols: Sequence[str]
             yield socket
 
 
-async def _read(socket: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
+async def _read(socket: aiohttp.ClientWebSocketResponse, out: Write) -> tuple[int, str]:
     async for message in socket:
         if message.type is not aiohttp.WSMsgType.BINARY or not message.data:
             continue
         channel, data = message.data[0], message.data[1:]
         if channel == STDOUT:
-            _write(1, data)
+            out(data)
         elif channel == STDERR:
             _write(2, data)
         elif channel == ERROR:
@@ -103,8 +133,8 @@ def _outcome(data: bytes) -> tuple[int, str]:
         return 0, ""
     for cause in (status.get("details") or {}).get("causes") or ():
         if cause.get("reason") == "ExitCode":
-            return int(cause["message"]), status.get("message", "")
-    return 1, status.get("message", "")
+            return int(cause["message"]), f"command terminated with exit code {cause['message']}"
+    return 1, f"error: {status.get('message', '')}"
 
 
 async def _feed(socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -117,6 +147,10 @@ async def _feed(socket: aiohttp.ClientWebSocketResponse) -> None:
     except ValueError:
         # A plain file cannot be waited for, and need not be.
         read = lambda: asyncio.to_thread(os.read, 0, CHUNK_BYTES)  # noqa: E731
+    await _copy(read, socket)
+
+
+async def _copy(read: Read, socket: aiohttp.ClientWebSocketResponse) -> None:
     while data := await read():
         await socket.send_bytes(bytes([STDIN]) + data)
     if socket.protocol == PROTOCOLS[0]:

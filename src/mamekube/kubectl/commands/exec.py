@@ -61,7 +61,7 @@ def _run(session: Session, word: str, verb: str, command: list[str]) -> int:
     query += [("tty", "true")] if tty else [("stderr", "true")]
     code, message = streams.run_command(session.config, path, query, stdin=stdin, tty=tty)
     if message and code:
-        session.warn(message if message.startswith("error") else f"error: {message}")
+        session.warn(message)
     return code
 
 
