@@ -164,6 +164,39 @@ async def test_a_removal_can_show_a_last_state_of_its_own(store: Store) -> None:
     assert removed.object["metadata"]["resourceVersion"] == "3"
 
 
+async def test_the_last_state_is_told_although_nobody_waited_for_the_removal(store: Store) -> None:
+    created = await store.create(key=key("a"), obj=pod("a"))
+    async with store.watch(prefix=PODS, after=created.revision) as batches:
+        removing = asyncio.ensure_future(
+            store.delete(key=key("a"), expected=created.revision, last=pod("a", status={"phase": "Failed"}))
+        )
+        await asyncio.sleep(0)
+        removing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await removing
+        (event,) = await collect(batches, 1)
+    assert (event.type, event.item.object["status"]) == ("DELETED", {"phase": "Failed"})
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        pod("a", spec={"metadata": {}}, status={}),
+        {"metadata": {"name": "a", "labels": {"spec": "x"}, "annotations": {"a": '},"spec":'}}, "spec": {}},
+        {"metadata": {"managedFields": [{"fieldsV1": {}, "manager": "m"}], "name": "a"}, "manager": "other"},
+        {"metadata": {"annotations": {}, "name": "a"}, "name": "other"},
+        {"metadata": {}, "spec": {}},
+        {"metadata": {}},
+        {"metadata": {"name": "a", "labels": {"a": "b"}}},
+    ],
+)
+async def test_the_metadata_of_an_item_can_be_cut_out_of_it(store: Store, obj: dict[str, Any]) -> None:
+    item = await store.create(key=key("a"), obj=obj)
+    decoded = item.transient()
+    assert orjson.loads(item.metadata(decoded)) == decoded["metadata"]
+    assert not item.decoded
+
+
 async def test_watchers_share_one_encoding(store: Store) -> None:
     async with (
         store.watch(prefix=PODS, after=0) as first,

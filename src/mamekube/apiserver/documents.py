@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from mamekube.kinds.kind import Kind
-from mamekube.objects.meta import Object
+from mamekube.objects.meta import Object, metadata
 
 
 class Document(Protocol):
@@ -42,6 +42,10 @@ class Document(Protocol):
 
     def transient(self) -> Object:
         """The object, not kept if it has to be decoded."""
+        ...
+
+    def metadata(self, obj: Object) -> bytes:
+        """The JSON of the metadata of `obj`, which is this object decoded."""
         ...
 
 
@@ -74,6 +78,9 @@ class Made:
 
     def transient(self) -> Object:
         return self.object
+
+    def metadata(self, obj: Object) -> bytes:
+        return encode(metadata(obj))
 
 
 @dataclass(slots=True)
@@ -168,7 +175,7 @@ class Collection:
             "kind": self.kind.list_kind or f"{self.kind.kind}List",
             "apiVersion": self.kind.api_version,
             "metadata": self.metadata,
-            "items": [item.object for item in self.items],
+            "items": [item.transient() for item in self.items],
         }
 
 

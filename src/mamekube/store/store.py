@@ -22,7 +22,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -47,6 +47,10 @@ METADATA = b'"metadata":{'
 STAMP = b'"resourceVersion":"'
 LABELS = re.compile(rb'"metadata":\{(?:"resourceVersion":"\d+",)?"labels":(\{(?:"[^"\\]*":"[^"\\]*",?)*\})')
 """Where they are in what `encode` made. A value that was stored otherwise is decoded."""
+AFTER_METADATA = frozenset(
+    {"data", "roleRef", "rules", "secrets", "spec", "status", "subsets", "type", "webhooks"}
+)
+"""Keys that follow metadata and are none of its own, nor the start of a field's path in it."""
 NO_LABELS = b"{}"
 LABELS_SHARED_MAX = 10_000
 """Sets of labels that all items with them share: the pods of one template have equal ones."""
@@ -127,6 +131,24 @@ class Item:
     def transient(self) -> Object:
         """The decoded value, kept only where it is already: for whoever looks at many objects and is done with them."""
         return self._object if self._object is not None else orjson.loads(self.value)
+
+    def metadata(self, obj: Object) -> bytes:
+        """The JSON of metadata, cut out of the value that `obj` was decoded from.
+
+        It ends before the key that follows it, which after a brace cannot stand within; after other keys it is encoded.
+        """
+        value = self.value
+        start = value.index(METADATA) + len(METADATA) - 1
+        keys = iter(obj)
+        for key in keys:
+            if key == "metadata":
+                break
+        following = next(keys, None)
+        if following is None:
+            return value[start:-1]
+        if following not in AFTER_METADATA:
+            return orjson.dumps(obj["metadata"])
+        return value[start : value.index(b'},"%b":' % following.encode(), start) + 1]
 
     def cool(self) -> None:
         """Drop what can be had again by decoding."""
@@ -252,10 +274,15 @@ class Store(Component):
         if last is None:
             return await self._write(self._backend.delete(key=key, expected=expected))
         self._last_states[key, expected] = encode(last)
-        try:
-            return await self._write(self._backend.delete(key=key, expected=expected))
-        finally:
-            self._last_states.pop((key, expected), None)
+        # It is written also where nobody waits for it any more, and those who watch are told of the last state then.
+        writing = asyncio.ensure_future(self._write(self._backend.delete(key=key, expected=expected)))
+        writing.add_done_callback(partial(self._deleted, key, expected))
+        return await asyncio.shield(writing)
+
+    def _deleted(self, key: str, expected: int, writing: asyncio.Future[Item]) -> None:
+        self._last_states.pop((key, expected), None)
+        if not writing.cancelled():
+            writing.exception()  # Whoever still waits is told; for nobody it is no news.
 
     async def _write(self, written: Awaitable[int]) -> Item:
         try:

@@ -8,7 +8,7 @@ from tests.unit.apiserver.samples import CONFIGMAPS, config_map
 
 from mamekube.apiserver import request
 from mamekube.apiserver.documents import ITEMS_IN_TURN, PIECE_ITEMS, Made, Pieces, in_turns
-from mamekube.apiserver.formats import negotiation
+from mamekube.apiserver.formats import negotiation, tables
 from mamekube.apiserver.listing import list_items
 from mamekube.apiserver.options import ListOptions
 from mamekube.apiserver.writes import key_for
@@ -45,6 +45,33 @@ async def test_a_list_longer_than_a_piece_arrives_whole(web, accept, field, enco
     objects = [entry.get("object", entry) for entry in answer.body[field]]
     assert [obj["metadata"]["name"] for obj in objects] == [f"c{number:03}" for number in range(COUNT)]
     assert answer.headers.get("Content-Encoding", "identity") == encoding
+
+
+@pytest.mark.parametrize("include", ["Metadata", "Object", "None"])
+async def test_the_table_of_a_list_is_that_of_its_objects_and_keeps_none_of_them_decoded(include):
+    kind = builtin_registry().find("", "v1", "configmaps")
+    async with Store(MemoryBackend()) as store:
+        for number in range(3):
+            obj = config_map(f"c{number}", text="x")
+            await store.create(key=key_for(CONFIGMAPS, namespace="default", name=f"c{number}"), obj=obj)
+        listed = await list_items(store, kind, namespace="default", options=ListOptions())
+        pieces = await tables.of_collection(listed, version="v1", include=include, now_s=0.0)
+        assert not any(item.decoded for item in listed.items)
+        objects = [item.object for item in listed.items]
+        whole = tables.of_objects(kind, objects, listed.metadata, version="v1", include=include, now_s=0.0)
+    assert orjson.loads(b"".join(pieces)) == whole
+
+
+@pytest.mark.parametrize("accept", ["application/json", TABLE])
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_a_list_for_people_is_indented_as_a_whole(web, accept, count):
+    for number in range(count):
+        assert (await web.send("POST", PATH, config_map(f"c{number}", text="a\nb"))).code == 201
+    headers = {"Authorization": "Bearer admin-token", "Accept": accept}
+    async with web.session.get(f"{web.url}{PATH}?pretty=true", headers=headers) as answer:
+        body = await answer.read()
+    assert body == orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2)
+    assert len(orjson.loads(body)["items" if accept != TABLE else "rows"]) == count
 
 
 async def test_what_is_made_of_a_long_list_is_made_in_turns_with_everything_else():

@@ -17,14 +17,14 @@ from mamekube.apiserver.documents import Answer, Collection, Pieces, encode, enc
 from mamekube.apiserver.formats import codec, negotiation, tables
 from mamekube.apiserver.formats.negotiation import Form
 from mamekube.apiserver.request import Request
+from mamekube.foundation import sidetrack
 from mamekube.foundation.clock import Clock
+from mamekube.foundation.limits import HEAVY_BYTES
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
 from mamekube.objects.status import not_acceptable
 
 GZIP_MIN_BYTES = 128 * 1024
-AT_ONCE_MAX = 50
-"""Objects that are written in protobuf while everybody waits; more are written in a thread."""
 PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 """Clients behind which a person reads: answers are indented for them."""
 
@@ -34,9 +34,9 @@ async def body_of(request: Request, answer: Answer | Collection, form: Form, clo
     if form.media_type == codec.PROTOBUF:
         if not form.as_kind and answer.kind is not None:
             _check_messages(answer.kind)
-        return await _protobuf(
-            await _converted(request, answer, form, clock) if form.as_kind else _plain(answer)
-        )
+        if form.as_kind:
+            return await _protobuf(await _converted(request, answer, form, clock))
+        return await _protobuf(answer.pieces if isinstance(answer, Collection) else answer.document.value)
     body: bytes | Pieces
     if form.as_kind:
         value = await _converted(request, answer, form, clock)
@@ -46,7 +46,9 @@ async def body_of(request: Request, answer: Answer | Collection, form: Form, clo
     else:
         body = answer.document.value
     if form.media_type != codec.JSON or _wants_pretty(request, form):
-        return _rendered(body if isinstance(body, bytes) else b"".join(body), form)
+        found = body
+        size_bytes = len(body) if len(body) > HEAVY_BYTES else 0
+        return await sidetrack.run(lambda: _rendered(found, form), size_bytes=size_bytes)
     return body
 
 
@@ -62,7 +64,7 @@ def refusal_of(request: Request, status: Object) -> tuple[str, bytes]:
         return form.media_type, protobuf_encoding.encode(status)
     body = encode(status)
     if form.media_type != codec.JSON or _wants_pretty(request, form):
-        body = _rendered(body, form)
+        body = _written(status, form)
     return form.media_type, body
 
 
@@ -72,18 +74,14 @@ def _check_messages(kind: Kind) -> None:
         raise not_acceptable(negotiation.OFFERED)
 
 
-def _plain(answer: Answer | Collection) -> Object:
-    return answer.object if isinstance(answer, Collection) else answer.document.object
-
-
-async def _protobuf(value: Any) -> bytes:
+async def _protobuf(value: Object | bytes | Pieces) -> bytes:
     from mamekube.apiserver.formats import protobuf_encoding
 
-    if isinstance(value, Pieces):
-        value = orjson.loads(b"".join(value))
-    if len(value.get("items") or ()) <= AT_ONCE_MAX:
+    if isinstance(value, dict):
         return protobuf_encoding.encode(value)
-    return await asyncio.to_thread(protobuf_encoding.encode, value)
+    body = value
+    size_bytes = len(body) if len(body) > HEAVY_BYTES else 0
+    return await sidetrack.run(lambda: protobuf_encoding.encode(_decoded(body)), size_bytes=size_bytes)
 
 
 async def _converted(request: Request, answer: Answer | Collection, form: Form, clock: Clock) -> Any:
@@ -167,13 +165,40 @@ def _wants_pretty(request: Request, form: Form) -> bool:
     return form.pretty or request.headers.get("User-Agent", "").startswith(PRETTY_AGENTS)
 
 
-def _rendered(body: bytes, form: Form) -> bytes:
-    value = orjson.loads(body)
+def _rendered(body: bytes | Pieces, form: Form) -> bytes | Pieces:
+    if form.media_type == codec.JSON and isinstance(body, Pieces):
+        return _indented(body)
+    return _written(_decoded(body), form)
+
+
+def _written(value: Object, form: Form) -> bytes:
     if form.media_type == codec.JSON:
         return encode_indented(value)
     from mamekube.apiserver.formats import yamls
 
     return yamls.encode(value)
+
+
+def _decoded(body: bytes | Pieces) -> Object:
+    """The values of a list one by one: to decode it as a whole is one long step."""
+    obj: Object
+    if isinstance(body, bytes):
+        obj = orjson.loads(body)
+        return obj
+    obj = orjson.loads(body.head + body.tail)
+    obj[next(reversed(obj))] = [orjson.loads(value) for value in body.values]
+    return obj
+
+
+def _indented(body: Pieces) -> Pieces:
+    """A list for people, with its values, which stand last, each set in by two levels."""
+    head, _, tail = encode_indented(orjson.loads(body.head + body.tail)).rpartition(b"[]")
+    if not body.values:
+        return Pieces(head + b"[]", (), tail)
+    values = [encode_indented(orjson.loads(value)).replace(b"\n", b"\n    ") for value in body.values]
+    return Pieces(
+        head + b"[\n    ", [values[0], *(b"\n    " + value for value in values[1:])], b"\n  ]" + tail
+    )
 
 
 async def compressed(request: Request, body: bytes | Pieces, headers: dict[str, str]) -> bytes | Pieces:

@@ -63,7 +63,12 @@ async def of_collection(collection: Collection, *, version: str, include: str, n
     table = of_objects(kind, (), collection.metadata, version=version, include=include, now_s=now_s)
 
     def row(item: Document) -> bytes:
-        return encode(_row(kind, item.object, version=version, include=include, now_s=now_s))
+        obj = item.transient()
+        if include == "Metadata":
+            shown = _partial_json(item, obj, version)
+        else:
+            shown = item.value if include == "Object" else b"null"
+        return b'{"cells":%b,"object":%b}' % (encode(_cells(kind, obj, now_s)), shown)
 
     return Pieces(encode(table).removesuffix(b"]}"), await in_turns(row, collection.items), b"]}")
 
@@ -125,6 +130,14 @@ def partial(obj: Object, *, version: str) -> Object:
     }
 
 
+def _partial_json(item: Document, obj: Object, version: str) -> bytes:
+    """The same as JSON, with the metadata as it stands in the item."""
+    return b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/%b","metadata":%b}' % (
+        version.encode(),
+        item.metadata(obj),
+    )
+
+
 async def partial_collection(collection: Collection, *, version: str) -> Pieces:
     """A list of which only the metadata is wanted, by clients that keep it themselves."""
     head = {
@@ -135,6 +148,6 @@ async def partial_collection(collection: Collection, *, version: str) -> Pieces:
     }
 
     def value(item: Document) -> bytes:
-        return encode(partial(item.transient(), version=version))
+        return _partial_json(item, item.transient(), version)
 
     return Pieces(encode(head).removesuffix(b"]}"), await in_turns(value, collection.items), b"]}")
