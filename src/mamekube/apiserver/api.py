@@ -1,7 +1,8 @@
 """From a request to its handler: the verbs of every kind, and the subresources.
 
 `Api.serve` answers what is one answer, `Api.watch` what is a stream of events. Both are what HTTP and the
-in-process client share; neither authenticates or authorizes, which their callers have done.
+in-process client share; neither authenticates or authorizes, which their callers have done. Only whether a PUT or an
+apply may make its object is asked here, where it is known that there is none.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mamekube.apiserver import patching, strategy, watching
+from mamekube.apiserver.access.attributes import Attributes
+from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.access.reviews import Reviews
 from mamekube.apiserver.access.tokens import Tokens
 from mamekube.apiserver.admission.chain import Admission
@@ -105,6 +109,7 @@ class Api:
         registry: Registry,
         admission: Admission,
         reviews: Reviews,
+        authorizer: Authorizer,
         tokens: Tokens,
         clock: Clock,
     ) -> None:
@@ -116,6 +121,7 @@ class Api:
         self.resources = Resources(store, admission, clock, registry.find)
         self.deletion = Deletion(store, admission, clock)
         self._reviews = reviews
+        self._authorizer = authorizer
 
     def kind_of(self, request: Request) -> Kind:
         """Raises NotServed, and 405 for a verb that the resource does not have."""
@@ -198,7 +204,7 @@ class Api:
             _Replacement(obj),
             options,
             rules=rules,
-            may_create=may_create,
+            creating=self._creating(request) if may_create else None,
             retries=not states_revision(obj),
         )
 
@@ -228,8 +234,18 @@ class Api:
             )
         may_create = apply and not rules.subresource
         return await self.resources.update(
-            request, kind, change, options, rules=rules, may_create=may_create, applied=apply
+            request,
+            kind,
+            change,
+            options,
+            rules=rules,
+            creating=self._creating(request) if may_create else None,
+            applied=apply,
         )
+
+    def _creating(self, request: Request) -> Callable[[], None]:
+        """Asks whether the user may create what the request names. Upstream: withAuthorization."""
+        return partial(self._authorizer.require, Attributes.of(request)._replace(verb="create"))
 
     async def _delete_collection(self, request: Request, kind: Kind, payload: Payload) -> Collection:
         options = parse_delete(request, await self._delete_body(request, payload))

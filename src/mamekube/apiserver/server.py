@@ -169,6 +169,7 @@ class ApiServer(Component):
                 reader, self._authorizer, self._addresses, store, self._webhooks, self._policies
             ),
             reviews=Reviews(self._authenticator, self._authorizer),
+            authorizer=self._authorizer,
             tokens=self._tokens,
             clock=clock,
         )

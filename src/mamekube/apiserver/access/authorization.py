@@ -77,7 +77,10 @@ class Authorizer(Component):
 
     def authorize_request(self, request: Request) -> None:
         """Raises 403 with upstream's wording."""
-        attributes = Attributes.of(request)
+        self.require(Attributes.of(request))
+
+    def require(self, attributes: Attributes) -> None:
+        """Raises 403 with upstream's wording."""
         decision = self.authorize(attributes)
         if not decision.allowed:
             raise forbidden(attributes, decision.reason)
