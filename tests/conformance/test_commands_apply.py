@@ -308,7 +308,7 @@ def test_what_a_subresource_shows_is_got(api, core, kubectl):
         "SchedulingGated",
     ]
     assert kubectl("get", "pod", "p", "--subresource=scale", check=False).stderr == (
-        "Error from server (NotFound): the server could not find the requested resource (get pods p)\n"
+        "Error from server (NotFound): the server could not find the requested resource\n"
     )
 
 
