@@ -129,7 +129,15 @@ def _resource_errors(value: Mapping[str, Any], path: str) -> list[FieldError]:
             if problems:
                 detail = "may have mixed case, but should otherwise match: " + ",".join(problems)
                 found.append(invalid(where, text, detail))
-    if isinstance(value.get("metadata"), dict):
-        for error in objectmeta.validate_parts(value["metadata"]):
+    meta = value.get("metadata")
+    if isinstance(meta, dict):
+        for field, rule in (
+            ("generateName", names.path_segment),
+            ("name", names.path_segment),
+            ("namespace", names.dns1123_label),
+        ):
+            text = meta.get(field) or ""
+            found += [invalid(f"{path}.metadata.{field}", text, problem) for problem in rule(text) if text]
+        for error in objectmeta.validate_parts(meta):
             found.append(FieldError(error.reason, f"{path}.{error.field}", error.message))
     return found

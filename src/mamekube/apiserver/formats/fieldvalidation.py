@@ -413,6 +413,9 @@ class _Pass:
             if item is None and not of.custom and not field.custom:
                 del value[key]
                 continue
+            if key == "metadata" and of.embedded:
+                value[key] = self._metadata(field, item, below)
+                continue
             named = f"{fields}.{key}" if fields else key
             struct = of.go_type.rpartition(".")[2]
             found = self.value(field, item, below, named, f"Go struct field {struct}.{named}")
@@ -420,6 +423,18 @@ class _Pass:
                 value[key] = found
             else:
                 del value[key]
+
+    def _metadata(self, of: Schema, value: Any, path: str) -> Any:
+        """That of a custom object, or of one inside of it: upstream decodes it apart from the rest."""
+        found, shown = Findings(), json.dumps(value)
+        made = _Pass(found, restoring=self._restoring).value(of, value, path, "", "Go value")
+        for problem in found.strict:
+            self.findings.note(problem)
+        if found.error and path == "metadata":
+            self.findings.fail(found.error)
+        elif found.error:
+            self.findings.fail(str(fielderrors.invalid(path, json.loads(shown), found.error)))
+        return made
 
     def value(self, of: Schema, value: Any, path: str, fields: str, where: str) -> Any:
         """The value as it shall be. `where` is how an error about its type names the place."""
