@@ -74,8 +74,16 @@ class Resources:
 
     # Creating -----------------------------------------------------------------------------------
 
-    async def create(self, request: Request, kind: Kind, obj: Object, options: WriteOptions) -> Answer:
-        """Store `obj`, which is the request's own. Raises 400, 403, 409, 422."""
+    async def create(
+        self,
+        request: Request,
+        kind: Kind,
+        obj: Object,
+        options: WriteOptions,
+        *,
+        creating: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Store `obj`, which is the request's own. Raises 400, 403, 409, 422; `creating` as for `update`."""
         begin = partial(self._begin, request, kind, obj, options)
         obj = await sidetrack.run(begin, size_bytes=request.heavy_bytes)
         meta = obj["metadata"]
@@ -85,17 +93,22 @@ class Resources:
         write = self._write(CREATE, request, kind, obj, options)
         await self._admission.mutate(write)
         assert write.object is not None
-        return Answer(await self._create(write, options, generated=generated), 201, kind)
+        document = await self._create(write, options, generated=generated, creating=creating)
+        return Answer(document, 201, kind)
 
     def _begin(self, request: Request, kind: Kind, obj: Object, options: WriteOptions) -> Object:
         """The object with its defaults, and who owns what in it."""
         check_identity(kind, obj, namespace=request.namespace, name=request.name)
         kind.default(obj)
+        objectmeta.drop_repeated_owners(obj, request.warnings)
         return ownership.note_create(obj, kind, options, clock=self.clock)
 
-    async def _create(self, write: Write, options: WriteOptions, *, generated: bool) -> Document:
+    async def _create(
+        self, write: Write, options: WriteOptions, *, generated: bool, creating: Callable[[], None] | None
+    ) -> Document:
         kind, obj = write.kind, write.object
         assert obj is not None
+        objectmeta.drop_repeated_owners(obj, write.warnings, after_admission=True)
         if states_revision(obj):
             raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         self._fill_system_fields(kind, obj)
@@ -110,6 +123,8 @@ class Resources:
             raise status.invalid(kind, obj["metadata"].get("name", ""), errors)
         write.name = obj["metadata"]["name"]
         write.warnings.extend(kind.warnings(obj, None))
+        if creating is not None:
+            creating()
         await self._admission.validate(write)
         if options.dry_run:
             return await self._pretend_create(kind, obj)
@@ -152,23 +167,25 @@ class Resources:
         options: WriteOptions,
         *,
         rules: Strategy = strategy.WHOLE,
-        may_create: bool = False,
+        creating: Callable[[], None] | None = None,
         applied: bool = False,
         retries: bool = True,
     ) -> Answer:
         """Replace the object that the request names by what `change` makes of it. Raises 404, 409, 422, …
 
-        `may_create`: where there is none, `change(None)` is created. `applied`: `change` notes the fields'
-        owners itself, as server-side apply does.
+        `creating`: where there is none, `change(None)` is created, unless this raises 403. `applied`: `change`
+        notes the fields' owners itself, as server-side apply does.
         """
         key = storage_key(kind, request.namespace, request.name)
         for _ in range(races.TRIES_MAX):
             item = await self.store.get(key=key)
             if item is None:
-                if not may_create:
+                if creating is None:
                     raise status.not_found(kind, request.name)
                 new = await _made(change, None, request.heavy_bytes)
-                return await self._create_by_update(request, kind, new, options, applied=applied)
+                return await self._create_by_update(
+                    request, kind, new, options, applied=applied, creating=creating
+                )
             request.note_size(len(item.raw))
             old = (await shown(kind, item)).object
             try:
@@ -183,7 +200,14 @@ class Resources:
         raise status.conflict(kind, request.name)
 
     async def _create_by_update(
-        self, request: Request, kind: Kind, obj: Object, options: WriteOptions, *, applied: bool
+        self,
+        request: Request,
+        kind: Kind,
+        obj: Object,
+        options: WriteOptions,
+        *,
+        applied: bool,
+        creating: Callable[[], None],
     ) -> Answer:
         if obj.get("metadata", {}).get("uid"):
             raise status.conflict(kind, request.name, _precondition_failed("UID", obj["metadata"]["uid"], ""))
@@ -192,8 +216,9 @@ class Resources:
             kind.default(obj)
             write = self._write(CREATE, request, kind, obj, options)
             await self._admission.mutate(write)
-            return Answer(await self._create(write, options, generated=False), 201, kind)
-        return await self.create(request, kind, obj, options)
+            document = await self._create(write, options, generated=False, creating=creating)
+            return Answer(document, 201, kind)
+        return await self.create(request, kind, obj, options, creating=creating)
 
     async def _update(
         self,
@@ -210,6 +235,8 @@ class Resources:
         check_identity(kind, new, namespace=request.namespace, name=request.name)
         _check_conditions(kind, new, old)
         await sidetrack.run(partial(kind.default, new), size_bytes=request.heavy_bytes)
+        if request.verb == "update":
+            objectmeta.drop_repeated_owners(new, request.warnings)
         if not applied:
             new = await ownership.note(
                 old,
@@ -225,6 +252,7 @@ class Resources:
         await self._admission.mutate(write)
         assert write.object is not None
         new = write.object
+        objectmeta.drop_repeated_owners(new, write.warnings, after_admission=True)
         strategy.prepare_update(rules, kind, new, old, now_s=self.clock.now())
         errors = await _checked(lambda: strategy.validate_update(rules, kind, new, old), request.heavy_bytes)
         if errors:
@@ -312,9 +340,12 @@ def check_identity(kind: Kind, obj: Object, *, namespace: str, name: str) -> Non
     meta = obj.get("metadata")
     if meta is None:
         meta = obj["metadata"] = {}
-    if kind.namespaced and not meta.get("namespace"):
+    if not kind.namespaced:
+        # Whoever writes manifests for one namespace may have put it into all of them.
+        meta.pop("namespace", None)
+    elif not meta.get("namespace"):
         meta["namespace"] = namespace
-    elif meta.get("namespace", "") != (namespace if kind.namespaced else ""):
+    elif meta["namespace"] != namespace:
         raise bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
