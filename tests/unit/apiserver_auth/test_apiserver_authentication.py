@@ -313,7 +313,7 @@ async def test_a_token_review_tells_whose_token_it_is(world, make, reviews):
     assert answer["status"]["user"]["username"] == "system:serviceaccount:default:robot"
     assert answer["status"]["audiences"] == [ISSUER]
     answer = await reviews.create_review(kind, {"spec": {"token": "no"}}, Asked(ROOT))
-    assert not answer["status"].get("authenticated")
+    assert answer["status"] == {"user": {}, "error": "invalid bearer token"}
 
 
 async def test_an_access_review_answers_for_whoever_is_named(world, reviews):

@@ -49,7 +49,10 @@ class Reviews:
         try:
             user, matching = await self._authenticator.review(token, audiences)
         except InvalidToken as error:
-            return {"user": {}, "error": f"[invalid bearer token, {error}]"}
+            # Upstream asks one authenticator more, for itself, whose complaint comes first; what is said twice is
+            # written once.
+            own = "invalid bearer token"
+            return {"user": {}, "error": own if str(error) == own else f"[{own}, {error}]"}
         return {"authenticated": True, "user": user_info(user), "audiences": list(matching)}
 
     def _review_access(self, kind: Kind, obj: Object, request: Request) -> dict[str, Any]:
