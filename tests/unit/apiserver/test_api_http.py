@@ -413,3 +413,11 @@ async def test_a_negative_limit_is_no_limit(web):
     for name in ("a", "b"):
         await web.send("POST", CONFIGMAPS, config_map(name))
     assert len((await web.send("GET", f"{CONFIGMAPS}?limit=-5")).body["items"]) == 2
+
+
+@pytest.mark.parametrize("method", ["FOO", "UNLINK"])
+@pytest.mark.parametrize("path", [CONFIGMAPS, f"{CONFIGMAPS}/a", "/api/v1/nodes/a/status"])
+async def test_a_method_that_nobody_knows_is_not_allowed(web, method, path):
+    answer = await web.send(method, path)
+    assert (answer.code, answer.body["reason"]) == (405, "MethodNotAllowed")
+    assert answer.body["message"] == "the server does not allow this method on the requested resource"

@@ -586,3 +586,17 @@ async def test_a_header_of_another_server_in_another_encoding_goes_out_as_it_cam
 
     wire.handler = handle
     assert b"\r\nX: caf\xe9\r\n" in await wire.say(GET, stop=True)
+
+
+@pytest.mark.parametrize("method", ["TEAPOT", "get", "a-b", "UNLINK", "GETS"])
+async def test_any_word_is_a_method_as_it_is_to_go(wire, method):
+    one = f"{method} /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi".encode()
+    async with wire.connected() as (reader, writer):
+        for _ in range(2):
+            writer.write(one)
+            async with asyncio.timeout(20):
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200 OK")
+                assert await reader.readexactly(len(method) + 6) == f"{method} /a hi".encode()
+        writer.write(b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+        await reader.readuntil(b"GET /b ")

@@ -44,6 +44,11 @@ NEVER = float("inf")
 METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 """Those that are met often; others are decoded."""
 
+OTHER_METHOD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ")
+"""Any word is a method to Go; llhttp knows some forty."""
+STAND_IN = b"UNLINK"
+"""A method without a meaning here: llhttp is shown it where a request begins with a word that it does not know."""
+
 HOST = re.compile(r"[A-Za-z0-9!$%&'()*+,\-.:;=@\[\]_~]*")
 """What Go's `httpguts.ValidHostHeader` lets pass."""
 BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -75,6 +80,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "__weakref__",
+        "_begun",
         "_chunks",
         "_connections",
         "_current",
@@ -89,6 +95,7 @@ class Connection(asyncio.Protocol):
         "_in_head",
         "_loop",
         "_malformed",
+        "_other_method",
         "_parser",
         "_queue",
         "_reading_paused",
@@ -126,6 +133,10 @@ class Connection(asyncio.Protocol):
         self.writing_paused = False
         self.task: asyncio.Task[None] | None = None
         self._parser: Any = None
+        self._begun = 0
+        """Requests whose first byte was seen."""
+        self._other_method = b""
+        """Of the request that is parsed, where the parser was shown another."""
         self._headers = Headers()
         self._target = b""
         self._host = ""
@@ -215,12 +226,18 @@ class Connection(asyncio.Protocol):
             self._feed(data[start : start + FEED_BYTES])
 
     def _feed(self, data: bytes) -> None:
+        between = self._receiving is None and not self._in_head
+        begun, shown = self._begun, b""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._deaf = self._upgraded = True
             self._held = data[upgrade.args[0] :]
             self._pause_reading()
+        except httptools.HttpParserInvalidMethodError as error:
+            shown = self._with_stand_in(data) if between and self._begun <= begun + 1 else b""
+            if not shown:
+                self._refuse(Malformed(400, why=str(error)))
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._refuse(cause if isinstance(cause, Malformed) else Malformed(400, why=str(error)))
@@ -231,6 +248,18 @@ class Connection(asyncio.Protocol):
                 self._framing_grew(len(data))
             if self._queue:
                 self._pause_reading()
+        if shown:
+            self._feed(shown)
+
+    def _with_stand_in(self, data: bytes) -> bytes:
+        """What to show a new parser of a request that begins with a word that llhttp does not know, if it is one."""
+        word = OTHER_METHOD.match(data)
+        if word is None:
+            return b""
+        self._parser = httptools.HttpRequestParser(self)
+        self._in_head = False
+        self._other_method = word[1]
+        return STAND_IN + data[word.end(1) :]
 
     def _head_grew(self, size: int) -> None:
         """The head is not complete: as long as it may be, in as much time as it may take."""
@@ -274,6 +303,7 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._head_bytes = 0
         self._in_head = True
+        self._begun += 1
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -284,7 +314,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         parser, headers = self._parser, self._headers
         self._in_head = False
-        method = parser.get_method()
+        method = self._other_method or parser.get_method()
+        self._other_method = b""
         version = parser.get_http_version()
         content_length = _body_length(headers, version)
         target = _origin_form(self._target.decode("ascii"))
