@@ -52,7 +52,9 @@ class Policies:
         self, *mutations: dict[str, Any], binding: dict[str, Any] | None = None, name: str = "p", **spec: Any
     ) -> None:
         whole = {"mutations": list(mutations), "reinvocationPolicy": "Never", **spec}
-        whole.setdefault("matchConstraints", {"resourceRules": [{**RULE, "operations": ["CREATE", "UPDATE"]}]})
+        whole.setdefault(
+            "matchConstraints", {"resourceRules": [{**RULE, "operations": ["CREATE", "UPDATE"]}]}
+        )
         await self._make(MUTATING, MUTATING_BINDINGS, whole, binding or {}, name=name)
 
     async def _make(

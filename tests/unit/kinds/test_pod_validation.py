@@ -408,3 +408,29 @@ def test_a_volume_is_looked_at_anew_where_only_a_part_of_it_was_found_right_befo
     for _ in range(2):
         refused = errors_of(made(serviceAccountName="a", volumes=[volume("token"), volume("../token")]))
         assert any(error.startswith("spec.volumes[1].projected.path") for error in refused)
+
+
+def with_token(name: str, *, mounted: str, value: str = "") -> dict[str, Any]:
+    """A pod as admission leaves it: with the volume of its token."""
+    mount = {"name": mounted, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
+    volume = {"name": name, "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+    container = {"volumeMounts": [mount], "env": [{"name": "A", "value": value}]}
+    return made(container, volumes=[volume], serviceAccountName="default")
+
+
+def test_a_pod_like_one_that_was_right_is_judged_for_what_differs() -> None:
+    right = with_token("kube-api-access-abcde", mounted="kube-api-access-abcde", value="kube-api-access-")
+    like = with_token("kube-api-access-fghij", mounted="kube-api-access-fghij", value="kube-api-access-")
+    assert errors_of(right) == errors_of(like) == []
+    unmounted = with_token("kube-api-access-abcde", mounted="kube-api-access-fghij")
+    assert errors_of(unmounted) == [f'{C0}.volumeMounts[0].name: Not found: "kube-api-access-fghij"']
+    nameless = with_token("kube-api-access-", mounted="kube-api-access-", value="kube-api-access-abcde")
+    assert len(errors_of(nameless)) == 2
+
+
+def test_a_pod_whose_name_makes_its_volume_wrong_is_refused_though_another_was_right() -> None:
+    claim = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+    pod = made(volumes=[{"name": "scratch", "ephemeral": {"volumeClaimTemplate": claim}}])
+    assert errors_of(pod) == []
+    pod["metadata"]["name"] = "p" * 250
+    assert len(errors_of(pod)) == 1

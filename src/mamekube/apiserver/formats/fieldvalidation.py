@@ -278,6 +278,7 @@ def _compiled(of: Schema) -> dict[str, tuple[type, Check | None, Schema, bool]]:
 
 def _clean_struct(of: Schema, value: dict[str, Any]) -> bool:
     fields = of.compiled or _compiled(of)
+    empty: list[str] | None = None
     for key, item in value.items():
         entry = fields.get(key)
         if entry is None:
@@ -285,14 +286,15 @@ def _clean_struct(of: Schema, value: dict[str, Any]) -> bool:
                 continue
             return False
         wanted, check_item, field, omitted = entry
-        if omitted and not item:
-            return False
-        if type(item) is not wanted:
-            if wanted is object and item is not None and (check_item is None or check_item(field, item)):
-                continue
+        if type(item) is not wanted and (wanted is not object or item is None):
             return False
         if check_item is not None and not check_item(field, item):
             return False
+        if omitted and not item:
+            empty = [*(empty or ()), key]
+    if empty is not None:
+        for key in empty:
+            del value[key]
     return True
 
 

@@ -20,6 +20,7 @@ from mamekube.kinds.podspec import (
     scheduling,
     security,
     systems,
+    templates,
     volumes,
 )
 from mamekube.objects import names
@@ -289,18 +290,26 @@ def _validate_aliases(aliases: list[dict[str, Any]], path: str, found: Found) ->
 
 
 def validate_pod(pod: Object) -> Found:
-    """A Pod, new or changed."""
+    """A Pod, new or changed. The pods of one template are equal here, so what was found right is remembered."""
     found: Found = []
     spec, notes = pod.get("spec") or {}, annotations_of(pod)
     if notes:
         podannotations.validate(notes, spec, "metadata.annotations", found)
+    text, before = templates.likeness(spec), len(found)
+    if not templates.is_right(text):
+        _validate_pod_spec(spec, found, pod)
+        if len(found) == before:
+            templates.note_right(text)
+    return found
+
+
+def _validate_pod_spec(spec: dict[str, Any], found: Found, pod: Object) -> None:
     validate_spec(spec, "spec", found, pod=pod)
     if not spec.get("serviceAccountName"):
         _validate_no_tokens(spec, found)
     for field in ("containers", "initContainers"):
         for index, container in enumerate(spec.get(field) or ()):
             containers.validate_image(container, f"spec.{field}[{index}]", found)
-    return found
 
 
 def _validate_no_tokens(spec: dict[str, Any], found: Found) -> None:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
 from mamekube.kinds.core import claims
 from mamekube.kinds.fields import (
     Found,
@@ -36,9 +34,6 @@ BLOB_DISK = "https://{account-name}.blob.core.windows.net/{container-name}/{disk
 DRIVER_LENGTH_MAX = 63
 UNIT_MAX = 255
 """Of partitions and LUNs."""
-SOURCES_KEPT_MAX = 1_000
-SOURCES_BYTES_MAX = 2_000
-"""Of what volumes are made of and was found right; longer ones are looked at each time."""
 
 _INITIATORS = {
     "iqn": re.compile(r"iqn\.\d{4}-\d{2}\.([A-Za-z0-9.-]+)(:[^,;*&$|\s]+)$", re.ASCII),
@@ -132,24 +127,7 @@ _SECOND_SHOWN_AS = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}
 
 
 def validate(sources: Mapping[str, Any], path: str, found: Found, *, persistent: bool = False) -> None:
-    """Exactly one of the fields that say what a volume is made of.
-
-    What was found right is remembered: every pod has the volume with its token, and all pods of a template the rest.
-    """
-    text, before = orjson.dumps([persistent, sources]), len(found)
-    if text in _right:
-        return
-    _validate(sources, path, found, persistent=persistent)
-    if len(found) == before and len(text) <= SOURCES_BYTES_MAX:
-        if len(_right) >= SOURCES_KEPT_MAX:
-            _right.clear()
-        _right.add(text)
-
-
-_right: set[bytes] = set()
-
-
-def _validate(sources: Mapping[str, Any], path: str, found: Found, *, persistent: bool) -> None:
+    """Exactly one of the fields that say what a volume is made of."""
     order = PERSISTENT if persistent else IN_PODS
     given = [field for field in order if sources.get(field) is not None]
     if not given:
