@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from mamekube.kinds.kind import Kind
-from mamekube.objects.meta import Object, metadata
+from mamekube.objects.meta import Object
 
 
 class Document(Protocol):
@@ -40,22 +40,26 @@ class Document(Protocol):
         """The JSON of metadata.labels."""
         ...
 
+    aside: Any
+    """What a reader keeps with it."""
+
     def transient(self) -> Object:
         """The object, not kept if it has to be decoded."""
         ...
 
-    def metadata(self, obj: Object) -> bytes:
-        """The JSON of the metadata of `obj`, which is this object decoded."""
+    def metadata_span(self, obj: Object) -> tuple[int, int] | None:
+        """Where in `value` the metadata of `obj`, which is this object decoded, begins and ends, if that is known."""
         ...
 
 
 class Made:
     """A document that is not in the store: the outcome of a dry run, a review, another version of an object."""
 
-    __slots__ = ("_value", "object")
+    __slots__ = ("_value", "aside", "object")
 
     def __init__(self, obj: Object) -> None:
         self.object = obj
+        self.aside: Any = None
         self._value: bytes | None = None
 
     @property
@@ -79,8 +83,8 @@ class Made:
     def transient(self) -> Object:
         return self.object
 
-    def metadata(self, obj: Object) -> bytes:
-        return encode(metadata(obj))
+    def metadata_span(self, obj: Object) -> tuple[int, int] | None:
+        return None
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +10,11 @@ from mamekube.foundation.clock import parse_time
 
 UNKNOWN = "<unknown>"
 INVALID = "<invalid>"
+
+LATER: Any = object()
+"""For `now`: a time that is not known yet. An age is then a mark (`MARK`) that `written` replaces."""
+MARK = re.compile(rb'\\u0000([^"\\]+)\\u0000')
+"""An age in JSON that is still to be written, with its time."""
 
 _MINUTE = 60
 _HOUR = 3600
@@ -66,15 +72,23 @@ def since(timestamp: Any, now_s: float) -> str:
     if not timestamp:
         return UNKNOWN
     try:
-        return human(now_s - _seconds(timestamp))
+        began_s = _seconds(timestamp)
+        return human(now_s - began_s) if now_s is not LATER else f"\0{timestamp}\0"
     except (TypeError, ValueError):
         return UNKNOWN
 
 
+def written(text: bytes, now_s: float) -> bytes:
+    """JSON in which the ages that were left for later are written."""
+    return MARK.sub(lambda mark: since(mark[1].decode(), now_s).encode(), text)
+
+
 def until(timestamp: Any, now_s: float) -> str:
-    """How long `timestamp` is ahead; `<unknown>` where there is none."""
+    """How long `timestamp` is ahead; `<unknown>` where there is none. Raises TypeError for `LATER`."""
     if not timestamp:
         return UNKNOWN
+    if now_s is LATER:
+        raise TypeError("only what has passed can be written later")
     try:
         return human(_seconds(timestamp) - now_s)
     except (TypeError, ValueError):

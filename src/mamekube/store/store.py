@@ -78,7 +78,7 @@ class Item:
     start loads most are asked for late or never.
     """
 
-    __slots__ = ("_bytes", "_labels", "_object", "_stamped", "created", "key", "revision")
+    __slots__ = ("_bytes", "_labels", "_object", "_stamped", "aside", "created", "key", "revision")
 
     def __init__(self, key: str, stored: bytes, revision: int, created: int) -> None:
         self.key = key
@@ -87,6 +87,8 @@ class Item:
         self._bytes = stored
         self._stamped = False
         self._labels: bytes | None = None
+        self.aside: Any = None
+        """What a reader keeps with it, to have it at once the next time: less than a tenth of the value."""
         self._object: Object | None = None
 
     @property
@@ -132,10 +134,10 @@ class Item:
         """The decoded value, kept only where it is already: for whoever looks at many objects and is done with them."""
         return self._object if self._object is not None else orjson.loads(self.value)
 
-    def metadata(self, obj: Object) -> bytes:
-        """The JSON of metadata, cut out of the value that `obj` was decoded from.
+    def metadata_span(self, obj: Object) -> tuple[int, int] | None:
+        """Where in the value the metadata begins and ends, `obj` being decoded from it; None where that is not certain.
 
-        It ends before the key that follows it, which after a brace cannot stand within; after other keys it is encoded.
+        It ends before the key that follows it, which after a brace cannot stand within.
         """
         value = self.value
         start = value.index(METADATA) + len(METADATA) - 1
@@ -145,10 +147,10 @@ class Item:
                 break
         following = next(keys, None)
         if following is None:
-            return value[start:-1]
+            return start, len(value) - 1
         if following not in AFTER_METADATA:
-            return orjson.dumps(obj["metadata"])
-        return value[start : value.index(b'},"%b":' % following.encode(), start) + 1]
+            return None
+        return start, value.index(b'},"%b":' % following.encode(), start) + 1
 
     def cool(self) -> None:
         """Drop what can be had again by decoding."""

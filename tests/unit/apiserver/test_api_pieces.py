@@ -7,7 +7,7 @@ import pytest
 from tests.unit.apiserver.samples import CONFIGMAPS, config_map
 
 from mamekube.apiserver import request
-from mamekube.apiserver.documents import ITEMS_IN_TURN, PIECE_ITEMS, Made, Pieces, in_turns
+from mamekube.apiserver.documents import ITEMS_IN_TURN, PIECE_ITEMS, Collection, Made, Pieces, in_turns
 from mamekube.apiserver.formats import negotiation, tables
 from mamekube.apiserver.listing import list_items
 from mamekube.apiserver.options import ListOptions
@@ -17,6 +17,7 @@ from mamekube.objects.selectors import parse_fields
 from mamekube.store.memory import MemoryBackend
 from mamekube.store.store import Store
 
+NOW_S = 1_770_000_000.0
 PATH = "/api/v1/namespaces/default/configmaps"
 COUNT = 2 * PIECE_ITEMS + 1
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -53,13 +54,45 @@ async def test_the_table_of_a_list_is_that_of_its_objects_and_keeps_none_of_them
     async with Store(MemoryBackend()) as store:
         for number in range(3):
             obj = config_map(f"c{number}", text="x")
+            obj["metadata"]["creationTimestamp"] = f"2026-01-02T03:04:0{number}Z"
             await store.create(key=key_for(CONFIGMAPS, namespace="default", name=f"c{number}"), obj=obj)
         listed = await list_items(store, kind, namespace="default", options=ListOptions())
-        pieces = await tables.of_collection(listed, version="v1", include=include, now_s=0.0)
-        assert not any(item.decoded for item in listed.items)
-        objects = [item.object for item in listed.items]
-        whole = tables.of_objects(kind, objects, listed.metadata, version="v1", include=include, now_s=0.0)
-    assert orjson.loads(b"".join(pieces)) == whole
+        for now_s in (NOW_S, NOW_S + 3600):
+            pieces = await tables.of_collection(listed, version="v1", include=include, now_s=now_s)
+            assert not any(item.decoded for item in listed.items)
+            objects = [item.transient() for item in listed.items]
+            whole = tables.of_objects(
+                kind, objects, listed.metadata, version="v1", include=include, now_s=now_s
+            )
+            assert orjson.loads(b"".join(pieces)) == whole
+
+
+AGED = {"metadata": {"name": "a", "creationTimestamp": "2026-01-02T03:04:05Z"}}
+RESTARTED = {
+    **AGED,
+    "status": {
+        "containerStatuses": [
+            {"restartCount": 2, "lastState": {"terminated": {"finishedAt": "2026-01-03T03:04:05Z"}}}
+        ]
+    },
+}
+STARTED = {**AGED, "status": {"startTime": "2026-01-03T03:04:05Z"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "obj"),
+    [
+        *((kind, AGED) for kind in builtin_registry().all() if kind.row),
+        (builtin_registry().find("", "v1", "pods"), RESTARTED),
+        (builtin_registry().find("batch", "v1", "jobs"), STARTED),
+    ],
+)
+async def test_rows_are_the_same_whether_they_are_made_for_the_first_time_or_again(kind, obj):
+    document = Made(obj)
+    collection = Collection(kind, [document], 1)
+    for now_s in (NOW_S, NOW_S + 3600):
+        pieces = await tables.of_collection(collection, version="v1", include="None", now_s=now_s)
+        assert orjson.loads(b"".join(pieces))["rows"][0]["cells"] == list(kind.row(obj, now_s))
 
 
 @pytest.mark.parametrize("accept", ["application/json", TABLE])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mamekube.apiserver.documents import Collection, Document, Pieces, encode, in_turns
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import fielderrors
+from mamekube.objects.ages import LATER, written
 from mamekube.objects.meta import Object, metadata
 from mamekube.objects.status import bad_request
 
@@ -63,12 +64,15 @@ async def of_collection(collection: Collection, *, version: str, include: str, n
     table = of_objects(kind, (), collection.metadata, version=version, include=include, now_s=now_s)
 
     def row(item: Document) -> bytes:
-        obj = item.transient()
+        seed = item.aside
+        if seed is None or seed.kind is not kind:
+            seed = item.aside = _seed(kind, item)
         if include == "Metadata":
-            shown = _partial_json(item, obj, version)
+            shown = _partial_json(item, seed.metadata, version)
         else:
             shown = item.value if include == "Object" else b"null"
-        return b'{"cells":%b,"object":%b}' % (encode(_cells(kind, obj, now_s)), shown)
+        cells = written(seed.cells, now_s) if seed.cells else encode(_cells(kind, item.transient(), now_s))
+        return b'{"cells":%b,"object":%b}' % (cells, shown)
 
     return Pieces(encode(table).removesuffix(b"]}"), await in_turns(row, collection.items), b"]}")
 
@@ -130,11 +134,29 @@ def partial(obj: Object, *, version: str) -> Object:
     }
 
 
-def _partial_json(item: Document, obj: Object, version: str) -> bytes:
-    """The same as JSON, with the metadata as it stands in the item."""
+class _Seed(NamedTuple):
+    """What a row is made of, kept with its item, so that it is decoded for its first table only."""
+
+    kind: Kind
+    cells: bytes
+    """Their JSON, with ages still to be written; empty where a cell tells more of the time than an age."""
+    metadata: tuple[int, int] | None
+
+
+def _seed(kind: Kind, item: Document) -> _Seed:
+    obj = item.transient()
+    try:
+        cells = encode(_cells(kind, obj, LATER))
+    except TypeError:
+        cells = b""
+    return _Seed(kind, cells, item.metadata_span(obj))
+
+
+def _partial_json(item: Document, span: tuple[int, int] | None, version: str) -> bytes:
+    """`partial` as JSON, with the metadata as it stands in the item."""
     return b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/%b","metadata":%b}' % (
         version.encode(),
-        item.metadata(obj),
+        item.value[slice(*span)] if span else encode(metadata(item.transient())),
     )
 
 
@@ -148,6 +170,6 @@ async def partial_collection(collection: Collection, *, version: str) -> Pieces:
     }
 
     def value(item: Document) -> bytes:
-        return _partial_json(item, item.transient(), version)
+        return _partial_json(item, item.metadata_span(item.transient()), version)
 
     return Pieces(encode(head).removesuffix(b"]}"), await in_turns(value, collection.items), b"]}")
