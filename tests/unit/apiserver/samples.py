@@ -14,6 +14,13 @@ NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespa
 NODES = Resource(group="", version="v1", plural="nodes", kind="Node", namespaced=False)
 PODS = Resource(group="", version="v1", plural="pods", kind="Pod")
 BUDGETS = Resource(group="policy", version="v1", plural="poddisruptionbudgets", kind="PodDisruptionBudget")
+ROLES = Resource(
+    group="rbac.authorization.k8s.io",
+    version="v1",
+    plural="clusterroles",
+    kind="ClusterRole",
+    namespaced=False,
+)
 JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job")
 
 

@@ -8,6 +8,7 @@ from tests.unit.apiserver.samples import (
     CONFIGMAPS,
     DEPLOYMENTS,
     PODS,
+    ROLES,
     add_service_account,
     config_map,
     deployment,
@@ -322,3 +323,10 @@ async def test_a_finalizer_without_a_domain_must_be_one_that_everybody_knows(cli
         'ConfigMap "a" is invalid: metadata.finalizers[2]: Invalid value: "mine": name is neither a standard '
         "finalizer name nor is it fully qualified"
     )
+
+
+async def test_a_namespace_that_was_put_into_an_object_of_the_cluster_is_dropped(client):
+    made = await client.create(ROLES, {"metadata": {"name": "r", "namespace": "team"}, "rules": []})
+    assert "namespace" not in made["metadata"]
+    again = {**made, "metadata": {**made["metadata"], "namespace": "team"}}
+    assert "namespace" not in (await client.update(ROLES, again))["metadata"]

@@ -327,17 +327,76 @@ async def test_an_access_review_answers_for_whoever_is_named(world, reviews):
     assert answer["status"]["allowed"]
 
 
-async def test_a_review_without_a_question_is_refused(world, reviews):
-    kind = world.kind("selfsubjectaccessreviews", "authorization.k8s.io")
-    with pytest.raises(StatusError, match="exactly one of nonResourceAttributes or resourceAttributes"):
-        await reviews.create_review(kind, {"spec": {}}, Asked(JANE))
+POD = {"verb": "get", "resource": "pods", "namespace": "default"}
+SELECTOR = "spec.resourceAttributes.fieldSelector"
+REVIEWS = [
+    (
+        "selfsubjectaccessreviews",
+        {"spec": {}},
+        'spec.resourceAttributes: Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes '
+        "must be specified",
+    ),
+    (
+        "subjectaccessreviews",
+        {
+            "spec": {
+                "user": "a",
+                "resourceAttributes": POD,
+                "nonResourceAttributes": {"path": "/", "verb": "get"},
+            }
+        },
+        'spec.nonResourceAttributes: Invalid value: {"Path":"/","Verb":"get"}: cannot be specified in combination '
+        "with resourceAttributes",
+    ),
+    (
+        "subjectaccessreviews",
+        {"spec": {"resourceAttributes": POD}},
+        'spec.user: Invalid value: "": at least one of user or group must be specified',
+    ),
+    (
+        "subjectaccessreviews",
+        {"metadata": {"name": "x"}, "spec": {"user": "a", "resourceAttributes": POD}},
+        'metadata: Invalid value: {"name":"x"}: must be empty',
+    ),
+    (
+        "subjectaccessreviews",
+        {"spec": {"user": "a", "resourceAttributes": {**POD, "fieldSelector": {}}}},
+        f"{SELECTOR}.requirements: Required value: when {SELECTOR} is specified, requirements or rawSelector is "
+        "required",
+    ),
+    (
+        "subjectaccessreviews",
+        {
+            "spec": {
+                "user": "a",
+                "resourceAttributes": {
+                    **POD,
+                    "fieldSelector": {"rawSelector": "a=b", "requirements": [{"key": "a", "operator": "In"}]},
+                },
+            }
+        },
+        f'[{SELECTOR}.rawSelector: Invalid value: "a=b": may not specified at the same time as requirements, '
+        f"{SELECTOR}.requirements[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn']",
+    ),
+    (
+        "localsubjectaccessreviews",
+        {"spec": {"user": "a", "resourceAttributes": {**POD, "namespace": "other"}}},
+        'spec.resourceAttributes.namespace: Invalid value: "other": must match metadata.namespace',
+    ),
+    (
+        "localsubjectaccessreviews",
+        {"spec": {"user": "a", "nonResourceAttributes": {"path": "/", "verb": "get"}}},
+        'spec.nonResourceAttributes: Invalid value: {"Path":"/","Verb":"get"}: disallowed on this kind of request',
+    ),
+]
 
 
-async def test_a_local_review_stays_in_its_namespace(world, reviews):
-    kind = world.kind("localsubjectaccessreviews", "authorization.k8s.io")
-    spec = {"user": "jane", "resourceAttributes": {"verb": "get", "resource": "pods", "namespace": "other"}}
-    with pytest.raises(StatusError, match=r"must match metadata\.namespace"):
-        await reviews.create_review(kind, {"spec": spec}, Asked(ROOT, "default"))
+@pytest.mark.parametrize(("plural", "review", "text"), REVIEWS)
+async def test_a_review_that_asks_nothing_or_too_much_is_refused(world, reviews, plural, review, text):
+    kind = world.kind(plural, "authorization.k8s.io")
+    with pytest.raises(StatusError) as caught:
+        await reviews.create_review(kind, review, Asked(ROOT, "default"))
+    assert caught.value.message == f'{kind.kind}.authorization.k8s.io "" is invalid: {text}'
 
 
 async def test_a_rules_review_lists_what_one_may_do(world, reviews):

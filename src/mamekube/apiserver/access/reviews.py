@@ -14,9 +14,10 @@ from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.access.node_authorizer import node_name_of
 from mamekube.apiserver.request import Request, User, user_info
 from mamekube.foundation.jwt import InvalidToken
+from mamekube.kinds.fields import Found, check
 from mamekube.kinds.kind import Kind
-from mamekube.objects import fielderrors, status
-from mamekube.objects.fielderrors import FieldError
+from mamekube.objects import names, status
+from mamekube.objects.fielderrors import Struct, forbidden, invalid, required
 from mamekube.objects.meta import Object, metadata
 
 
@@ -58,9 +59,10 @@ class Reviews:
     def _review_access(self, kind: Kind, obj: Object, request: Request) -> dict[str, Any]:
         spec = obj.get("spec") or {}
         own = kind.kind == "SelfSubjectAccessReview"
-        errors = _check_access_spec(spec, own=own)
-        if kind.kind == "LocalSubjectAccessReview":
-            errors += _check_local(spec, obj, request.namespace)
+        local = kind.kind == "LocalSubjectAccessReview"
+        errors = _check_access_spec(spec, own=own) + _check_metadata(obj, local=local)
+        if local:
+            errors += _check_local(spec, request.namespace)
         if errors:
             raise status.invalid(kind, "", errors)
         user = request.user if own else _user_of(spec)
@@ -122,33 +124,76 @@ def _field_selector(selector: Mapping[str, Any]) -> str:
     )
 
 
-def _check_access_spec(spec: Mapping[str, Any], *, own: bool) -> list[FieldError]:
+def _check_access_spec(spec: Mapping[str, Any], *, own: bool) -> Found:
     resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    errors: list[FieldError] = []
+    found: Found = []
     if resource is not None and path is not None:
         detail = "cannot be specified in combination with resourceAttributes"
-        errors.append(fielderrors.invalid("spec.nonResourceAttributes", path, detail))
+        found.append(invalid("spec.nonResourceAttributes", _shown_path(path), detail))
     if resource is None and path is None:
         detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        errors.append(fielderrors.invalid("spec.resourceAttributes", resource, detail))
+        found.append(invalid("spec.resourceAttributes", "null", detail))
     if not own and not spec.get("user") and not spec.get("groups"):
         detail = "at least one of user or group must be specified"
-        errors.append(fielderrors.invalid("spec.user", spec.get("user", ""), detail))
-    return errors
+        found.append(invalid("spec.user", spec.get("user") or "", detail))
+    for field in ("fieldSelector", "labelSelector"):
+        selector = (resource or {}).get(field)
+        if selector is not None:
+            _check_selector(selector, f"spec.resourceAttributes.{field}", found, field=field)
+    return found
 
 
-def _check_local(spec: Mapping[str, Any], obj: Object, namespace: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    path = spec.get("nonResourceAttributes")
-    if path is not None:
-        errors.append(
-            fielderrors.invalid("spec.nonResourceAttributes", path, "disallowed on this kind of request")
-        )
-    asked = (spec.get("resourceAttributes") or {}).get("namespace", "")
-    if asked != namespace:
+def _shown_path(path: Mapping[str, Any]) -> Struct:
+    return Struct(Path=path.get("path") or "", Verb=path.get("verb") or "")
+
+
+def _check_selector(selector: Mapping[str, Any], path: str, found: Found, *, field: str) -> None:
+    """Operators that are not known are let pass: a newer client may know them, and they allow nothing."""
+    raw, requirements = selector.get("rawSelector"), selector.get("requirements") or ()
+    if raw and requirements:
+        detail = "may not specified at the same time as requirements"
+        found.append(invalid(f"{path}.rawSelector", raw, detail))
+    if not raw and not requirements:
+        detail = f"when {path} is specified, requirements or rawSelector is required"
+        found.append(required(f"{path}.requirements", detail))
+    for index, requirement in enumerate(requirements):
+        requirement_path, key = f"{path}.requirements[{index}]", requirement.get("key") or ""
+        operator, values = requirement.get("operator"), requirement.get("values") or ()
+        if field == "fieldSelector" and not key:
+            found.append(required(f"{requirement_path}.key", "must be specified"))
+        if operator in ("In", "NotIn") and not values:
+            detail = "must be specified when `operator` is 'In' or 'NotIn'"
+            found.append(required(f"{requirement_path}.values", detail))
+        elif operator in ("Exists", "DoesNotExist") and values:
+            detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+            found.append(forbidden(f"{requirement_path}.values", detail))
+        if field == "labelSelector":
+            check(key, f"{requirement_path}.key", names.qualified_name, found)
+            for place, value in enumerate(values):
+                check(value, f"{requirement_path}.values[{place}]", names.label_value, found)
+
+
+def _check_metadata(obj: Object, *, local: bool) -> Found:
+    """A question has no metadata, but for the namespace that a local one is asked in."""
+    aside = {"managedFields", "namespace"} if local else {"managedFields"}
+    meta = {key: value for key, value in metadata(obj).items() if value and key != "managedFields"}
+    if not set(meta) - aside:
+        return []
+    detail = "must be empty except for namespace" if local else "must be empty"
+    return [invalid("metadata", meta, detail)]
+
+
+def _check_local(spec: Mapping[str, Any], namespace: str) -> Found:
+    found: Found = []
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if resource is not None and (resource.get("namespace") or "") != namespace:
         detail = "must match metadata.namespace"
-        errors.append(fielderrors.invalid("spec.resourceAttributes.namespace", asked, detail))
-    return errors
+        asked = resource.get("namespace") or ""
+        found.append(invalid("spec.resourceAttributes.namespace", asked, detail))
+    if path is not None:
+        detail = "disallowed on this kind of request"
+        found.append(invalid("spec.nonResourceAttributes", _shown_path(path), detail))
+    return found
 
 
 _RULE_FIELDS: Sequence[str] = ("verbs", "apiGroups", "resources", "resourceNames")
