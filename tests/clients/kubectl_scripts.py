@@ -61,13 +61,11 @@ YAML = SECRET.replace("Secret", "ConfigMap") % (
 )
 EDITOR = """\
 #!/bin/sh
-# Shows what it is given, and does to it what the next line of @DIR/steps says.
-file=$(eval "echo \\${$#}")
-here=$(dirname "$0")
-basename "$file" >> "$here/seen"
-cat "$file" >> "$here/seen"
-step=$(head -n 1 "$here/steps")
-sed -i 1d "$here/steps"
+# Keeps what it is given, and does to it what $EDIT says, and $EDIT_AGAIN where it is given it again.
+for file; do :; done
+step=$EDIT
+test -e @DIR/seen && step=$EDIT_AGAIN
+{ basename "$file"; cat "$file"; } >> @DIR/seen
 test "$step" = fail && exit 3
 test -z "$step" || sed -i "$step" "$file"
 """
@@ -118,7 +116,25 @@ contexts:
 - {name: first, context: {cluster: c, user: u}}
 current-context: first
 """
+REQUEST = (
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlISU1IQUNBUUF3RGpFTU1Bb0dBMVVFQXd3RFltOWlNRmt3"
+    "RXdZSEtvWkl6ajBDQVFZSUtvWkl6ajBEQVFjRApRZ0FFNUFNcDBPOVRKbEFzcW1VdHVSREttb1FUMnlpdHloUjVya0FXanBR"
+    "UWxKRnV4Vnp0bWtGb2dqWFBSNVdyCm8xcEJaa253KzZubVhQanZVSDVwR0U2NlJhQUFNQW9HQ0NxR1NNNDlCQU1DQTBnQU1F"
+    "VUNJRmdYdEIxcXR4US8KZ1REUmlEYnFlVUovamZCRDR6K2RXdXNVNERObXJWWjJBaUVBOXo0dHpSUzgxTysyTDdqdzZ2b0NN"
+    "UTFneWFrYQpCaklvak5oNHd5MzBGTEk9Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo="
+)
+"""A request for a certificate of a user called bob; its key was thrown away."""
+REQUESTS = "---\n".join(
+    """\
+apiVersion: certificates.k8s.io/v1
+kind: CertificateSigningRequest
+metadata: {name: "@NS{ending}"}
+spec: {request: {REQUEST}, signerName: kubernetes.io/kube-apiserver-client, usages: [client auth]}
+""".replace("{ending}", ending).replace("{REQUEST}", REQUEST)
+    for ending in ("", "-2")
+)
 FILES = {
+    "requests.yaml": REQUESTS,
     "config": KUBECONFIG,
     "b.json": CONFIG_MAP % "1",
     "bad.json": CONFIG_MAP.replace('"%s"', "1"),
@@ -336,5 +352,81 @@ SCRIPTS = {
             "config delete-cluster c",
             "config view",
         )
+    ],
+    "edit": [
+        "create -f @DIR/b.json",
+        "create -f @DIR/web.yaml",
+        "$KUBE_EDITOR=@DIR/editor",
+        "edit configmap b",
+        "edit none",
+        '$EDIT=s/x: .*/x: "2"/',
+        "edit configmap b",
+        "$EDIT=s/x: .*/x: 3/",
+        "edit configmap b",
+        "$EDIT=s/^data:/data: [/",
+        '$EDIT_AGAIN=s/data: .*/data:/;s/x: .*/x: "5"/',
+        "edit configmap b",
+        "$EDIT_AGAIN=",
+        "$EDIT=s/^data:/dota:/",
+        "edit configmap b",
+        "$EDIT=1,100d",
+        "edit configmap b",
+        "$EDIT=fail",
+        "edit configmap b",
+        "$EDIT=s/  name: b/  name: c/",
+        "edit configmap b",
+        "$EDIT=s/namespace: .*/namespace: default/",
+        "edit configmap b",
+        "$EDIT=s/image: nginx/image: busybox/",
+        "edit deployment web --output-patch",
+        '$EDIT=s/"x": .*/"x": "9"/',
+        "edit configmap b -o json",
+        "$EDIT=s/port: 80/port: -1/",
+        "$EDIT_AGAIN=s/port: -1/port: 82/;s/a: b/a: c/",
+        "edit service/web configmap/b",
+        "$KUBE_EDITOR=none",
+        "edit configmap b",
+        "$KUBE_EDITOR=sh -c 'exit 4'",
+        "edit configmap b",
+    ],
+    "certificate": [
+        "certificate approve",
+        "certificate approve none",
+        "create -f @DIR/requests.yaml",
+        "certificate approve @NS",
+        "certificate approve @NS --force",
+        "certificate deny @NS",
+        "certificate deny csr/@NS-2 -o name",
+        "certificate deny @NS-2",
+        "delete -f @DIR/requests.yaml",
+    ],
+    "autoscale": [
+        "apply -f @DIR/web.yaml",
+        "autoscale deployment web",
+        "autoscale deployment web --max=0",
+        "autoscale deployment web --min=5 --max=2",
+        "autoscale deployment web --min=2 --max=5",
+        "autoscale deployment web --min=2 --max=5",
+        "autoscale deployment/web --max=5 --cpu-percent=80 --name=y",
+        "get hpa y -o jsonpath={.spec}",
+        "autoscale configmap kube-root-ca.crt --max=3",
+        "autoscale deployment none --max=3",
+        "top pod",
+        "top node x",
+    ],
+    "events": [
+        'create -f - <<< {"apiVersion":"v1","kind":"Event","metadata":{"name":"e"},"involvedObject":'
+        '{"apiVersion":"v1","kind":"Pod","name":"p","namespace":"@NS"},"type":"Warning","reason":"Because",'
+        '"message":" It did.",'
+        '"lastTimestamp":"2026-01-02T03:04:05Z","count":1}',
+        'create -f - <<< {"apiVersion":"v1","kind":"Event","metadata":{"name":"f"},"involvedObject":'
+        '{"kind":"Pod","name":"q","namespace":"@NS"},"type":"Normal","reason":"Because","message":"It did."}',
+        "events",
+        "events --for pod/p --no-headers",
+        "events --types=warning -o name",
+        "events --types=other",
+        "events --for x",
+        "events -n none",
+        "events -A --for pod/none",
     ],
 }

@@ -50,7 +50,16 @@ class Side:
         # A namespace would be one more thing for `config` to set.
         place = [] if words[0] == "config" else ["-n", self.namespace]
         code, out, err = self.call([f"--kubeconfig={self.kubeconfig}", *place, *words], given)
-        return [f"exit code {code}", *self.aside(out), "--", *self.aside(err)]
+        return [f"exit code {code}", *self.aside(out), "--", *self.aside(err), "--", *self.seen()]
+
+    def seen(self):
+        """What the editor was given."""
+        file = self.folder / "seen"
+        if not file.exists():
+            return []
+        text = file.read_text()
+        file.unlink()
+        return self.aside(text)
 
     def filled_in(self, text):
         for name, value in (("@NS", self.namespace), ("@DIR", str(self.folder)), ("@NODE", self.node)):

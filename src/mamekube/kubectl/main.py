@@ -41,6 +41,16 @@ COMMANDS = {
         "Reconciles rules for RBAC role, role binding, cluster role, and cluster role binding objects",
     ),
     "auth whoami": Command("whoami", "run", "FLAGS", "Check self subject attributes"),
+    "autoscale": Command(
+        "autoscale",
+        "run",
+        "FLAGS",
+        "Auto-scale a deployment, replica set, stateful set, or replication controller",
+    ),
+    "certificate approve": Command(
+        "certificate", "run_approve", "FLAGS", "Approve a certificate signing request"
+    ),
+    "certificate deny": Command("certificate", "run_deny", "FLAGS", "Deny a certificate signing request"),
     "cluster-info": Command("about", "run_cluster_info", "VERSION_FLAGS", "Display cluster information"),
     "config current-context": Command(
         "config", "run_current_context", "FLAGS", "Display the current-context"
@@ -103,6 +113,7 @@ COMMANDS = {
     ),
     "drain": Command("drain", "run", "FLAGS", "Drain node in preparation for maintenance"),
     "edit": Command("edit", "run", "FLAGS", "Edit a resource on the server"),
+    "events": Command("events", "run", "FLAGS", "List events"),
     "exec": Command("exec", "run_exec", "FLAGS", "Execute a command in a container"),
     "explain": Command("explain", "run", "FLAGS", "Get documentation for a resource"),
     "expose": Command("expose", "run", "FLAGS", "Expose pods as a new Kubernetes service"),
@@ -120,6 +131,10 @@ COMMANDS = {
     "scale": Command("scale", "run", "FLAGS", "Set a new size for a deployment or replica set"),
     "set": Command("set", "run", "FLAGS", "Set specific features on objects"),
     "taint": Command("taint", "run", "FLAGS", "Update the taints on one or more nodes"),
+    "top node": Command("top", "run_nodes", "NODE_FLAGS", "Display resource (CPU/memory) usage of nodes"),
+    "top nodes": Command("top", "run_nodes", "NODE_FLAGS", "Display resource (CPU/memory) usage of nodes"),
+    "top pod": Command("top", "run_pods", "POD_FLAGS", "Display resource (CPU/memory) usage of pods"),
+    "top pods": Command("top", "run_pods", "POD_FLAGS", "Display resource (CPU/memory) usage of pods"),
     "uncordon": Command("cordon", "run_uncordon", "FLAGS", "Mark node as schedulable"),
     "version": Command(
         "about", "run_version", "VERSION_FLAGS", "Print the client and server version information"
@@ -128,7 +143,9 @@ COMMANDS = {
 }
 GROUPS = {
     "auth": "Inspect authorization",
+    "certificate": "Modify certificate resources",
     "config": "Modify kubeconfig files",
+    "top": "Display resource (CPU/memory) usage",
 }
 """The first words of commands of two."""
 

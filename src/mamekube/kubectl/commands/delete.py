@@ -42,6 +42,8 @@ def run(session: Session) -> int:
             "Warning: Immediate deletion does not wait for confirmation that the running resource has been "
             "terminated. The resource may continue to run on the cluster indefinitely."
         )
+    if session.flag("namespace") and not all(target.found.resource.namespaced for target in targets):
+        session.warn("Warning: deleting cluster-scoped resources, not scoped to the provided namespace")
     wait = session.flag("wait", True) and dry_run(session) == "none"
     return delete_all(
         session,

@@ -19,7 +19,7 @@ def describe_events(writer: Writer, events: Sequence[Object], now_s: float) -> N
     writer.line(1, "----\t------\t----\t----\t-------")
     for event in sorted(events, key=_last_seen):
         message = str(event.get("message", "")).strip()
-        cells = (event.get("type", ""), event.get("reason", ""), _age(event, now_s), _source(event), message)
+        cells = (event.get("type", ""), event.get("reason", ""), age(event, now_s), _source(event), message)
         writer.line(1, "\t".join(map(str, cells)))
 
 
@@ -27,7 +27,8 @@ def _last_seen(event: Object) -> str:
     return str(event.get("lastTimestamp") or event.get("eventTime") or "")
 
 
-def _age(event: Object, now_s: float) -> str:
+def age(event: Object, now_s: float) -> str:
+    """`5m`, or `2s (x3 over 5m)` of what happened again."""
     first = event.get("firstTimestamp") or event.get("eventTime")
     series: dict[str, Any] = event.get("series") or {}
     if series:
