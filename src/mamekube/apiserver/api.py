@@ -23,8 +23,8 @@ from mamekube.apiserver.bodies import DELETE_OPTIONS
 from mamekube.apiserver.deletion import Deletion
 from mamekube.apiserver.documents import Answer, Collection, Document, Made
 from mamekube.apiserver.formats import codec, fieldvalidation
-from mamekube.apiserver.listing import list_items
-from mamekube.apiserver.options import parse_delete, parse_list, parse_patch, parse_write
+from mamekube.apiserver.listing import list_items, too_large_revision
+from mamekube.apiserver.options import parse_delete, parse_list, parse_patch, parse_revision, parse_write
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.resources import Change, Resources, SlowChange, check_identity, fresh, states_revision
 from mamekube.apiserver.strategy import Strategy
@@ -164,6 +164,7 @@ class Api:
         rules = STRATEGIES[request.subresource] if request.subresource else strategy.WHOLE
         verb = request.verb
         if verb == "get":
+            self._check_reached(request)
             return Answer(await self.resources.get(kind, request.namespace, request.name), 200, kind)
         if verb == "list":
             return await list_items(
@@ -242,6 +243,12 @@ class Api:
             creating=self._creating(request) if may_create else None,
             applied=apply,
         )
+
+    def _check_reached(self, request: Request) -> None:
+        """Whoever knows a revision is not shown an older state. Raises 400, and 504 for one that is still to come."""
+        revision = parse_revision(request.first("resourceVersion")) if request.query else 0
+        if revision > self.store.revision:
+            raise too_large_revision(revision, self.store.revision)
 
     def _creating(self, request: Request) -> Callable[[], None]:
         """Asks whether the user may create what the request names. Upstream: withAuthorization."""

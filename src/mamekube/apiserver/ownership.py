@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 from mamekube.apiserver import versions
 from mamekube.apiserver.formats.fieldvalidation import schema_of
@@ -13,6 +13,7 @@ from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import FieldPath, Kind
 from mamekube.objects.meta import Object
 from mamekube.objects.patches import managed_fields
+from mamekube.objects.schema import definitions
 from mamekube.objects.status import bad_request
 
 
@@ -107,10 +108,25 @@ def _step(
         return result
 
 
+POD_PARTS = {
+    "ephemeralcontainers": frozenset({"ephemeralContainers"}),
+    "resize": frozenset({"containers", "initContainers", "resources"}),
+}
+"""The parts of a pod's spec that are written with these subresources, which write nothing else."""
+
+
+@cache
+def _all_of_a_pod_but(parts: frozenset[str]) -> tuple[FieldPath, ...]:
+    fields = definitions()["io.k8s.api.core.v1.PodSpec"]["properties"]
+    return ("metadata",), ("status",), *(("spec", name) for name in fields if name not in parts)
+
+
 def _ignored(kind: Kind, subresource: str) -> tuple[FieldPath, ...]:
     """What this way of writing cannot change, and so not own."""
     if subresource == "status":
         return (("spec",), *kind.status_resets)
+    if subresource in POD_PARTS:
+        return _all_of_a_pod_but(POD_PARTS[subresource])
     if subresource == "approval":
         return (("spec",), ("status", "certificate"))
     return (*((("status",),) if kind.has_status else ()), *kind.resets) if not subresource else ()

@@ -131,6 +131,18 @@ async def test_limits_tokens_and_revisions_go_together_as_upstream_says(server, 
             assert wanted in error.message, target
 
 
+async def test_an_object_is_not_shown_as_it_was_before_the_revision_that_the_client_knows(web):
+    path = "/api/v1/namespaces/default/configmaps"
+    made = (await web.send("POST", path, {"metadata": {"name": "a"}})).body
+    known = int(made["metadata"]["resourceVersion"])
+    for revision in ("0", "1", str(known)):
+        answer = await web.send("GET", f"{path}/a?resourceVersion={revision}")
+        assert (answer.code, answer.body) == (200, made)
+    answer = await web.send("GET", f"{path}/a?resourceVersion={known + 1000}")
+    assert (answer.code, answer.body["details"]["causes"][0]["reason"]) == (504, "ResourceVersionTooLarge")
+    assert (await web.send("GET", f"{path}/a?resourceVersion=nonsense")).code == 400
+
+
 async def test_field_selectors(client):
     await add_service_account(client)
     await client.create(PODS, pod("a", nodeName="n1"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.unit.apiserver.conftest import Answered, Web
-from tests.unit.apiserver.every_kind import DEFINITIONS, NAMESPACE, SAMPLES, Object, Sample
+from tests.unit.apiserver.every_kind import DEFINITIONS, NAMESPACE, SAMPLES, Object, Sample, pod
 
 MERGE = {"Content-Type": "application/merge-patch+json"}
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
@@ -204,6 +204,39 @@ async def test_appliers_of_spec_and_status_meet_only_where_both_may_write(kinds)
         "namespaces",
         "servicecidrs.networking.k8s.io",
     }
+
+
+@pytest.mark.parametrize(
+    ("subresource", "part"),
+    [
+        ("ephemeralcontainers", {"ephemeralContainers": [{"name": "debug", "image": "busybox"}]}),
+        (
+            "resize",
+            {
+                "containers": [
+                    {"name": "main", "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "3"}}}
+                ]
+            },
+        ),
+    ],
+)
+async def test_a_part_of_a_pod_is_written_without_the_rest(kinds, subresource, part):
+    sample = next(one for one in SAMPLES if one.resource == "pods")
+    resources = {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}
+    await kinds.create(
+        sample,
+        {**sample.object(), "spec": {"containers": [{**pod()["containers"][0], "resources": resources}]}},
+    )
+    wanted = {"metadata": {"labels": {"a": "b"}}, "spec": {**part, "activeDeadlineSeconds": 5}}
+    headers = {"Content-Type": "application/strategic-merge-patch+json"}
+    path = f"{sample.collection()}/{sample.name}/{subresource}?fieldManager=part"
+    answer = await kinds.send("PATCH", path, wanted, headers=headers)
+    assert answer.code == 200, answer.body
+    assert holds(answer.body["spec"], part)
+    assert "labels" not in answer.body["metadata"]
+    assert "activeDeadlineSeconds" not in answer.body["spec"]
+    assert {*owned(answer.body, "part", subresource)} == {"f:spec"}
+    assert {*owned(answer.body, "part", subresource)["f:spec"]} == {f"f:{name}" for name in part}
 
 
 NEVER_COUNTED = {
