@@ -185,6 +185,17 @@ def test_a_name_that_is_changed_is_told_of_once() -> None:
     assert problems(new, definition()) == ['spec.names.plural: Invalid value: "others": field is immutable']
 
 
+def test_a_default_keeps_the_rules() -> None:
+    rule = {"rule": "self.startsWith('a')", "message": "no a"}
+    where = "spec.validation.openAPIV3Schema.properties[spec].properties[b].default"
+    for default, expected in (("abc", []), ("xyz", [f'{where}: Invalid value: "string": no a'])):
+        schema = spec_of(b={**TEXT, "default": default, "x-kubernetes-validations": [rule]})
+        assert problems(definition(version(schema=schema))) == expected
+    inner = {"type": "object", "properties": {"c": {**TEXT, "x-kubernetes-validations": [rule]}}}
+    schema = spec_of(b={**inner, "default": {"c": "xyz"}})
+    assert problems(definition(version(schema=schema))) == [f'{where}.c: Invalid value: "string": no a']
+
+
 APPROVAL = "api-approved.kubernetes.io"
 PULL = "see https://github.com/kubernetes/enhancements/pull/1111"
 

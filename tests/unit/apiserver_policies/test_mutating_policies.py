@@ -71,7 +71,7 @@ async def test_a_container_is_added_to_a_list_with_keys(client: Client, policies
 async def test_json_patches_may_be_worked_out(client: Client, policies: Policies) -> None:
     await policies.mutating(
         patched(
-            'has(object.metadata.labels) ? [] : [JSONPatch{op: "add", path: "/metadata/labels", value: {}}]'
+            'has(object.metadata.labels) ? [] : [JSONPatch{op: "add", path: "/metadata/labels", value: {"a": "b"}}]'
         ),
         patched(
             '[JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey("example.com/env"), '
@@ -79,7 +79,7 @@ async def test_json_patches_may_be_worked_out(client: Client, policies: Policies
         ),
     )
     made = await client.create(CONFIG_MAPS, config_map("m"))
-    assert made["metadata"]["labels"] == {"example.com/env": "test"}
+    assert made["metadata"]["labels"] == {"a": "b", "example.com/env": "test"}
     other = await client.create(CONFIG_MAPS, config_map("other"))
     assert "example.com/env" not in (other["metadata"].get("labels") or {}), (
         "a test that fails leaves all as it is"
@@ -132,8 +132,8 @@ async def test_policies_run_in_the_order_of_their_names(client: Client, policies
         await policies.mutating(
             applied(f"Object{{data: {{'last': '{name}', '{name}': string(object.data.size())}}}}"), name=name
         )
-    made = await client.create(CONFIG_MAPS, config_map("m"))
-    assert made["data"] == {"last": "p2", "p1": "0", "p2": "2"}
+    made = await client.create(CONFIG_MAPS, config_map("m", {"a": "b"}))
+    assert made["data"] == {"a": "b", "last": "p2", "p1": "1", "p2": "3"}
 
 
 @pytest.mark.parametrize(("reinvocation", "seen"), [("Never", "none"), ("IfNeeded", "late")])
@@ -146,8 +146,8 @@ async def test_a_policy_may_see_what_later_ones_changed(
         reinvocationPolicy=reinvocation,
     )
     await policies.mutating(applied("Object{data: {'added': 'late'}}"), name="p2")
-    made = await client.create(CONFIG_MAPS, config_map("m"))
-    assert made["data"] == {"added": "late", "seen": seen}
+    made = await client.create(CONFIG_MAPS, config_map("m", {"a": "b"}))
+    assert made["data"] == {"a": "b", "added": "late", "seen": seen}
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ async def test_a_mutation_that_cannot_be_made_refuses_the_write(
         await client.create(CONFIG_MAPS, config_map("m"))
         return
     with pytest.raises(StatusError) as raised:
-        await client.create(CONFIG_MAPS, config_map("m"))
+        await client.create(CONFIG_MAPS, config_map("m", {"a": "b"}))
     error = raised.value
     assert error.message.startswith("policy 'p' with binding 'b' denied request: ")
     assert message in error.message

@@ -306,6 +306,15 @@ def test_a_validating_policy_is_refused_for(obj: dict[str, Any], expected: list[
     assert problems(validatingadmissionpolicies.KIND, obj) == expected
 
 
+def test_a_warning_about_an_expression_says_what_and_where() -> None:
+    status = {"typeChecking": {"expressionWarnings": [{"warning": "", "fieldRef": " "}]}}
+    found = validatingadmissionpolicies.KIND.validate_status({"status": status}, {})
+    where = "status.typeChecking.expressionWarnings[0]"
+    assert [str(error) for error in found] == [
+        f"{where}.{field}: Required value" for field in ("warning", "fieldRef")
+    ]
+
+
 PATCH = "[JSONPatch{op: 'remove', path: '/data'}]"
 MUTATION = {"patchType": "JSONPatch", "jsonPatch": {"expression": PATCH}}
 FIRST = "spec.mutations[0]"

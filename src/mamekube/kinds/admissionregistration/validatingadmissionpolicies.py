@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds import cells
+from mamekube.kinds import cells, statusconditions
 from mamekube.kinds.admissionregistration import expressions, matching, validation
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import ALL_METADATA, Column, Kind
@@ -57,6 +57,18 @@ def validate_update(new: Object, old: Object) -> Found:
     return _validate(new, old)
 
 
+def validate_status(new: Object, old: Object) -> Found:
+    found: Found = []
+    status = new.get("status") or {}
+    for index, warning in enumerate((status.get("typeChecking") or {}).get("expressionWarnings") or ()):
+        path = f"status.typeChecking.expressionWarnings[{index}]"
+        if not warning.get("warning"):
+            found.append(required(f"{path}.warning"))
+        if not (warning.get("fieldRef") or "").strip():
+            found.append(required(f"{path}.fieldRef"))
+    return [*found, *statusconditions.validate(status.get("conditions") or (), "status.conditions")]
+
+
 KIND = Kind(
     group="admissionregistration.k8s.io",
     version="v1",
@@ -75,4 +87,5 @@ KIND = Kind(
     row=row,
     validate_create=validate_create,
     validate_update=validate_update,
+    validate_status=validate_status,
 )

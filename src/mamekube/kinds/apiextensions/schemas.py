@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mamekube.foundation.slices import breathe
-from mamekube.kinds.apiextensions import formats, rule_checks, values
+from mamekube.kinds.apiextensions import formats, rule_checks, rules, values
 from mamekube.kinds.fields import Found
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.regex import compile_pattern
@@ -269,7 +269,10 @@ def _check_defaults(schema: Schema, path: str, found: Found, *, root: bool = Fal
         where = f"{path}.default"
         if _has_unknown(default, schema):
             found.append(invalid(where, default, "must not have unknown fields"))
-        for error in values.Rules(schema).check(default).errors:
+        wrong = values.Rules(schema).check(default).errors
+        if not wrong and (tree := _rules_of(schema)) is not None:
+            wrong = tree.errors(default)
+        for error in wrong:
             below = "" if error.field == values.NOWHERE else f".{error.field}"
             found.append(FieldError(error.reason, where + below, error.message))
     if isinstance(schema.get("items"), Mapping):
@@ -277,6 +280,14 @@ def _check_defaults(schema: Schema, path: str, found: Found, *, root: bool = Fal
     for name, below in (schema.get("properties") or {}).items():
         if not (root and name in METADATA):
             _check_defaults(below, f"{path}.properties[{name}]", found)
+
+
+def _rules_of(schema: Schema) -> rules.RuleTree | None:
+    """What defaults have to pass; rules that are none are told of elsewhere."""
+    try:
+        return rules.tree_of(schema)
+    except (KeyError, TypeError):
+        return None
 
 
 def _has_unknown(value: Any, schema: Schema) -> bool:
