@@ -17,6 +17,19 @@ from mamekube.objects.meta import Object, labels_of
 ROLE_PREFIX = "node-role.kubernetes.io/"
 ROLE_LABEL = "kubernetes.io/role"
 
+INFO = (
+    "architecture",
+    "bootID",
+    "containerRuntimeVersion",
+    "kernelVersion",
+    "kubeProxyVersion",
+    "kubeletVersion",
+    "machineID",
+    "operatingSystem",
+    "osImage",
+    "systemUUID",
+)
+
 COLUMNS = (
     cells.NAME,
     Column(name="Status", description="The status of the node"),
@@ -38,7 +51,12 @@ def default(node: Object) -> None:
         spec["podCIDRs"] = [spec["podCIDR"]]
     elif spec.get("podCIDRs") and not spec.get("podCIDR"):
         spec["podCIDR"] = spec["podCIDRs"][0]
-    status = cells.status_of(node)
+    status = section(node, "status")
+    # Structs of numbers and texts that Go writes even before a kubelet has filled them in.
+    section(section(status, "daemonEndpoints"), "kubeletEndpoint").setdefault("Port", 0)
+    info = section(status, "nodeInfo")
+    for field in INFO:
+        info.setdefault(field, "")
     for field in ("capacity", "allocatable"):
         canonicalize(status.get(field))
     if status.get("capacity") and not status.get("allocatable"):

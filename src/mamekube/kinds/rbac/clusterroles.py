@@ -15,6 +15,7 @@ KIND = Kind(
     namespaced=False,
     schema="io.k8s.api.rbac.v1.ClusterRole",
     name_rule="path",
+    default=rules.default,
     columns=cells.NAME_AND_CREATED,
     row=cells.name_and_created,
     validate=rules.validate_cluster_role,

@@ -14,6 +14,7 @@ KIND = Kind(
     kind="Role",
     schema="io.k8s.api.rbac.v1.Role",
     name_rule="path",
+    default=rules.default,
     columns=cells.NAME_AND_CREATED,
     row=cells.name_and_created,
     validate=rules.validate_role,

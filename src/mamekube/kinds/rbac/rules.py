@@ -10,6 +10,11 @@ from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
 
 
+def default(role: Object) -> None:
+    # A role without rules says so: upstream writes the field always, and null is Go's empty list.
+    role["rules"] = role.get("rules") or None
+
+
 def validate_role(role: Object) -> Found:
     return _validate(role.get("rules") or (), namespaced=True)
 
