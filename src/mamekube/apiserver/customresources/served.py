@@ -251,6 +251,8 @@ class CustomResources(Component):
         if left:
             await self._store.update(key=item.key, obj=new, expected=item.revision)
         else:
+            # Whoever sees it gone finds nothing served any more.
+            self._withdraw(name)
             await self._store.delete(key=item.key, expected=item.revision, last=new)
 
 
