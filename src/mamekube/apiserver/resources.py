@@ -18,6 +18,7 @@ import orjson
 from mamekube.apiserver import objectmeta, ownership, races, strategy
 from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.documents import Answer, Document, Made
+from mamekube.apiserver.formats.fieldvalidation import of_another_kind
 from mamekube.apiserver.options import WriteOptions
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.strategy import Strategy
@@ -332,10 +333,7 @@ def check_identity(kind: Kind, obj: Object, *, namespace: str, name: str) -> Non
         wrong = fielderrors.invalid("kind", found_kind, f"must be {kind.kind}")
         raise status.invalid(said, (obj.get("metadata") or {}).get("name") or name, [wrong])
     if found_kind != kind.kind:
-        raise bad_request(
-            f'{found_kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
-            f"the kind in the data ({found_kind}) does not match the expected kind ({kind.kind})"
-        )
+        raise of_another_kind(kind, api_version, found_kind)
     obj["apiVersion"], obj["kind"] = api_version, found_kind
     meta = obj.get("metadata")
     if meta is None:

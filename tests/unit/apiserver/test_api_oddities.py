@@ -1,5 +1,7 @@
 """Requests at the edges: paths that reach too far, selectors with bad escapes, many warnings."""
 
+import json
+
 import pytest
 
 from mamekube.apiserver import warnings
@@ -119,6 +121,34 @@ async def test_what_is_no_json_is_no_object(web, body, why):
         "the object provided is unrecognized (must be of type ConfigMap): "
         f"couldn't get version/kind; json parse error: {why}",
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "obj", "message"),
+    [
+        (
+            "/api/v1/namespaces",
+            {"kind": "Pod"},
+            'Pod in version "v1" cannot be handled as a Namespace: '
+            "converting (v1.Pod) to (core.Namespace): unknown conversion",
+        ),
+        (
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+            {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"foo": 1}},
+            'Deployment in version "v1" cannot be handled as a ClusterRole: '
+            "converting (v1.Deployment) to (rbac.ClusterRole): unknown conversion",
+        ),
+        (
+            "/apis/apps/v1/namespaces/default/deployments",
+            {"apiVersion": "apps/v1", "kind": "deployment"},
+            'deployment in version "v1" cannot be handled as a Deployment: no kind "deployment" is registered '
+            'for version "apps/v1" in scheme "pkg/api/legacyscheme/scheme.go:30"',
+        ),
+    ],
+)
+async def test_an_object_of_another_kind_is_refused_in_upstreams_words(web, path, obj, message):
+    answer = await web.send("POST", f"{path}?fieldValidation=Strict", json.dumps(obj).encode())
+    assert (answer.code, answer.body["message"]) == (400, message)
 
 
 MAP = "into Go value of type map[string]interface {}"

@@ -22,6 +22,7 @@ import orjson
 
 from mamekube.apiserver.formats import codec, omissions
 from mamekube.kinds.kind import Kind
+from mamekube.kinds.registry import builtin_registry
 from mamekube.objects import fielderrors, schema
 from mamekube.objects.meta import Object
 from mamekube.objects.patches import json_patch
@@ -80,6 +81,9 @@ def decode(
             '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
             body,
         )
+    found = value.get("kind")
+    if found and found != kind.kind and isinstance(found, str) and isinstance(kind.schema, str):
+        raise of_another_kind(kind, str(value.get("apiVersion") or kind.api_version), found)
     try:
         if mode != IGNORE and media_type == codec.JSON and may_repeat_keys(body, value):
             value, warnings = check(json.loads(body, object_pairs_hook=_Repeating), kind, mode)
@@ -94,6 +98,24 @@ def _unrecognized(kind: Kind, why: str, body: bytes) -> StatusError:
     return bad_request(
         f"the object provided is unrecognized (must be of type {kind.kind}): {why} ({codec.summarize(body)})"
     )
+
+
+SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+"""Where upstream's Go types are registered; its messages say so."""
+
+GO_PACKAGES = {"": "core", "events.k8s.io": "core", "rbac.authorization.k8s.io": "rbac"}
+"""Of the types that upstream works with, where their name is not how the group's begins."""
+
+
+def of_another_kind(kind: Kind, api_version: str, found: str) -> StatusError:
+    """400: upstream makes the object that the data says it is, and fails to make one of `kind` of that."""
+    group, _, version = api_version.rpartition("/")
+    if builtin_registry().find_kind(group, version, found) is None:
+        why = f'no kind "{found}" is registered for version "{api_version}" in scheme "{SCHEME}"'
+    else:
+        package = GO_PACKAGES.get(kind.group) or kind.group.partition(".")[0]
+        why = f"converting ({version}.{found}) to ({package}.{kind.kind}): unknown conversion"
+    return bad_request(f'{found} in version "{version}" cannot be handled as a {kind.kind}: {why}')
 
 
 def check(obj: Object, kind: Kind, mode: str = WARN, *, repeated: str = "") -> tuple[Object, list[str]]:
