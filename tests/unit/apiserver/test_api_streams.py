@@ -9,6 +9,8 @@ from tests.unit.apiserver.samples import pod
 
 from mamekube.apiserver import development
 from mamekube.apiserver.kubelets import Kubelets
+from mamekube.apiserver.subresources import proxy
+from mamekube.objects.status import StatusError
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -54,7 +56,13 @@ async def listening(tmp_path):
 
 
 @pytest.fixture
-async def kubelet(web, tmp_path):
+def proxies_reach_loopback(monkeypatch):
+    """Where the kubelets and pods of these tests are, and no real ones."""
+    monkeypatch.setattr(proxy, "check_address", lambda text: None)
+
+
+@pytest.fixture
+async def kubelet(web, tmp_path, proxies_reach_loopback):
     async with listening(tmp_path) as fake:
         await web.send("POST", "/api/v1/nodes", {"metadata": {"name": "n1"}})
         status = {
@@ -291,3 +299,34 @@ async def test_a_service_without_endpoints_cannot_be_proxied_to(web, kubelet):
     answer = await web.send("GET", "/api/v1/namespaces/default/services/s:80/proxy/")
     assert (answer.code, answer.body["reason"]) == (503, "ServiceUnavailable")
     assert answer.body["message"] == 'no endpoints available for service "s"'
+
+
+@pytest.mark.parametrize(
+    "address",
+    (
+        "127.0.0.1 ::1 ::ffff:127.0.0.1 169.254.169.254 fe80::1%eth0 "
+        "0.0.0.0 :: 224.0.0.1 255.255.255.255 localhost"
+    ).split(),
+)
+def test_nothing_is_handed_on_to_addresses_that_lead_nowhere_else(address):
+    with pytest.raises(StatusError) as refused:
+        proxy.check_address(address)
+    assert (refused.value.code, refused.value.message) == (400, "address not allowed")
+
+
+@pytest.mark.parametrize("address", ["10.244.0.7", "192.168.49.2", "fd00::7", "8.8.8.8"])
+def test_addresses_of_pods_and_nodes_are_handed_on_to(address):
+    proxy.check_address(address)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nodes/n1/proxy/x", "/api/v1/nodes/n1:80/proxy/x", f"{PODS}/p:80/proxy/x"]
+)
+async def test_a_proxy_to_the_api_servers_own_loopback_is_refused(web, kubelet, monkeypatch, path):
+    monkeypatch.undo()
+    status = {"status": {"podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}}
+    patch = {"Content-Type": "application/merge-patch+json"}
+    assert (await web.send("PATCH", f"{PODS}/p/status", status, headers=patch)).code == 200
+    answer = await web.send("GET", path)
+    assert (answer.code, answer.body["message"]) == (400, "address not allowed")
+    assert kubelet.heads == []

@@ -7,7 +7,9 @@ that might be a kubelet.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
+import socket
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -26,6 +28,8 @@ KEPT_HERE = frozenset(
     {"authorization", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
 )
 SCHEMES = ("", "http", "https")
+ADDRESS_NOT_ALLOWED = "address not allowed"
+BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
 class Target(NamedTuple):
@@ -42,6 +46,7 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, exchange: Exchan
     request.name = target.name
     if request.resource == "nodes":
         place = await kubelets.place_of(target.name)
+        await check_host(place.host)
         if not target.port or _number(target.port) == place.port:
             return await _hand_on(request, exchange, place, *await kubelets.connect(place))
         place, secure = Place(place.host, _number(target.port)), target.scheme == "https"
@@ -51,6 +56,36 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, exchange: Exchan
         place, secure = await _service_place(api, request, target), target.scheme == "https"
     reader, writer = await _connect(place, secure=secure)
     return await _hand_on(request, exchange, place, reader, writer)
+
+
+async def check_host(host: str) -> None:
+    """None of the addresses of a node may be this machine's own affair. Raises 400."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise bad_request(f"lookup {host}: {error.strerror}") from None
+    for *_, place in found:
+        check_address(str(place[0]))
+
+
+def check_address(text: str) -> None:
+    """Only addresses that lead elsewhere are handed on to: whoever writes a pod's status might name the API server's
+    own loopback, or what a link-local address stands for in a cloud. Raises 400."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        raise bad_request(ADDRESS_NOT_ALLOWED) from None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    address = mapped or address
+    # Go's `IsGlobalUnicast`.
+    if (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or address == BROADCAST
+    ):
+        raise bad_request(ADDRESS_NOT_ALLOWED)
 
 
 def parse_target(name: str) -> Target:
@@ -71,9 +106,8 @@ def _number(port: str) -> int:
 
 
 def _pod_place(pod: Object, target: Target) -> Place:
-    host = (pod.get("status") or {}).get("podIP")
-    if not host:
-        raise unavailable(f"pod {target.name} has no address")
+    host = (pod.get("status") or {}).get("podIP") or ""
+    check_address(host)
     if target.port:
         return Place(host, _number(target.port))
     for container in pod["spec"].get("containers") or ():
