@@ -185,21 +185,22 @@ class ServiceAddresses(Component):
         families = list(spec.get("ipFamilies") or ())
         for address in given[len(families) :]:
             families.append(f"IPv{ipaddress.ip_address(address).version}")
+        own = next(iter(self._networks))
+        if spec.get("clusterIP") == "None" and not spec.get("selector"):
+            _choose_any_families(spec, families or [own])
+            return
         policy = spec.get("ipFamilyPolicy") or ("RequireDualStack" if len(families) > 1 else "SingleStack")
-        errors: list[FieldError] = []
-        selectorless = spec.get("clusterIP") == "None" and not spec.get("selector")
-        if not selectorless:
-            errors += [
-                fielderrors.invalid(f"spec.ipFamilies[{place}]", family, "not configured on this cluster")
-                for place, family in enumerate(families)
-                if family not in self._networks
-            ]
-            if policy == "RequireDualStack" and len(self._networks) < 2:
-                detail = "this cluster is not configured for dual-stack services"
-                errors.append(fielderrors.invalid("spec.ipFamilyPolicy", policy, detail))
+        errors = [
+            fielderrors.invalid(f"spec.ipFamilies[{place}]", family, "not configured on this cluster")
+            for place, family in enumerate(families)
+            if family not in self._networks
+        ]
+        if policy == "RequireDualStack" and len(self._networks) < 2:
+            detail = "this cluster is not configured for dual-stack services"
+            errors.append(fielderrors.invalid("spec.ipFamilyPolicy", policy, detail))
         if errors:
             raise _invalid(write, errors)
-        families = families or [next(iter(self._networks))]
+        families = families or [own]
         if policy != "SingleStack" and len(families) == 1:
             families += [family for family in self._networks if family not in families]
         spec["ipFamilies"], spec["ipFamilyPolicy"] = families, policy
@@ -424,6 +425,14 @@ def drop_by_type(spec: dict[str, Any], old: dict[str, Any]) -> None:
     if needs_node_ports(old) and not needs_node_ports(spec) and _node_ports(spec) == _node_ports(old):
         for port in spec.get("ports") or ():
             port.pop("nodePort", None)
+
+
+def _choose_any_families(spec: dict[str, Any], families: list[str]) -> None:
+    """Where no address is given out and no pods are chosen, the cluster need not have the families."""
+    policy = spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "RequireDualStack"
+    if policy != "SingleStack" and len(families) == 1:
+        families = [*families, "IPv6" if families[0] == "IPv4" else "IPv4"]
+    spec["ipFamilies"] = families
 
 
 def normalize_addresses(spec: dict[str, Any]) -> None:

@@ -102,6 +102,22 @@ async def test_a_family_that_the_cluster_has_not_is_refused(world, addresses, sp
     assert text in await refusal(create(world, addresses, **spec))
 
 
+@pytest.mark.parametrize(
+    ("spec", "families", "policy"),
+    [
+        ({}, ["IPv4", "IPv6"], "RequireDualStack"),
+        ({"ipFamilies": ["IPv6"]}, ["IPv6", "IPv4"], "RequireDualStack"),
+        ({"ipFamilyPolicy": "SingleStack"}, ["IPv4"], "SingleStack"),
+        ({"selector": {"app": "x"}}, ["IPv4"], "SingleStack"),
+    ],
+)
+async def test_a_service_without_addresses_and_pods_may_have_families_that_the_cluster_has_not(
+    world, addresses, spec, families, policy
+):
+    made = await create(world, addresses, clusterIP="None", **spec)
+    assert (made["ipFamilies"], made["ipFamilyPolicy"]) == (families, policy)
+
+
 async def test_both_families_are_given_where_the_cluster_has_both(world):
     async with ServiceAddresses(
         world.store, world.reader, world.clock, service_cidr="10.0.0.0/24,fd00::/112"

@@ -151,6 +151,14 @@ def test_the_status_of_a_service_says_where_its_balancer_is() -> None:
     ]
 
 
+def test_a_service_that_is_no_longer_balanced_has_no_balancer() -> None:
+    status = {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}, "conditions": []}
+    new, old = {**service(), "status": status}, {**service(**BALANCED), "status": status}
+    services.KIND.prepare_update(new, old)
+    assert new["status"] == {"loadBalancer": {}, "conditions": []}
+    assert status["loadBalancer"]["ingress"]
+
+
 def claim(**spec: Any) -> dict[str, Any]:
     made = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, **spec}
     return {"metadata": {"name": "c"}, "spec": made}

@@ -92,7 +92,13 @@ def _port_text(port: dict[str, Any]) -> str:
 
 
 def prepare_update(new: Object, old: Object) -> None:
-    """A client that changes `clusterIP` alone means the first of `clusterIPs`, which it may not know."""
+    """A client that changes `clusterIP` alone means the first of `clusterIPs`, which it may not know.
+
+    What is no longer balanced has no balancer from now on, however long it takes to be taken down.
+    """
+    status = cells.status_of(new)
+    if cells.spec_of(new).get("type") != "LoadBalancer" and status.get("loadBalancer"):
+        new["status"] = {**status, "loadBalancer": {}}
     after, before = cells.spec_of(new), cells.spec_of(old)
     address = after.get("clusterIP") or ""
     changed = address != (before.get("clusterIP") or "")
