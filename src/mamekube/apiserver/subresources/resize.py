@@ -145,13 +145,14 @@ def _without_amounts(container: dict[str, Any]) -> dict[str, Any]:
 
 def _fixed(resources: dict[str, Any] | None) -> dict[str, Any]:
     """The resources that no resize changes."""
-    return {
+    fixed = {
         field: {name: amount for name, amount in value.items() if name not in RESIZABLE}
         if field in ("requests", "limits")
         else value
         for field, value in (resources or {}).items()
         if value
     }
+    return {field: value for field, value in fixed.items() if value}
 
 
 STRATEGY = Strategy("resize", _prepare, _validate)
