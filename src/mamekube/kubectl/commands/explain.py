@@ -212,7 +212,7 @@ def _indented(text: str, indent: int) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """The text in lines of no more than `width`; a word that is as long as a line stays where it stands."""
+    """The text in lines of no more than `width`; a longer word has a line of its own."""
     return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
 
 
