@@ -2,7 +2,8 @@
 
 
 def config_map(name, *, labels=None, **data):
-    meta = {"name": name, "labels": labels or {}}
+    # kubectl calls an object changed for ever that is applied with empty labels: a server shows none of them.
+    meta = {"name": name, **({"labels": labels} if labels else {})}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
 
 
