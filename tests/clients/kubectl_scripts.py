@@ -409,4 +409,10 @@ SCRIPTS = {
         "events --for x",
         "events -A --for pod/none",
     ],
+    "resources": [
+        "api-versions",
+        "api-resources --sort-by=name -o wide",
+        "api-resources --sort-by=x",
+        "cluster-info",
+    ],
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mamekube.kubectl import tabs
+from mamekube.kubectl.discovery import Found
+from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
 
@@ -46,9 +48,10 @@ def run_api_resources(session: Session) -> int:
     wide = session.flag("output") == "wide"
     if wide:
         rows[0] += ["VERBS", "CATEGORIES"]
-    for found in sorted(
-        session.discovery.preferred(), key=lambda one: (one.resource.group, one.resource.plural)
-    ):
+    order = session.flag("sort-by", "")
+    if order not in ("", "name", "kind"):
+        raise Failure("error: --sort-by accepts only name or kind")
+    for found in sorted(session.discovery.preferred(), key=lambda one: _place(one, order)):
         resource = found.resource
         if session.arguments.given("api-group") and resource.group != session.flag("api-group"):
             continue
@@ -70,6 +73,12 @@ def run_api_resources(session: Session) -> int:
         return 0
     session.out.write(tabs.table(rows[1:] if session.flag("no-headers") else rows))
     return 0
+
+
+def _place(found: Found, order: str) -> tuple[str, str]:
+    resource = found.resource
+    first = {"name": resource.plural, "kind": resource.kind}.get(order, resource.group)
+    return first, resource.plural
 
 
 def run_api_versions(session: Session) -> int:
