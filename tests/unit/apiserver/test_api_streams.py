@@ -303,10 +303,18 @@ async def test_a_service_without_endpoints_cannot_be_proxied_to(web, kubelet):
 
 @pytest.mark.parametrize(
     "address",
-    (
-        "127.0.0.1 ::1 ::ffff:127.0.0.1 169.254.169.254 fe80::1%eth0 "
-        "0.0.0.0 :: 224.0.0.1 255.255.255.255 localhost"
-    ).split(),
+    [
+        "127.0.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "169.254.169.254",
+        "fe80::1%eth0",
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "255.255.255.255",
+        "localhost",
+    ],
 )
 def test_nothing_is_handed_on_to_addresses_that_lead_nowhere_else(address):
     with pytest.raises(StatusError) as refused:
