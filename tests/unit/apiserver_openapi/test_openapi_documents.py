@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from mamekube.apiserver.openapi import documents, publication
+from mamekube.apiserver.openapi import documents, operations, publication
 from mamekube.apiserver.openapi.publication import PROTOBUF_V2, OpenApi
 from mamekube.kinds.kind import Kind, Scale
 from mamekube.kinds.registry import builtin_registry
@@ -99,6 +99,24 @@ async def test_version_3_alone_says_what_stands_for_absent_fields(served: OpenAp
     assert "default" not in schemas["io.k8s.api.core.v1.ResourceRequirements"]["properties"]["limits"]
     v2 = (await document(served, "/openapi/v2"))["definitions"]
     assert "default" not in v2["io.k8s.api.batch.v1.CronJobSpec"]["properties"]["schedule"]
+
+
+def test_version_2_keeps_rules_and_requires_no_field_beside_values_that_may_be_null() -> None:
+    rules = [{"rule": "self.size() < 9"}]
+    schema = {
+        "type": "object",
+        "required": ["a"],
+        "additionalProperties": {"type": "string", "nullable": True},
+        "x-kubernetes-validations": rules,
+    }
+    shown = documents.dialect("com.example.v1.Thing", schema, operations.V2)
+    assert shown == {"type": "object", "additionalProperties": {}, "x-kubernetes-validations": rules}
+    fields = {"a": {"type": "string", "nullable": True}, "b": {"type": "string"}}
+    schema = {"type": "object", "required": ["a", "b"], "properties": fields}
+    shown = documents.dialect("com.example.v1.Thing", schema, operations.V2)
+    assert shown["required"] == ["b"]
+    shown = documents.dialect("com.example.v1.Thing", {**schema, "nullable": True}, operations.V2)
+    assert shown == {"required": ["a", "b"]}
 
 
 def names(parameters: list[dict[str, Any]]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from mamekube.apiserver.openapi import markers
 from mamekube.apiserver.openapi.operations import (
     META,
     PREFIXES,
@@ -24,10 +25,22 @@ from mamekube.objects.schema import OBJECT_META, definitions, held_by_value
 
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+WORDS: Mapping[str, str] = {
+    INT_OR_STRING: "IntOrString is a number, or a text such as a percentage or the name of a port.",
+    QUANTITY: (
+        "Quantity is a decimal number, alone or with a suffix: m for thousandths; k, M, G, T, P and E for powers of "
+        "1000; Ki, Mi, Gi, Ti, Pi and Ei for powers of 1024; or an exponent such as e3."
+    ),
+}
+"""What the package's definitions have no description of."""
 
 ZEROS: Mapping[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean": False}
 OPAQUE = frozenset({"byte", "date-time", "int-or-string"})
 """Formats whose zero is none in JSON."""
+
+SELECTABLE = "x-kubernetes-selectable-fields"
+ADDED = ("x-kubernetes-group-version-kind", SELECTABLE)
+"""What the server, and not the definition's author, says of a custom kind."""
 
 DESCRIBED_BY = "io.k8s.api.core.v1.ConfigMap"
 """A kind whose words for `apiVersion`, `kind` and `metadata` custom ones take over."""
@@ -43,6 +56,8 @@ def custom_definitions(kind: Kind) -> dict[str, dict[str, Any]]:
     own["type"] = "object"
     own["properties"] = {**(own.get("properties") or {}), **top}
     own["x-kubernetes-group-version-kind"] = [gvk_of(kind)]
+    if kind.selectable:
+        own[SELECTABLE] = [{"fieldPath": path} for path in kind.selectable]
     conventions = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
     listed = {
         "description": f"{kind.kind}List is a list of {kind.kind}",
@@ -125,21 +140,26 @@ def dialect(name: str, definition: Mapping[str, Any], version: int) -> dict[str,
     """A definition of the package in the words of one version of OpenAPI."""
     if version == V2 and _keeps_unknown(definition) and "x-kubernetes-group-version-kind" in definition:
         # kubectl would refuse every field that is not listed.
-        return {key: definition[key] for key in ("type", "x-kubernetes-group-version-kind")}
+        return {key: definition[key] for key in ("type", *ADDED) if key in definition}
+    if name in WORDS:
+        definition = {"description": WORDS[name], **definition}
     result = _translated(definition, version)
     if name == INT_OR_STRING:
         return {
-            **_described(definition),
+            "description": definition["description"],
             "format": "int-or-string",
             **({"type": "string"} if version == V2 else {"oneOf": [{"type": "integer"}, {"type": "string"}]}),
         }
     if name == QUANTITY and version == V2:
-        return {**_described(definition), "type": "string"}
+        return {"description": definition["description"], "type": "string"}
     if "x-kubernetes-group-version-kind" in definition:
         for prop in ("apiVersion", "kind"):
             result.get("properties", {}).get(prop, {}).pop("enum", None)
-    if version == V3 and name in definitions():
-        _add_defaults(name, definition, result)
+    if name in definitions():
+        markers.add_enums(name, result)
+        if version == V3:
+            _add_defaults(name, definition, result)
+            markers.add_defaults(name, result)
     return result
 
 
@@ -180,11 +200,7 @@ def _with_default(definition: Mapping[str, Any], shown: dict[str, Any]) -> dict[
     return shown if zero is None or definition.get("format") in OPAQUE else {**shown, "default": zero}
 
 
-def _described(definition: Mapping[str, Any]) -> dict[str, Any]:
-    return {"description": definition["description"]} if "description" in definition else {}
-
-
-_V2_LACKS = frozenset({"nullable", "oneOf", "anyOf", "allOf", "not", "default", "x-kubernetes-validations"})
+_V2_LACKS = frozenset({"nullable", "oneOf", "anyOf", "allOf", "not", "default"})
 
 
 def _keeps_unknown(schema: Mapping[str, Any]) -> bool:
@@ -193,12 +209,14 @@ def _keeps_unknown(schema: Mapping[str, Any]) -> bool:
 
 def _for_v2(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Without what clients of v2 stumble over: null and unknown fields beside known ones, lists of anything."""
-    properties = schema.get("properties") or {}
-    nullable = [name for name, below in properties.items() if below.get("nullable")]
     untyped = bool(schema.get("nullable")) or (_keeps_unknown(schema) and schema.get("type") == "object")
     dropped = {"properties", "items"} if schema.get("nullable") or _keeps_unknown(schema) else set()
     if untyped or (schema.get("type") == "array" and ("items" in dropped or "items" not in schema)):
         dropped.add("type")
+    nullable = frozenset() if "properties" in dropped else _nullable_fields(schema)
+    values = schema.get("additionalProperties")
+    if isinstance(values, Mapping) and values.get("nullable"):
+        dropped.add("required")
     if not dropped and not nullable:
         return schema
     plain = {key: value for key, value in schema.items() if key not in dropped}
@@ -207,6 +225,11 @@ def _for_v2(schema: Mapping[str, Any]) -> Mapping[str, Any]:
         if not plain["required"]:
             del plain["required"]
     return plain
+
+
+def _nullable_fields(schema: Mapping[str, Any]) -> frozenset[str]:
+    properties = schema.get("properties") or {}
+    return frozenset(name for name, below in properties.items() if below.get("nullable"))
 
 
 def _translated(schema: Mapping[str, Any], version: int) -> dict[str, Any]:

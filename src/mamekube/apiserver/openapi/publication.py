@@ -25,7 +25,7 @@ from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects import schema
 
-FORMAT = "3"
+FORMAT = "4"
 """Counts up when the same kinds come to give another document."""
 
 JSON = "application/json"
@@ -272,6 +272,7 @@ def fingerprint(source: Source, form: str) -> str:
         parts.append(f"{kind.subresources} {kind.has_status} {kind.scale is not None}".encode())
         own = kind.schema
         parts.append(own.encode() if isinstance(own, str) else _schema_digest(own))
+        parts.append(" ".join(kind.selectable).encode())
     return _digest(parts)
 
 
