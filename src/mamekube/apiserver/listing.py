@@ -79,7 +79,7 @@ def _begin(options: ListOptions, prefix: str, *, reached: int) -> tuple[int, str
         if options.revision and options.revision != "0":
             raise bad_request("specifying resource version is not allowed when using continue")
         return max(position.revision, 0), prefix + position.start
-    revision = parse_revision(options.revision)
+    revision = parse_revision(options.revision, where="invalid resource version: ")
     if options.revision_match == EXACT or (revision and options.limit and not options.revision_match):
         return revision, ""
     if revision > reached:
@@ -152,11 +152,15 @@ def decode_token(text: str) -> Position:
         if type(position.revision) is not int or not isinstance(position.start, str):
             raise TypeError
     except (binascii.Error, ValueError, KeyError, TypeError):
-        raise bad_request("continue key is not valid: encoded continue token is not valid") from None
+        raise bad_request(
+            "invalid continue token: continue key is not valid: encoded continue token is not valid"
+        ) from None
     if version != TOKEN_VERSION:
-        raise bad_request("continue key is not valid: server does not recognize this version of the token")
+        raise bad_request(
+            "invalid continue token: continue key is not valid: server does not recognize this version of the token"
+        )
     if not position.start or ".." in position.start.split("/") or position.start.startswith("/"):
-        raise bad_request("continue key is not valid: encoded start key is not valid")
+        raise bad_request("invalid continue token: continue key is not valid: encoded start key is not valid")
     return position
 
 

@@ -11,7 +11,7 @@ from mamekube.apiserver.request import Request, parse_int
 from mamekube.objects import fielderrors, selectors
 from mamekube.objects.resource import Resource
 from mamekube.objects.selectors import FieldSelector, Selector
-from mamekube.objects.status import StatusError, bad_request, invalid
+from mamekube.objects.status import bad_request, invalid
 
 FIELD_MANAGER_LENGTH_MAX = 128
 FIELD_VALIDATIONS = ("Ignore", "Strict", "Warn")
@@ -237,15 +237,13 @@ def _raise(kind: str, errors: list[fielderrors.FieldError]) -> None:
 UINT64_DIGITS = 20
 
 
-def parse_revision(text: str) -> int:
-    """A resourceVersion as a number, 0 for none. Raises 400."""
+def parse_revision(text: str, *, where: str = "") -> int:
+    """A resourceVersion as a number, 0 for none. Raises 400, with `where` at its head."""
     if not text:
         return 0
     digits = text.isascii() and text.isdecimal()
-    if digits and (len(text.lstrip("0")) > UINT64_DIGITS or int(text) >= 2**64):
-        raise bad_request(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": value out of range')
-    if not digits:
-        raise StatusError(
-            400, "BadRequest", f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        )
+    if not digits or len(text.lstrip("0")) > UINT64_DIGITS or int(text) >= 2**64:
+        why = "value out of range" if digits else "invalid syntax"
+        error = fielderrors.invalid("resourceVersion", text, f'strconv.ParseUint: parsing "{text}": {why}')
+        raise bad_request(f"{where}{error}")
     return int(text)

@@ -74,13 +74,17 @@ def test_a_forged_token_is_refused(token):
     with pytest.raises(StatusError) as caught:
         decode_token(token)
     assert caught.value.code == 400
-    assert caught.value.message.startswith("continue key is not valid: ")
+    assert caught.value.message.startswith("invalid continue token: continue key is not valid: ")
 
 
 NO_REVISION = "resourceVersionMatch is forbidden unless resourceVersion is provided"
 WITH_TOKEN = "resourceVersionMatch is forbidden when continue is provided"
 BOTH = "specifying resource version is not allowed when using continue"
-FORGED = "continue key is not valid"
+NONSENSE = (
+    'invalid resource version: resourceVersion: Invalid value: "nonsense": '
+    'strconv.ParseUint: parsing "nonsense": invalid syntax'
+)
+FORGED = "invalid continue token: continue key is not valid"
 GONE = "The resourceVersion for the provided list is too old."
 MATCHES = ("", "NotOlderThan", "Exact", "None")
 
@@ -94,7 +98,7 @@ def expected(limit, token, revision, match):
         (match == "Exact" and revision == "0", 'resourceVersionMatch "exact" is forbidden'),
         (token == "forged", FORGED),
         (token and revision not in ("", "0"), BOTH),
-        (revision == "nonsense", "Invalid value"),
+        (revision == "nonsense", NONSENSE),
         (revision == "compacted" and (match == "Exact" or (limit and not match)), GONE),
     ]
     for found, message in invalid:
