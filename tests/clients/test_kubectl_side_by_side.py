@@ -85,7 +85,7 @@ class Upstream(Side):
             input=given,
             capture_output=True,
             text=True,
-            env={**os.environ, **THRIFTY, **self.environment},
+            env={**os.environ, **THRIFTY, "TMPDIR": str(self.folder), **self.environment},
             timeout=COMMAND_TIMEOUT_S,
             check=False,
         )
@@ -97,6 +97,7 @@ class Own(Side):
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("sys.stdin", io.StringIO(given))
+            patched.setattr("tempfile.tempdir", str(self.folder))
             for name, value in self.environment.items():
                 patched.setenv(name, value)
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
