@@ -115,15 +115,16 @@ class Resources:
         self._fill_system_fields(kind, obj)
         if kind.has_status and not (kind.keeps_first_status and obj.get("status")):
             obj["status"] = {}
-        kind.prepare_create(obj)
+        await sidetrack.run(partial(kind.prepare_create, obj), size_bytes=write.heavy_bytes)
         errors = await _checked(
             lambda: objectmeta.validate(kind, obj) + kind.validate(obj) + kind.validate_create(obj),
             write.heavy_bytes,
         )
         if errors:
-            raise status.invalid(kind, obj["metadata"].get("name", ""), errors)
+            raise await _invalid(kind, obj["metadata"].get("name", ""), errors, write.heavy_bytes)
         write.name = obj["metadata"]["name"]
-        write.warnings.extend(kind.warnings(obj, None))
+        warn = partial(kind.warnings, obj, None)
+        write.warnings.extend(await sidetrack.run(warn, size_bytes=write.heavy_bytes))
         if creating is not None:
             creating()
         await self._admission.validate(write)
@@ -257,8 +258,9 @@ class Resources:
         strategy.prepare_update(rules, kind, new, old, now_s=self.clock.now())
         errors = await _checked(lambda: strategy.validate_update(rules, kind, new, old), request.heavy_bytes)
         if errors:
-            raise status.invalid(kind, request.name, errors)
-        write.warnings.extend(kind.warnings(new, old))
+            raise await _invalid(kind, request.name, errors, request.heavy_bytes)
+        warn = partial(kind.warnings, new, old)
+        write.warnings.extend(await sidetrack.run(warn, size_bytes=request.heavy_bytes))
         await self._admission.validate(write)
         if options.dry_run:
             return Answer(Made(new), 200, kind)
@@ -306,6 +308,11 @@ async def _checked(validate: Callable[[], list[FieldError]], heavy_bytes: int) -
     if heavy_bytes:
         return await sidetrack.run(validate, size_bytes=heavy_bytes)
     return await slices.run(validate)
+
+
+async def _invalid(kind: Kind, name: str, errors: list[FieldError], heavy_bytes: int) -> StatusError:
+    """The refusal, which says a hundred thousand errors where there are so many."""
+    return await sidetrack.run(partial(status.invalid, kind, name, errors), size_bytes=heavy_bytes)
 
 
 async def _made(change: Change | SlowChange, old: Object | None, heavy_bytes: int) -> Object:

@@ -41,8 +41,10 @@ async def run(compute: Callable[[], T], *, size_bytes: int) -> T:
 
     `size_bytes`: of what it works on, which chooses the lane. Nothing, and all on virtual time, is done at once.
     """
+    if not size_bytes:
+        return compute()
     loop = asyncio.get_running_loop()
-    if not size_bytes or isinstance(loop, VirtualLoop):
+    if isinstance(loop, VirtualLoop):
         return compute()
     lanes = _lanes.setdefault(loop, (asyncio.Lock(), asyncio.Lock()))
     async with lanes[size_bytes > SMALL_BYTES_MAX]:
