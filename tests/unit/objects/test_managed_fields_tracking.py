@@ -215,6 +215,26 @@ def test_only_ten_updaters_are_remembered_by_name() -> None:
     assert set(owners(obj)["ancient-changes"]["f:data"]) == {".", "f:k", "f:k1", "f:k2"}
 
 
+def test_of_very_many_updaters_the_ancient_ones_own_together_what_they_owned() -> None:
+    entries = [
+        {
+            "manager": f"m{number:05}",
+            "operation": "Update",
+            "apiVersion": "v1",
+            "time": "2026-01-01T00:00:00Z",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {f"f:k{number}": {}}},
+        }
+        for number in range(3_001)
+    ]
+    new = config_map(k="0")
+    new["metadata"]["managedFields"] = entries
+    owned = owners(track_update(None, new, CONFIG_MAP, manager="last", time=NOW))
+    assert len(owned) == managed_fields.UPDATERS_MAX
+    assert list(owned)[-1] == "last"
+    assert len(owned["ancient-changes"]["f:data"]) == 3_001 - (managed_fields.UPDATERS_MAX - 2)
+
+
 def test_custom_objects_have_no_structs_that_are_always_there() -> None:
     crd = schema_from_crd(
         {

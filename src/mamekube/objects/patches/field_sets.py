@@ -9,7 +9,7 @@ This is the wire form of structured-merge-diff. Nodes are shared and never chang
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import orjson
@@ -39,6 +39,14 @@ def union(left: FieldSet, right: FieldSet) -> FieldSet:
         elif mine is not node and element != SELF:
             result[element] = _union_nodes(mine, node)
     return result
+
+
+def union_all(sets: Sequence[FieldSet]) -> FieldSet:
+    """Of one or more sets, pair by pair: one after the other, each would copy what all before it hold."""
+    while len(sets) > 1:
+        pairs = zip(sets[::2], sets[1::2], strict=False)
+        sets = [*(union(left, right) for left, right in pairs), *sets[len(sets) & ~1 :]]
+    return sets[0]
 
 
 def _union_nodes(left: FieldSet, right: FieldSet) -> FieldSet:

@@ -384,20 +384,27 @@ def _capped(managers: Managers) -> Managers:
         return managers
     updaters.sort(key=lambda identity: (_seconds(managers[identity].time), identity))
     firsts: dict[str, Identity] = {}
+    merged: dict[Identity, tuple[list[FieldSet], str]] = {}
+    """The sets of what becomes one entry, and the time of the newest."""
     for identity in updaters:
-        entry = managers[identity]
         if excess <= 0:
             break
-        if entry.api_version not in firsts:
-            firsts[entry.api_version] = identity
+        version = identity.api_version
+        first = firsts.setdefault(version, identity)
+        if first is identity:
             continue
-        bucket = Identity(ANCIENT_CHANGES, UPDATE, entry.api_version, "")
-        if bucket not in managers:
-            managers[bucket] = managers.pop(firsts[entry.api_version])
-        fields = field_sets.union(entry.fields, managers[bucket].fields)
-        del managers[identity]
-        managers[bucket] = Entry(fields, entry.api_version, entry.time)
+        bucket = Identity(ANCIENT_CHANGES, UPDATE, version, "")
+        if bucket not in merged:
+            oldest = managers.pop(bucket if bucket in managers else first)
+            merged[bucket] = [oldest.fields], oldest.time
+        if identity != bucket:
+            entry = managers.pop(identity)
+            sets, _ = merged[bucket]
+            sets.append(entry.fields)
+            merged[bucket] = sets, entry.time
         excess -= 1
+    for bucket, (sets, time) in merged.items():
+        managers[bucket] = Entry(field_sets.union_all(sets), bucket.api_version, time)
     return managers
 
 
