@@ -143,7 +143,7 @@ def test_protobuf_has_what_json_says_of_a_schema() -> None:
 
 # What validation takes ----------------------------------------------------------------------------------
 
-ADMISSION = "admissionregistration.v1"
+ADMISSION = "api.admissionregistration.v1"
 TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"app": "x"}},
     "spec": {"containers": [{"name": "c", "image": "i"}]},
@@ -215,101 +215,114 @@ TAKEN: Mapping[str, tuple[dict[str, Any], Mapping[str, str]]] = {
     "pods": (
         POD,
         {
-            "spec.restartPolicy": "core.v1.PodSpec.restartPolicy",
-            "spec.dnsPolicy": "core.v1.PodSpec.dnsPolicy",
-            "spec.preemptionPolicy": "core.v1.PodSpec.preemptionPolicy",
-            "spec.containers.0.imagePullPolicy": "core.v1.Container.imagePullPolicy",
-            "spec.containers.0.terminationMessagePolicy": "core.v1.Container.terminationMessagePolicy",
-            "spec.containers.0.ports.0.protocol": "core.v1.ContainerPort.protocol",
-            "spec.containers.0.livenessProbe.httpGet.scheme": "core.v1.HTTPGetAction.scheme",
-            "spec.containers.0.volumeMounts.0.mountPropagation": "core.v1.VolumeMount.mountPropagation",
-            "spec.containers.0.securityContext.procMount": "core.v1.SecurityContext.procMount",
-            "spec.containers.0.securityContext.seccompProfile.type": "core.v1.SeccompProfile.type",
-            "spec.securityContext.appArmorProfile.type": "core.v1.AppArmorProfile.type",
-            "spec.securityContext.fsGroupChangePolicy": "core.v1.PodSecurityContext.fsGroupChangePolicy",
+            "spec.restartPolicy": "api.core.v1.PodSpec.restartPolicy",
+            "spec.dnsPolicy": "api.core.v1.PodSpec.dnsPolicy",
+            "spec.preemptionPolicy": "api.core.v1.PodSpec.preemptionPolicy",
+            "spec.containers.0.imagePullPolicy": "api.core.v1.Container.imagePullPolicy",
+            "spec.containers.0.terminationMessagePolicy": "api.core.v1.Container.terminationMessagePolicy",
+            "spec.containers.0.ports.0.protocol": "api.core.v1.ContainerPort.protocol",
+            "spec.containers.0.livenessProbe.httpGet.scheme": "api.core.v1.HTTPGetAction.scheme",
+            "spec.containers.0.volumeMounts.0.mountPropagation": "api.core.v1.VolumeMount.mountPropagation",
+            "spec.containers.0.securityContext.procMount": "api.core.v1.SecurityContext.procMount",
+            "spec.containers.0.securityContext.seccompProfile.type": "api.core.v1.SeccompProfile.type",
+            "spec.securityContext.appArmorProfile.type": "api.core.v1.AppArmorProfile.type",
+            "spec.securityContext.fsGroupChangePolicy": "api.core.v1.PodSecurityContext.fsGroupChangePolicy",
             "spec.securityContext.supplementalGroupsPolicy": (
-                "core.v1.PodSecurityContext.supplementalGroupsPolicy"
+                "api.core.v1.PodSecurityContext.supplementalGroupsPolicy"
             ),
-            "spec.tolerations.0.effect": "core.v1.Toleration.effect",
-            "spec.tolerations.0.operator": "core.v1.Toleration.operator",
+            "spec.tolerations.0.effect": "api.core.v1.Toleration.effect",
+            "spec.tolerations.0.operator": "api.core.v1.Toleration.operator",
             "spec.topologySpreadConstraints.0.whenUnsatisfiable": (
-                "core.v1.TopologySpreadConstraint.whenUnsatisfiable"
+                "api.core.v1.TopologySpreadConstraint.whenUnsatisfiable"
             ),
             "spec.topologySpreadConstraints.0.nodeTaintsPolicy": (
-                "core.v1.TopologySpreadConstraint.nodeTaintsPolicy"
+                "api.core.v1.TopologySpreadConstraint.nodeTaintsPolicy"
             ),
-            "spec.volumes.0.hostPath.type": "core.v1.HostPathVolumeSource.type",
+            "spec.volumes.0.hostPath.type": "api.core.v1.HostPathVolumeSource.type",
         },
     ),
     "nodes": (
         {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}},
-        {"spec.taints.0.effect": "core.v1.Taint.effect"},
+        {"spec.taints.0.effect": "api.core.v1.Taint.effect"},
     ),
     "services": (
         SERVICE,
         {
-            "spec.type": "core.v1.ServiceSpec.type",
-            "spec.sessionAffinity": "core.v1.ServiceSpec.sessionAffinity",
-            "spec.internalTrafficPolicy": "core.v1.ServiceSpec.internalTrafficPolicy",
-            "spec.ipFamilyPolicy": "core.v1.ServiceSpec.ipFamilyPolicy",
-            "spec.ipFamilies.[]": "core.v1.ServiceSpec.ipFamilies",
-            "spec.ports.0.protocol": "core.v1.ServicePort.protocol",
+            "spec.type": "api.core.v1.ServiceSpec.type",
+            "spec.sessionAffinity": "api.core.v1.ServiceSpec.sessionAffinity",
+            "spec.internalTrafficPolicy": "api.core.v1.ServiceSpec.internalTrafficPolicy",
+            "spec.ipFamilyPolicy": "api.core.v1.ServiceSpec.ipFamilyPolicy",
+            "spec.ipFamilies.[]": "api.core.v1.ServiceSpec.ipFamilies",
+            "spec.ports.0.protocol": "api.core.v1.ServicePort.protocol",
         },
     ),
     "persistentvolumeclaims": (
         CLAIM,
         {
-            "spec.accessModes.[]": "core.v1.PersistentVolumeClaimSpec.accessModes",
-            "spec.volumeMode": "core.v1.PersistentVolumeClaimSpec.volumeMode",
+            "spec.accessModes.[]": "api.core.v1.PersistentVolumeClaimSpec.accessModes",
+            "spec.volumeMode": "api.core.v1.PersistentVolumeClaimSpec.volumeMode",
         },
     ),
     "persistentvolumes": (
         VOLUME,
         {
-            "spec.volumeMode": "core.v1.PersistentVolumeSpec.volumeMode",
-            "spec.persistentVolumeReclaimPolicy": "core.v1.PersistentVolumeSpec.persistentVolumeReclaimPolicy",
+            "spec.volumeMode": "api.core.v1.PersistentVolumeSpec.volumeMode",
+            "spec.persistentVolumeReclaimPolicy": "api.core.v1.PersistentVolumeSpec.persistentVolumeReclaimPolicy",
         },
     ),
-    "deployments": ({"spec": WORKLOAD}, {"spec.strategy.type": "apps.v1.DeploymentStrategy.type"}),
-    "daemonsets": ({"spec": WORKLOAD}, {"spec.updateStrategy.type": "apps.v1.DaemonSetUpdateStrategy.type"}),
+    "deployments": ({"spec": WORKLOAD}, {"spec.strategy.type": "api.apps.v1.DeploymentStrategy.type"}),
+    "daemonsets": (
+        {"spec": WORKLOAD},
+        {"spec.updateStrategy.type": "api.apps.v1.DaemonSetUpdateStrategy.type"},
+    ),
     "jobs": (
         {"spec": {**WORKLOAD, "template": ENDING, "manualSelector": True}},
         {
-            "spec.completionMode": "batch.v1.JobSpec.completionMode",
-            "spec.podReplacementPolicy": "batch.v1.JobSpec.podReplacementPolicy",
+            "spec.completionMode": "api.batch.v1.JobSpec.completionMode",
+            "spec.podReplacementPolicy": "api.batch.v1.JobSpec.podReplacementPolicy",
         },
     ),
-    "cronjobs": (CRON, {"spec.concurrencyPolicy": "batch.v1.CronJobSpec.concurrencyPolicy"}),
+    "cronjobs": (CRON, {"spec.concurrencyPolicy": "api.batch.v1.CronJobSpec.concurrencyPolicy"}),
     "networkpolicies": (
         POLICY,
         {
-            "spec.policyTypes.[]": "networking.v1.NetworkPolicySpec.policyTypes",
-            "spec.ingress.0.ports.0.protocol": "networking.v1.NetworkPolicyPort.protocol",
+            "spec.policyTypes.[]": "api.networking.v1.NetworkPolicySpec.policyTypes",
+            "spec.ingress.0.ports.0.protocol": "api.networking.v1.NetworkPolicyPort.protocol",
         },
     ),
-    "ingresses": (INGRESS, {"spec.rules.0.http.paths.0.pathType": "networking.v1.HTTPIngressPath.pathType"}),
+    "ingresses": (
+        INGRESS,
+        {"spec.rules.0.http.paths.0.pathType": "api.networking.v1.HTTPIngressPath.pathType"},
+    ),
     "endpointslices": (
         SLICE,
         {
-            "addressType": "discovery.v1.EndpointSlice.addressType",
-            "ports.0.protocol": "discovery.v1.EndpointPort.protocol",
+            "addressType": "api.discovery.v1.EndpointSlice.addressType",
+            "ports.0.protocol": "api.discovery.v1.EndpointPort.protocol",
         },
     ),
     "poddisruptionbudgets": (
         BUDGET,
-        {"spec.unhealthyPodEvictionPolicy": "policy.v1.PodDisruptionBudgetSpec.unhealthyPodEvictionPolicy"},
+        {
+            "spec.unhealthyPodEvictionPolicy": "api.policy.v1.PodDisruptionBudgetSpec.unhealthyPodEvictionPolicy"
+        },
     ),
-    "priorityclasses": ({"value": 1}, {"preemptionPolicy": "scheduling.v1.PriorityClass.preemptionPolicy"}),
+    "priorityclasses": (
+        {"value": 1},
+        {"preemptionPolicy": "api.scheduling.v1.PriorityClass.preemptionPolicy"},
+    ),
     "storageclasses": (
         {"provisioner": "a.example.com"},
         {
-            "reclaimPolicy": "storage.v1.StorageClass.reclaimPolicy",
-            "volumeBindingMode": "storage.v1.StorageClass.volumeBindingMode",
+            "reclaimPolicy": "api.storage.v1.StorageClass.reclaimPolicy",
+            "volumeBindingMode": "api.storage.v1.StorageClass.volumeBindingMode",
         },
     ),
     "resourceclaims": (
         REQUEST,
-        {"spec.devices.requests.0.exactly.allocationMode": "resource.v1.ExactDeviceRequest.allocationMode"},
+        {
+            "spec.devices.requests.0.exactly.allocationMode": "api.resource.v1.ExactDeviceRequest.allocationMode"
+        },
     ),
     "validatingwebhookconfigurations": (
         {"webhooks": [HOOK]},
@@ -334,9 +347,9 @@ TAKEN: Mapping[str, tuple[dict[str, Any], Mapping[str, str]]] = {
 
 REFUSED: Mapping[str, frozenset[str]] = {
     f"{ADMISSION}.ValidatingWebhook.sideEffects": frozenset({"Some", "Unknown"}),
-    "core.v1.ServiceSpec.ipFamilies": frozenset({""}),
-    "core.v1.Toleration.operator": frozenset({"Gt", "Lt"}),
-    "storage.v1.StorageClass.reclaimPolicy": frozenset({"Recycle"}),
+    "api.core.v1.ServiceSpec.ipFamilies": frozenset({""}),
+    "api.core.v1.Toleration.operator": frozenset({"Gt", "Lt"}),
+    "api.storage.v1.StorageClass.reclaimPolicy": frozenset({"Recycle"}),
 }
 """Values that upstream has, and does not take here: of older versions, of gates that are shut, of other kinds."""
 

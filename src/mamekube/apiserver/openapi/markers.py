@@ -1,8 +1,9 @@
 """What upstream's Go types are marked with, and the package's definitions leave out.
 
 A live server publishes two markers that the definitions in upstream's repository are made without: `+enum`, the
-values that a type of strings has, and, in version 3 alone, `+default`, what stands for a field that is absent. Both
-are facts, in `markers.json`; this module knows where in a definition they stand. Pure.
+values that a type of strings has, and, in version 3 alone, `+default`, what stands for an absent field. The zero of a
+field that need not be sent, but that Go always writes, is such a default too. Both are facts, in `markers.json`; this
+module knows where in a definition they stand. Pure.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import orjson
 
-PREFIX = "io.k8s.api."
+PREFIX = "io.k8s."
 """What the names of definitions in `markers.json` begin with."""
 
 HEADING = "Possible enum values:"
