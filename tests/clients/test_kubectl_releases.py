@@ -137,6 +137,20 @@ def test_fields_are_validated_and_explained(kubectl):
     assert re.search(r"^ +containerPort\t<integer> -required-$", recursive, re.MULTILINE)
 
 
+def test_values_of_enums_are_explained_and_left_to_the_server_to_check(kubectl):
+    explained = kubectl("explain deployment.spec.strategy.type")
+    assert 'Possible enum values:\n     - `"Recreate"`\n     - `"RollingUpdate"`\n' in explained
+    if "enum:" in kubectl("explain pod.spec.tolerations"):  # releases from 1.30 on show them apart
+        assert "<string>\nENUM:\n    Recreate\n    RollingUpdate\n" in explained
+        assert "<string>\n  enum: Recreate, RollingUpdate\n" in kubectl("explain deployment.spec.strategy")
+    unknown = deployment("web")
+    unknown["spec"]["strategy"] = {"type": "Blue"}
+    assert "created (dry run)" in kubectl("create --dry-run=client -f -", given=unknown)
+    assert "created (dry run)" in kubectl("apply --dry-run=client --validate=true -f -", given=unknown)
+    refusal = kubectl("apply --validate=true -f -", given=unknown, code=1)
+    assert 'supported values: "Recreate", "RollingUpdate"' in refusal
+
+
 def test_resources_are_listed(kubectl):
     head, *found = rows(kubectl("api-resources --sort-by=name"))
     assert head == ["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]
