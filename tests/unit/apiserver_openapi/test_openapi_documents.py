@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 from collections.abc import Iterator
 from typing import Any
@@ -117,6 +118,15 @@ def test_version_2_keeps_rules_and_requires_no_field_beside_values_that_may_be_n
     assert shown["required"] == ["b"]
     shown = documents.dialect("com.example.v1.Thing", {**schema, "nullable": True}, operations.V2)
     assert shown == {"required": ["a", "b"]}
+
+
+def test_examples_in_a_custom_kinds_schema_are_not_published() -> None:
+    field = {"type": "integer", "example": 4}
+    schema = {"type": "object", "example": {}, "properties": {"example": field, "list": {"items": field}}}
+    made = documents.custom_definitions(dataclasses.replace(THING, schema=schema))["com.example.x.v1.Thing"]
+    assert "example" not in made
+    assert made["properties"]["example"] == {"type": "integer"}
+    assert made["properties"]["list"] == {"items": {"type": "integer"}}
 
 
 def names(parameters: list[dict[str, Any]]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -114,8 +115,7 @@ async def test_custom_kinds_say_by_which_fields_they_can_be_selected() -> None:
         assert shown["com.example.tests.v1.Shirt"][SELECTABLE] == expected
         assert SELECTABLE not in shown["com.example.tests.v1.ShirtList"]
     assert not any(SELECTABLE in shown for name, shown in v2.items() if name.startswith("io.k8s."))
-    other = copy.copy(SHIRT)
-    object.__setattr__(other, "selectable", {"spec.color": str})
+    other = dataclasses.replace(SHIRT, selectable={"spec.color": str})
     assert fingerprint(Source([SHIRT]), "") != fingerprint(Source([other]), "")
 
 

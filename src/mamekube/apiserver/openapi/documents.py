@@ -42,6 +42,9 @@ SELECTABLE = "x-kubernetes-selectable-fields"
 ADDED = ("x-kubernetes-group-version-kind", SELECTABLE)
 """What the server, and not the definition's author, says of a custom kind."""
 
+UNPUBLISHED = frozenset({"$schema", "example"})
+"""What a custom kind's schema may say, and upstream does not keep for its documents."""
+
 DESCRIBED_BY = "io.k8s.api.core.v1.ConfigMap"
 """A kind whose words for `apiVersion`, `kind` and `metadata` custom ones take over."""
 
@@ -94,8 +97,8 @@ def _described_metadata() -> dict[str, Any]:
 
 
 def _with_embedded(schema: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with what every resource inside of it has."""
-    made = dict(schema)
+    """The schema with what every resource inside of it has, and without what is never published."""
+    made = {key: value for key, value in schema.items() if key not in UNPUBLISHED}
     if made.get("properties"):
         made["properties"] = {name: _with_embedded(below, top) for name, below in made["properties"].items()}
     for key in ("items", "additionalProperties"):

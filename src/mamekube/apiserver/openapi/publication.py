@@ -25,7 +25,7 @@ from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects import schema
 
-FORMAT = "5"
+FORMAT = "6"
 """Counts up when the same kinds come to give another document."""
 
 JSON = "application/json"
