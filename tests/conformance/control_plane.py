@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mamekube.apiserver import components
 from mamekube.apiserver.server import ApiServer
 from mamekube.cluster.certificates import create_cluster_certificates
 from mamekube.cluster.server_process import api_server_config, controller_client, controllers_config
@@ -109,7 +110,11 @@ class ControlPlane:
             client_for=lambda account: controller_client(api, account),
         )
         await stack.enter_async_context(controllers)
-        await stack.enter_async_context(Scheduler(api.client("system:kube-scheduler"), clock))
+        scheduler = await stack.enter_async_context(Scheduler(api.client("system:kube-scheduler"), clock))
+        api.metrics.add(controllers.runtime.families)
+        api.metrics.add(scheduler.families)
+        api.api.components.add(components.CONTROLLERS, controllers)
+        api.api.components.add(components.SCHEDULER, scheduler)
         for number, name in enumerate(NODES, 1):
             node = KubeletConfig(
                 node_name=name,

@@ -343,3 +343,10 @@ def test_proxy_serves_on_a_socket(proxy, tmp_path):
     answer = connection.getresponse()
     assert json.load(answer)["versions"] == ["v1"]
     connection.close()
+
+
+def test_the_parts_of_the_control_plane_are_healthy(either_kubectl):
+    told = either_kubectl("get", "componentstatuses")
+    lines = [line.split() for line in told.splitlines()]
+    assert lines[0] == ["NAME", "STATUS", "MESSAGE", "ERROR"]
+    assert lines[1:] == [[name, "Healthy", "ok"] for name in ("scheduler", "controller-manager", "etcd-0")]

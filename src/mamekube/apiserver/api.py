@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mamekube.apiserver import patching, strategy, watching
+from mamekube.apiserver import components, patching, strategy, watching
 from mamekube.apiserver.access.attributes import Attributes
 from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.access.reviews import Reviews
@@ -120,6 +120,7 @@ class Api:
         self.clock = clock
         self.resources = Resources(store, admission, clock, registry.find)
         self.deletion = Deletion(store, admission, clock)
+        self.components = components.Components(store)
         self._reviews = reviews
         self._authorizer = authorizer
 
@@ -164,9 +165,13 @@ class Api:
         rules = STRATEGIES[request.subresource] if request.subresource else strategy.WHOLE
         verb = request.verb
         if verb == "get":
+            if kind is components.KIND:
+                return Answer(await self.components.get(request.name), 200, kind)
             self._check_reached(request)
             return Answer(await self.resources.get(kind, request.namespace, request.name), 200, kind)
         if verb == "list":
+            if kind is components.KIND:
+                return await self.components.list(parse_list(request))
             return await list_items(
                 self.store, kind, namespace=request.namespace, options=parse_list(request)
             )

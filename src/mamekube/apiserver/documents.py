@@ -143,13 +143,14 @@ class Collection:
     kind: Kind
     items: Sequence[Document]
     revision: int
+    """0 where nothing of it is stored."""
     continue_token: str = ""
     remaining: int | None = None
     """How many items follow, where that is known."""
 
     @property
     def metadata(self) -> dict[str, Any]:
-        metadata: dict[str, Any] = {"resourceVersion": str(self.revision)}
+        metadata: dict[str, Any] = {"resourceVersion": str(self.revision)} if self.revision else {}
         if self.continue_token:
             metadata["continue"] = self.continue_token
             if self.remaining is not None:

@@ -436,7 +436,7 @@ class Metrics:
             stability=STABLE,
         )
         for kind in self._registry.all():
-            if "list" in kind.verbs and kind.storage is None:
+            if "watch" in kind.verbs and kind.storage is None:
                 snapshot = await self._store.list(prefix=storage_prefix(kind), limit=1)
                 count = len(snapshot.items) + snapshot.remaining
                 objects.add([kind.group, kind.plural], count)

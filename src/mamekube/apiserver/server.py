@@ -58,23 +58,52 @@ AUTHENTICATED = "system:authenticated"
 LOOPBACK_USER = "system:apiserver"
 REQUESTS_VERBOSITY = 3
 """From this -v on requests are logged, as upstream."""
-STARTED_CHECKS = (
+HOOKS = (
     "start-apiserver-admission-initializer",
+    "generic-apiserver-start-informers",
     "priority-and-fairness-config-consumer",
     "priority-and-fairness-filter",
+    "start-apiextensions-informers",
+    "start-apiextensions-controllers",
     "crd-informer-synced",
-)
-"""What runs before the server listens, as upstream calls it."""
-BOOTSTRAP_CHECKS = (
     "start-system-namespaces-controller",
+    "start-cluster-authentication-info-controller",
+    "storage-readiness",
     "start-legacy-token-tracking-controller",
+    "start-service-ip-repair-controllers",
     "rbac/bootstrap-roles",
     "scheduling/bootstrap-system-priority-classes",
     "priority-and-fairness-config-producer",
     "bootstrap-controller",
+    "start-kubernetes-service-cidr-controller",
+    "start-kube-aggregator-informers",
+    "apiservice-status-local-available-controller",
+    "apiservice-status-remote-available-controller",
+    "apiservice-registration-controller",
+    "apiservice-discovery-controller",
     "kube-apiserver-autoregistration",
+    "apiservice-openapi-controller",
+    "apiservice-openapiv3-controller",
 )
-"""What is done when all is there that a cluster is born with."""
+"""The steps of a start, as upstream calls those of them that there are here, in its order. Those that are not below
+are done before the server listens."""
+BOOTSTRAP_HOOKS = frozenset(
+    {
+        "start-system-namespaces-controller",
+        "start-cluster-authentication-info-controller",
+        "start-legacy-token-tracking-controller",
+        "rbac/bootstrap-roles",
+        "scheduling/bootstrap-system-priority-classes",
+        "priority-and-fairness-config-producer",
+        "bootstrap-controller",
+        "start-kubernetes-service-cidr-controller",
+        "apiservice-status-local-available-controller",
+        "kube-apiserver-autoregistration",
+    }
+)
+"""Those that are done when all is there that a cluster is born with."""
+REGISTERED = "kube-apiserver-autoregistration"
+"""The step that the check of its completion follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,11 +327,13 @@ class ApiServer(Component):
         for name in ("ping", "log"):
             health.add(name, passes)
         health.add("etcd", store_check(self.api.store))
+        health.add("etcd-readiness", store_check(self.api.store), paths=("/readyz",))
         health.add("informer-sync", passes, paths=("/readyz",))
-        for name in STARTED_CHECKS:
-            health.add(f"poststarthook/{name}", passes)
-        for name in BOOTSTRAP_CHECKS:
-            health.add(f"poststarthook/{name}", finished(self._bootstrapped))
+        for name in HOOKS:
+            done = finished(self._bootstrapped) if name in BOOTSTRAP_HOOKS else passes
+            health.add(f"poststarthook/{name}", done)
+            if name == REGISTERED:
+                health.add("autoregister-completion", finished(self._bootstrapped))
         health.add("shutdown", self._stays, paths=("/readyz",))
         self.metrics.add(health.families)
         return health

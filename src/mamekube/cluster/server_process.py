@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mamekube.apiserver import components
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
 from mamekube.cluster import flags, program
@@ -49,6 +50,8 @@ async def serve(config: dict[str, Any]) -> None:
         scheduler = Scheduler(api.client("system:kube-scheduler"), clock)
         api.metrics.add(controllers.runtime.families)
         api.metrics.add(scheduler.families)
+        api.api.components.add(components.CONTROLLERS, controllers)
+        api.api.components.add(components.SCHEDULER, scheduler)
         await api.ready()
         await stack.enter_async_context(controllers)
         await stack.enter_async_context(scheduler)

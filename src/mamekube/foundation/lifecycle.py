@@ -67,6 +67,7 @@ class Component:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._failed: asyncio.Future[None] | None = None
+        self._started = False
 
     async def start(self) -> None:
         """Acquire and spawn; on return the component serves."""
@@ -80,6 +81,11 @@ class Component:
         task.add_done_callback(self._ended)
         return task
 
+    @property
+    def running(self) -> bool:
+        """It has started, has not ended, and no task of it has failed."""
+        return self._started and self._failed is not None and not self._failed.done()
+
     async def wait(self) -> None:
         """Return never; raise what a task of this component raised."""
         assert self._failed is not None, "wait() before the component was entered"
@@ -92,6 +98,7 @@ class Component:
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
+        self._started = True
         return self
 
     async def __aexit__(

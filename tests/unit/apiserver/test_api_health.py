@@ -15,6 +15,33 @@ from mamekube.store.memory import MemoryBackend
 from mamekube.store.store import Store
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+REQUIRED = [
+    "ping",
+    "log",
+    "etcd",
+    "autoregister-completion",
+    *(
+        f"poststarthook/{hook}"
+        for hook in (
+            "start-apiserver-admission-initializer",
+            "generic-apiserver-start-informers",
+            "start-apiextensions-informers",
+            "start-apiextensions-controllers",
+            "crd-informer-synced",
+            "bootstrap-controller",
+            "start-system-namespaces-controller",
+            "scheduling/bootstrap-system-priority-classes",
+            "start-cluster-authentication-info-controller",
+            "start-kube-aggregator-informers",
+            "apiservice-registration-controller",
+            "apiservice-status-local-available-controller",
+            "apiservice-status-remote-available-controller",
+            "kube-apiserver-autoregistration",
+            "apiservice-openapi-controller",
+        )
+    ),
+]
+"""What upstream's end-to-end tests look for."""
 
 
 class Disk(MemoryBackend):
@@ -63,6 +90,13 @@ async def test_every_check_can_be_asked_alone(web):
     assert (await web.send("GET", "/livez/")).code == 404
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz"])
+async def test_health_consists_of_what_upstream_requires_of_every_cluster(web, path):
+    lines = (await web.send("GET", f"{path}?verbose=1")).body.splitlines()
+    assert {f"[+]{name} ok" for name in REQUIRED} - set(lines) == set()
+    assert ("[+]informer-sync ok" in lines) == (path == "/readyz")
+
+
 async def test_checks_are_left_out_by_name(web):
     lines = (await web.send("GET", "/livez?verbose&exclude=etcd&exclude=nothing")).body.splitlines()
     assert "[+]etcd excluded: ok" in lines
@@ -84,7 +118,7 @@ async def test_a_store_that_does_not_answer_is_ill_health(ill, disk, path):
         500,
         "internal server error: error getting data from etcd: no such disk\n",
     )
-    assert (await ill.send("GET", f"{path}?exclude=etcd")).code == 200
+    assert (await ill.send("GET", f"{path}?exclude=etcd&exclude=etcd-readiness")).code == 200
 
 
 async def test_a_disk_that_takes_no_writes_is_ill_health_until_it_does_again(ill, disk):
