@@ -28,6 +28,7 @@ from mamekube.apiserver.formats import codec, negotiation, rendering
 from mamekube.apiserver.formats.negotiation import PLAIN
 from mamekube.apiserver.formats.rendering import GZIP_MIN_BYTES
 from mamekube.apiserver.metrics import MUTATING, VERBS, Metrics
+from mamekube.apiserver.options import parse_timeout_s
 from mamekube.apiserver.reply import Reply, Response, Stream
 from mamekube.apiserver.request import Request, User, parse_request
 from mamekube.apiserver.wire.exchange import BodyBroken, BodyTooLarge, Exchange
@@ -102,8 +103,11 @@ class Front:
             audit_id=headers.get("Audit-Id", ""),
             source=exchange.remote,
         )
+        respond = self._respond
+        if request.query and "timeout" in request.query:
+            respond = self._respond_in_time
         try:
-            response = await self._respond(request, exchange)
+            response = await respond(request, exchange)
         except asyncio.CancelledError:
             if self._audit is not None:
                 audit.finish(200)
@@ -128,6 +132,19 @@ class Front:
         if requests_log.isEnabledFor(logging.DEBUG):
             _log_request(request, exchange, response.status, duration_s)
         await response.finish()
+
+    async def _respond_in_time(self, request: Request, exchange: Exchange) -> Response:
+        """Of a client that says how long it waits. Upstream: WithRequestDeadline."""
+        if _lasts(request):
+            return await self._respond(request, exchange)
+        try:
+            limit_s = parse_timeout_s(request)
+        except StatusError:
+            if self._audit is not None:
+                self._audit.begin(request, User(""), exchange.target)
+            raise
+        async with asyncio.timeout(limit_s if 0 < limit_s < REQUEST_TIMEOUT_S else REQUEST_TIMEOUT_S):
+            return await self._respond(request, exchange)
 
     async def _respond(self, request: Request, exchange: Exchange) -> Response:
         began_s = time.perf_counter()
@@ -155,7 +172,7 @@ class Front:
         if not fairness.try_enter(flow, seats):
             await fairness.enter(flow, seats)
             request.waits.append(time.perf_counter() - at_s)
-        if request.verb == "watch" or request.subresource in LONG_RUNNING:
+        if _lasts(request):
             # It takes its turn, but no seat for as long as it lasts.
             fairness.leave(flow, seats)
             with self._metrics.running(request):
@@ -287,6 +304,11 @@ class Front:
             headers["Retry-After"] = str(refused.retry_after_s)
         headers["Content-Type"], body = rendering.refusal_of(request, refused.status)
         return Reply(exchange, refused.code, headers, body, more=warnings.pairs(request.warnings))
+
+
+def _lasts(request: Request) -> bool:
+    """As long as its client wants."""
+    return request.verb == "watch" or request.subresource in LONG_RUNNING
 
 
 def _leads_into(path: str, registry: Registry) -> bool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from mamekube.apiserver.request import Request, parse_int
-from mamekube.objects import fielderrors, selectors
+from mamekube.objects import durations, fielderrors, selectors
 from mamekube.objects.resource import Resource
 from mamekube.objects.selectors import FieldSelector, Selector
 from mamekube.objects.status import bad_request, invalid
@@ -57,6 +57,17 @@ class ListOptions:
     timeout_s: int = 0
     bookmarks: bool = False
     send_initial: bool | None = None
+
+
+def parse_timeout_s(request: Request) -> float:
+    """How long the client waits. Raises 400."""
+    value = request.first("timeout")
+    if not value:
+        return 0.0
+    try:
+        return durations.parse_s(value)
+    except ValueError as error:
+        raise bad_request(f"invalid timeout specified in the request URL - {error}") from None
 
 
 def parse_write(request: Request, kind: str) -> WriteOptions:

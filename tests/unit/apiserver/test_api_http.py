@@ -27,6 +27,34 @@ async def test_an_object_comes_back_as_it_was_stored(web):
     assert found.headers["Audit-Id"]
 
 
+@pytest.mark.parametrize("path", ["/version", CONFIGMAPS])
+@pytest.mark.parametrize("timeout", ["3m", "0s", "-1s", "30s", ""])
+async def test_a_client_may_say_how_long_it_waits(web, path, timeout):
+    assert (await web.send("GET", f"{path}?timeout={timeout}")).code == 200
+
+
+@pytest.mark.parametrize("token", [ADMIN_TOKEN, "nobody"])
+async def test_a_wait_that_is_no_time_is_refused_before_anything_else(web, token):
+    answer = await web.send("GET", "/version?timeout=invalid", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.code, answer.body["reason"]) == (400, "BadRequest")
+    said = 'invalid timeout specified in the request URL - time: invalid duration "invalid"'
+    assert answer.body["message"] == said
+    watched = await web.send("GET", f"{CONFIGMAPS}?watch=1&timeoutSeconds=1&timeout=invalid")
+    assert watched.code == 200, "what lasts as long as its client wants has no other limit"
+
+
+async def test_who_waits_no_longer_is_told(web):
+    place = urlsplit(web.url)
+    head = f"Host: {place.netloc}\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\nContent-Length: 9\r\n\r\n"
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    writer.write(f"POST {CONFIGMAPS}?timeout=20ms HTTP/1.1\r\n{head}".encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 504 ")
+    assert b"Timeout: request did not complete within the allotted timeout" in answer
+
+
 async def test_clients_that_leave_before_their_answer_begins_are_no_errors(web, caplog):
     place = urlsplit(web.url)
     head = f"Host: {place.netloc}\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n\r\n"
