@@ -6,6 +6,8 @@ within `TURN_S` instead of Python's 5 ms, so the loop waits that long when somet
 does one work at a time, in the order of asking; the smaller works have a lane that the larger ones cannot block.
 
 Such work reads what nobody changes, and changes only what nobody else sees: it and the loop do run at the same time.
+What it works out once for everybody it keeps in one step, since others may ask for it meanwhile, and it may be ended
+anywhere; only what it imports is imported to the end, lest it leave the locks of that behind.
 """
 
 from __future__ import annotations
@@ -67,17 +69,21 @@ class _Work(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._done = threading.Lock()
         """Held by who ends the work: whether it came to its end or was given up is decided once."""
+        self._told = threading.Event()
+        """Set once it was told that it is given up, or is not going to be."""
         self._result: list[T] = []
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._main, name="sidetrack", daemon=True)
         self._thread.start()
 
     def give_up(self) -> None:
-        """End it at its next instruction, if it has not come to its end."""
-        if self._done.acquire(blocking=False) and self._thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(self._thread.ident), ctypes.py_object(_GivenUp)
-            )
+        """End it at its next instruction, if it has not come to its end and does not import anything."""
+        ident = self._thread.ident
+        if ident is None or not self._done.acquire(blocking=False):
+            return
+        if not _imports(ident):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(_GivenUp))
+        self._told.set()
 
     def outcome(self) -> T:
         if self._error is not None:
@@ -86,15 +92,25 @@ class _Work(Generic[T]):
 
     def _main(self) -> None:
         try:
-            result = self._context.run(self._compute)
+            try:
+                self._result.append(self._context.run(self._compute))
+            except BaseException as error:
+                self._error = error
+            if self._done.acquire(blocking=False):
+                self._loop.call_soon_threadsafe(self.ended.set)
+            else:
+                # What it is told must reach it here, and not where the thread tidies up after itself.
+                self._told.wait()
         except _GivenUp:
-            return
-        except BaseException as error:
-            self._error = error
-        else:
-            self._result.append(result)
-        if self._done.acquire(blocking=False):
-            self._loop.call_soon_threadsafe(self.ended.set)
+            pass
+
+
+def _imports(ident: int) -> bool:
+    """Whether this thread is in the middle of an import."""
+    frame = sys._current_frames().get(ident)
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None
 
 
 class _Turns:

@@ -156,15 +156,19 @@ class Schema:
         self._build = build
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute in ("fields", "element"):
-            build, self._build = self._build, None
-            if build is not None:
-                build(self)
-                return getattr(self, attribute)
-            if attribute == "fields":
-                self.fields = {}
-                return self.fields
-        raise AttributeError(attribute)
+        """Several threads may build it at once, and any may be given up in the middle: what they make is equal, and
+        nobody is told that there is nothing before there is."""
+        if attribute not in ("fields", "element"):
+            raise AttributeError(attribute)
+        if self._build is not None:
+            self._build(self)
+        try:
+            return object.__getattribute__(self, attribute)
+        except AttributeError:
+            if attribute != "fields":
+                raise
+            self.fields = {}
+            return self.fields
 
     def __repr__(self) -> str:
         return f"Schema({self.go_type})"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mamekube.apiserver.customresources.definition import Validation
+from mamekube.kinds.apiextensions import rules
 
 TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT}
@@ -116,3 +117,13 @@ def test_what_repeats_may_go_on_repeating_once_it_did() -> None:
     assert [str(error) for error in judge.create(twice)] == ['field[2]: Duplicate value: {"name":"nginx"}']
     assert judge.update({"field": [*PORTS, PORTS[1]]}, twice) == []
     assert judge.update(twice, {"field": PORTS})
+
+
+def test_rules_hold_also_where_the_first_judgement_was_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a client who is gone while his large object is judged in a thread."""
+    validation = Validation({"type": "object", "properties": {"text": ruled("self != 'wrong'")}}, None)
+    with monkeypatch.context() as given_up:
+        given_up.setattr(rules, "tree_of", lambda *args, **kwargs: next(iter(())))
+        with pytest.raises(StopIteration):
+            validation.create({"text": "wrong"})
+    assert [error.field for error in validation.create({"text": "wrong"})] == ["text"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import threading
 from contextvars import ContextVar
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +86,28 @@ async def test_work_that_nobody_waits_for_any_more_ends_where_it_is() -> None:
     with pytest.raises(asyncio.CancelledError):
         await work
     assert ended.wait(10)
+
+
+async def test_work_that_is_given_up_imports_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, wanted, ended = threading.Event(), threading.Event(), threading.Event()
+    (tmp_path / "slowly_imported.py").write_text(
+        "import threading\nbegun.set()\nwhile not wanted.is_set(): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("builtins.begun", begun, raising=False)
+    monkeypatch.setattr("builtins.wanted", wanted, raising=False)
+
+    def imports() -> None:
+        importlib.import_module("slowly_imported")
+        ended.set()
+
+    work = asyncio.create_task(sidetrack.run(imports, size_bytes=SMALL))
+    await asyncio.to_thread(begun.wait)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    wanted.set()
+    assert await asyncio.to_thread(ended.wait, 10)
+    assert sys.modules.pop("slowly_imported")

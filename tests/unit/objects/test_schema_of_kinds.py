@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from mamekube.objects import schema
 from mamekube.objects.schema import builtin_schema, definitions, schema_from_crd
 
 POD = builtin_schema("io.k8s.api.core.v1.Pod")
+CONTAINER = "io.k8s.api.core.v1.Container"
 
 
 def field(of: schema.Schema, *path: str) -> schema.Schema:
@@ -107,3 +111,34 @@ def test_a_custom_schema_says_what_its_structural_schema_does() -> None:
     assert spec.child("anything") is None
     assert spec.fields["names"].child("anything") is spec.fields["names"].element
     assert spec.fields["either"].type == schema.INT_OR_STRING
+
+
+def test_a_type_is_whole_for_who_asks_while_another_thread_works_it_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reached, asked, build = threading.Event(), threading.Event(), schema._property_schema
+
+    def slow(rules: dict[str, Any]) -> schema.Schema:
+        if threading.current_thread() is not threading.main_thread():
+            reached.set()
+            assert asked.wait(10)
+        return build(rules)
+
+    monkeypatch.setattr(schema, "_property_schema", slow)
+    original = builtin_schema.__wrapped__(CONTAINER)
+    other = threading.Thread(target=lambda: original.fields)
+    other.start()
+    assert reached.wait(10)
+    seen = set(original.placed().fields)
+    asked.set()
+    other.join()
+    assert seen == set(original.fields) == set(builtin_schema(CONTAINER).fields)
+
+
+def test_a_type_whose_working_out_was_given_up_is_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = builtin_schema.__wrapped__(CONTAINER)
+    with monkeypatch.context() as given_up:
+        given_up.setattr(schema, "_property_schema", lambda rules: next(iter(())))
+        with pytest.raises(StopIteration):
+            assert found.fields
+    assert "image" in found.fields

@@ -43,8 +43,8 @@ class Validation:
     def __init__(self, schema: Mapping[str, Any], scale: Mapping[str, Any] | None) -> None:
         self._schema = schema
         self._scale = scale
-        self._values: values.Rules | None = None
-        self._rules: rules.RuleTree | None = None
+        self._compiled: tuple[values.Rules, rules.RuleTree | None] | None = None
+        """Set in one step: who judges meanwhile, in another thread, finds both or neither."""
 
     def create(self, obj: Object) -> list[FieldError]:
         return self._judge(obj, None)
@@ -53,19 +53,19 @@ class Validation:
         return self._judge(new, old)
 
     def _judge(self, obj: Object, old: Object | None) -> list[FieldError]:
-        if self._values is None:
-            self._values = values.Rules(self._schema)
-            self._rules = rules.tree_of(self._schema, root=True)
-        found = self._values.check(obj, "", values.UNKNOWN if old is None else old).errors
+        if self._compiled is None:
+            self._compiled = values.Rules(self._schema), rules.tree_of(self._schema, root=True)
+        shapes, tree = self._compiled
+        found = shapes.check(obj, "", values.UNKNOWN if old is None else old).errors
         found += self._scale_errors(obj)
         found += structural.embedded_errors(obj, self._schema)
         if old is None or not structural.repeated(old, self._schema):
             found += structural.repeated(obj, self._schema)
-        if self._rules is not None:
+        if tree is not None:
             if any(error.reason in BLOCKING for error in found):
                 found.append(fielderrors.invalid(values.NOWHERE, None, NOT_CHECKED))
             else:
-                found += self._rules.errors(obj, old)
+                found += tree.errors(obj, old)
         return found
 
     def _scale_errors(self, obj: Object) -> list[FieldError]:

@@ -100,8 +100,7 @@ def is_declared(name: str) -> bool:
 def _load() -> None:
     global _loaded
     if not _loaded:
-        _loaded = True
-        # Each declares its functions when it is imported.
+        # Each declares its functions when it is imported; who comes meanwhile, in another thread, waits for that.
         from mamekube.objects.cel.library import (  # noqa: F401
             collections,
             formats,
@@ -111,6 +110,8 @@ def _load() -> None:
             standard,
             strings,
         )
+
+        _loaded = True
 
 
 def mismatch(name: str, values: Sequence[Any]) -> EvaluationError:
