@@ -64,6 +64,24 @@ def check_immutable(
         found.append(invalid(path, new.get(field), IMMUTABLE))
 
 
+def shown_pointer(value: Any) -> Any:
+    """As upstream shows what it keeps behind a pointer: one that points to nothing as a text."""
+    return "null" if value is None else value
+
+
+def check_domain_path(text: str | None, path: str, found: Found) -> None:
+    """`acme.io/foo`: a domain, then what it calls something of its own."""
+    if not text:
+        found.append(required(path))
+        return
+    domain, _, rest = text.partition("/")
+    if not domain or not rest:
+        found.append(invalid(path, text, 'must be a domain-prefixed path (such as "acme.io/foo")'))
+        return
+    check(domain, path, names.dns1123_subdomain, found)
+    check(rest, path, names.http_path, found)
+
+
 def check_labels(labels: Mapping[str, str] | None, path: str, found: Found) -> None:
     for key, value in (labels or {}).items():
         check(key, path, names.qualified_name, found)

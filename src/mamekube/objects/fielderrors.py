@@ -38,12 +38,17 @@ class Struct(dict[str, Any]):
     """
 
 
+OMITTED = Struct()
+"""In place of a value that is not worth showing: the message says only that it is invalid."""
+
+
 def required(field: str, detail: str = "") -> FieldError:
     return FieldError(REQUIRED, field, _join("Required value", detail))
 
 
 def invalid(field: str, value: Any, detail: str) -> FieldError:
-    return FieldError(INVALID, field, _join(f"Invalid value: {render(value)}", detail))
+    shown = "Invalid value" if value is OMITTED else f"Invalid value: {render(value)}"
+    return FieldError(INVALID, field, _join(shown, detail))
 
 
 def type_invalid(field: str, value: Any, detail: str) -> FieldError:

@@ -28,7 +28,7 @@ def workload(kind: Kind, **spec: Any) -> dict[str, Any]:
 
 
 def errors_of(kind: Kind, obj: dict[str, Any]) -> list[str]:
-    return [str(error) for error in kind.validate(obj)]
+    return [str(error) for error in (*kind.validate(obj), *kind.validate_create(obj))]
 
 
 def test_a_deployment_gets_what_upstream_gives_it() -> None:

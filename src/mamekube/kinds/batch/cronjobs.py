@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mamekube.kinds import cells
@@ -71,39 +72,94 @@ NAME_LENGTH_MAX = 52
 CONCURRENCY_POLICIES = frozenset(("Allow", "Forbid", "Replace"))
 
 
-def validate(cron_job: Object) -> Found:
+def validate_create(cron_job: Object) -> Found:
     found: Found = []
-    spec, name = cells.spec_of(cron_job), cells.name(cron_job)
-    job_spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    schedule = spec.get("schedule")
-    if not schedule:
-        found.append(required("spec.schedule"))
-    else:
-        _validate_schedule(schedule, found)
-    for field in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        check_not_negative(spec, field, "spec", found)
-    zone = spec.get("timeZone")
-    if zone == "":
-        found.append(invalid("spec.timeZone", zone, "timeZone must be nil or non-empty string"))
-    check_choice(spec.get("concurrencyPolicy"), "spec.concurrencyPolicy", CONCURRENCY_POLICIES, found)
-    if job_spec.get("manualSelector"):
-        path = "spec.jobTemplate.spec.manualSelector"
-        found.append(not_supported(path, True, ("nil", "false")))
-    jobspec.validate_job_spec(job_spec, "spec.jobTemplate.spec", found)
+    _validate(cells.spec_of(cron_job), None, found)
+    name = cells.name(cron_job)
     if len(name) > NAME_LENGTH_MAX:
         found.append(invalid("metadata.name", name, f"must be no more than {NAME_LENGTH_MAX} characters"))
     return found
 
 
-def _validate_schedule(schedule: str, found: Found) -> None:
-    if "TZ" in schedule:
-        detail = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-        found.append(invalid("spec.schedule", schedule, detail))
-        return
+def validate_update(new: Object, old: Object) -> Found:
+    """What could once be stored, a long name, a zone or one in the schedule, may stay."""
+    found: Found = []
+    _validate(cells.spec_of(new), cells.spec_of(old), found)
+    return found
+
+
+def _validate(spec: dict[str, Any], old: dict[str, Any] | None, found: Found) -> None:
+    schedule, zone = spec.get("schedule"), spec.get("timeZone")
+    if not schedule:
+        found.append(required("spec.schedule"))
+    else:
+        had_zone = "TZ" in ((old or {}).get("schedule") or "")
+        _validate_schedule(schedule, found, had_zone=had_zone, zone=zone)
+    check_not_negative(spec, "startingDeadlineSeconds", "spec", found)
+    if zone is not None and (old is None or zone != old.get("timeZone")):
+        _validate_zone(zone, found)
+    check_choice(spec.get("concurrencyPolicy"), "spec.concurrencyPolicy", CONCURRENCY_POLICIES, found)
+    _validate_job_template((spec.get("jobTemplate") or {}).get("spec") or {}, found)
+    for field in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
+        check_not_negative(spec, field, "spec", found)
+
+
+def _validate_schedule(schedule: str, found: Found, *, had_zone: bool, zone: str | None) -> None:
     try:
         schedules.check(schedule)
     except schedules.ScheduleError as error:
         found.append(invalid("spec.schedule", schedule, str(error)))
+    if "TZ" not in schedule:
+        return
+    if not had_zone:
+        detail = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+        found.append(invalid("spec.schedule", schedule, detail))
+    elif zone is not None:
+        detail = "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+        found.append(invalid("spec.schedule", schedule, detail))
+
+
+def _validate_zone(zone: str, found: Found) -> None:
+    if not zone:
+        found.append(invalid("spec.timeZone", zone, "timeZone must be nil or non-empty string"))
+        return
+    parts = zone.split("/")
+    if not all(_ZONE_PART.fullmatch(part) and part not in (".", "..") for part in parts):
+        found.append(invalid("spec.timeZone", zone, f"unknown time zone {zone}"))
+        return
+    if zone.lower() == "local":
+        detail = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
+        found.append(invalid("spec.timeZone", zone, detail))
+    if zone != "Local" and not schedules.is_zone(zone):
+        found.append(invalid("spec.timeZone", zone, f"unknown time zone {zone}"))
+
+
+_ZONE_PART = re.compile(r"[A-Za-z._0-9+][A-Za-z._0-9+-]{0,13}")
+
+
+def _validate_job_template(spec: dict[str, Any], found: Found) -> None:
+    path = "spec.jobTemplate.spec"
+    jobspec.validate_job_spec(spec, path, found)
+    if spec.get("selector") is not None:
+        found.append(invalid(f"{path}.selector", spec["selector"], "`selector` will be auto-generated"))
+    if spec.get("manualSelector"):
+        found.append(not_supported(f"{path}.manualSelector", True, ("nil", "false")))
+
+
+_of_template = warnings.of_template("spec", "jobTemplate", "spec", "template")
+
+
+def warn(new: Object, old: Object | None) -> list[str]:
+    said, spec = warnings.of_name(new, old), cells.spec_of(new)
+    if old is None or spec != cells.spec_of(old):
+        said += jobspec.warnings_of((spec.get("jobTemplate") or {}).get("spec") or {})
+    said += _of_template(new, old)
+    if "TZ" in (spec.get("schedule") or ""):
+        said.append(
+            "CRON_TZ or TZ used in spec.schedule is not officially supported, see "
+            "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+        )
+    return said
 
 
 KIND = Kind(
@@ -121,6 +177,7 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
-    validate=validate,
-    warnings=warnings.of_template("spec", "jobTemplate", "spec", "template"),
+    validate_create=validate_create,
+    validate_update=validate_update,
+    warnings=warn,
 )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.foundation.clock import parse_time
-from mamekube.kinds import cells
-from mamekube.kinds.batch import jobspec
+from mamekube.kinds import cells, selectors
+from mamekube.kinds.batch import jobspec, jobstatus
 from mamekube.kinds.batch.jobspec import default_job_spec
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import warnings
-from mamekube.objects import conditions
+from mamekube.objects import conditions, names
 from mamekube.objects.ages import since
-from mamekube.objects.meta import Object, being_deleted
+from mamekube.objects.fielderrors import invalid, required
+from mamekube.objects.meta import Object, being_deleted, metadata
 
 NAME_LABEL = "batch.kubernetes.io/job-name"
 UID_LABEL = "batch.kubernetes.io/controller-uid"
@@ -36,20 +37,20 @@ def default(job: Object) -> None:
     spec = section(job, "spec")
     default_job_spec(spec)
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
-    metadata = section(job, "metadata")
-    if labels and not metadata.get("labels"):
-        metadata["labels"] = dict(labels)
+    described = section(job, "metadata")
+    if labels and not described.get("labels"):
+        described["labels"] = dict(labels)
 
 
 def prepare_create(job: Object) -> None:
     """Its pods are told by its own uid, unless the client sees to that itself."""
     job["status"] = {}
-    spec, metadata = cells.spec_of(job), job.get("metadata") or {}
-    template, uid = spec.get("template"), metadata.get("uid")
+    spec = cells.spec_of(job)
+    template, uid = spec.get("template"), metadata(job).get("uid")
     if spec.get("manualSelector") or template is None or not uid:
         return
     labels = section(template, "metadata").get("labels") or {}
-    name = metadata.get("name") or ""
+    name = cells.name(job)
     for label, value in ((NAME_LABEL, name), (OLD_NAME_LABEL, name), (UID_LABEL, uid), (OLD_UID_LABEL, uid)):
         # A label that the client has set already is refused by validation, not overwritten.
         labels.setdefault(label, value)
@@ -103,16 +104,52 @@ def _duration_text(job: Object, now_s: float) -> str:
 
 def validate(job: Object) -> Found:
     found: Found = []
-    spec = cells.spec_of(job)
-    jobspec.validate_selector(spec, found)
+    spec, name = cells.spec_of(job), cells.name(job)
+    if not spec.get("manualSelector") and spec.get("selector") is not None:
+        _validate_made_selector(job, spec, found)
     jobspec.validate_job_spec(spec, "spec", found)
+    jobspec.validate_selector(spec, found)
+    completions = spec.get("completions") or 0
+    if spec.get("completionMode") == "Indexed" and completions > 0:
+        hostname = f"{name}-{completions - 1}"
+        if names.dns1123_label(hostname):
+            detail = f"will not able to create pod with invalid DNS label: {hostname}"
+            found.append(invalid("metadata.name", name, detail))
     return found
+
+
+def _validate_made_selector(job: Object, spec: dict[str, Any], found: Found) -> None:
+    """The labels and the selector that tell its pods must be those that were made for it."""
+    uid, name = metadata(job).get("uid") or "", cells.name(job)
+    if not uid:
+        found.append(required("metadata.uid"))
+    expected = {OLD_UID_LABEL: uid, OLD_NAME_LABEL: name, UID_LABEL: uid, NAME_LABEL: name}
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    for label, value in expected.items():
+        path, detail = f"spec.template.metadata.labels[{label}]", f"must be '{value}'"
+        if label not in labels:
+            found.append(required(path, detail))
+        elif labels[label] != value:
+            found.append(invalid(path, labels, detail))
+    if selectors.matches(spec["selector"], expected) is False:
+        found.append(invalid("spec.selector", spec["selector"], "`selector` not auto-generated"))
 
 
 def validate_update(new: Object, old: Object) -> Found:
     found: Found = []
-    jobspec.validate_update(cells.spec_of(new), cells.spec_of(old), found)
+    active = cells.count(cells.status_of(old), "active")
+    jobspec.validate_update(cells.spec_of(new), cells.spec_of(old), found, active=active)
     return found
+
+
+_of_template = warnings.of_template("spec", "template")
+
+
+def warn(new: Object, old: Object | None) -> list[str]:
+    said = warnings.of_name(new, old)
+    if old is None or cells.spec_of(new) != cells.spec_of(old):
+        said += jobspec.warnings_of(cells.spec_of(new))
+    return said + _of_template(new, old)
 
 
 def prepare_update(new: Object, old: Object) -> None:
@@ -139,6 +176,7 @@ KIND = Kind(
     selectable={"status.successful": lambda obj: str(cells.count(cells.status_of(obj), "succeeded"))},
     validate=validate,
     validate_update=validate_update,
+    validate_status=jobstatus.validate,
     prepare_update=prepare_update,
-    warnings=warnings.of_template("spec", "template"),
+    warnings=warn,
 )

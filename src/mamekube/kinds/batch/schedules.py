@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 _BOUNDS: tuple[tuple[int, int, list[str]], ...] = (
     (0, 59, []),
     (0, 23, []),
@@ -18,6 +20,11 @@ class ScheduleError(ValueError):
 
 def check(text: str) -> None:
     """Raises ScheduleError."""
+    if text.startswith(("TZ=", "CRON_TZ=")):
+        zone, _, text = text.partition("=")[2].partition(" ")
+        text = text.strip()
+        if not is_zone(zone or "UTC"):
+            raise ScheduleError(f"provided bad location {zone}: unknown time zone {zone}")
     if text.startswith("@"):
         if text not in _DESCRIPTORS and not text.startswith("@every "):
             raise ScheduleError(f"unrecognized descriptor: {text}")
@@ -30,6 +37,15 @@ def check(text: str) -> None:
         numbers = {word: low + index for index, word in enumerate(words)}
         for part in field.split(","):
             _check_range(part, low, high, numbers)
+
+
+def is_zone(name: str) -> bool:
+    """Whether the time zone is known on this machine."""
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 def _check_range(part: str, low: int, high: int, words: dict[str, int]) -> None:

@@ -46,6 +46,21 @@ def of_template(*path: str) -> Callable[[Object, Object | None], list[str]]:
     return warnings
 
 
+def of_name(new: Object, old: Object | None) -> list[str]:
+    """Of the name of a new workload, after which its pods are named."""
+    messages = names.dns1123_label(name_of(new)) if old is None else []
+    if not messages:
+        return []
+    text = "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior"
+    return [f"{text}; a DNS label is recommended: [{' '.join(messages)}]"]
+
+
+def of_workload(*path: str) -> Callable[[Object, Object | None], list[str]]:
+    """The warnings of a kind whose name goes into those of its pods, too."""
+    of_its_template = of_template(*path)
+    return lambda new, old: of_name(new, old) + of_its_template(new, old)
+
+
 def _at(obj: Object, path: tuple[str, ...]) -> dict[str, Any]:
     for field in path:
         obj = obj.get(field) or {}
