@@ -127,6 +127,18 @@ async def mark_disrupted(
     )
 
 
+async def fail_pod(controller: Controller, pod: Object) -> None:
+    """Note that it has failed, for nobody else would: it never had a kubelet. One that is gone is none to note of."""
+    patch = {"metadata": {"uid": uid_of(pod)}, "status": {"phase": "Failed"}}
+    try:
+        await controller.client.patch(
+            PODS, name_of(pod), patch, namespace=namespace_of(pod), subresource="status"
+        )
+    except StatusError as error:
+        if not is_reason(error, "NotFound"):
+            raise
+
+
 class PodController(Controller):
     """A controller that creates and deletes pods it owns, and never acts on a cache that lags behind what it did."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mamekube.controllers import pods as podfacts
-from mamekube.controllers.podcontrol import all_of, mark_disrupted
+from mamekube.controllers.podcontrol import all_of, fail_pod, mark_disrupted
 from mamekube.controllers.resources import NODES, PODS
 from mamekube.controllers.runtime import Context, Controller, Watch, always
 from mamekube.objects.meta import Object, being_deleted, metadata, name_of, namespace_of, uid_of
@@ -89,7 +89,7 @@ class PodGarbageCollector(Controller):
             [
                 *(self._remove(pod) for pod in actions.surplus),
                 *(self._remove_orphaned(pod) for pod in actions.orphaned),
-                *(self._remove(pod) for pod in actions.unscheduled),
+                *(self._remove_unscheduled(pod) for pod in actions.unscheduled),
             ]
         )
         if failure is not None:
@@ -122,6 +122,12 @@ class PodGarbageCollector(Controller):
             except StatusError as error:
                 if not is_reason(error, "NotFound"):
                     raise
+        await self._remove(pod)
+
+    async def _remove_unscheduled(self, pod: Object) -> None:
+        """Whatever keeps it by a finalizer learns that nobody will ever run it."""
+        if not podfacts.is_terminal(pod):
+            await fail_pod(self, pod)
         await self._remove(pod)
 
     async def _remove(self, pod: Object) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import time
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from mamekube.controllers import pods as podfacts
 from mamekube.controllers.adoption import claim_objects, typed_reference
 from mamekube.controllers.job.indexes import INDEX
+from mamekube.controllers.job.metrics import JobMetrics, action_of
 from mamekube.controllers.job.plan import FINALIZER, Plan, is_finished, is_indexed, plan
 from mamekube.controllers.podcontrol import PodController, all_of, pod_from_template
 from mamekube.controllers.resources import JOBS, PODS
-from mamekube.controllers.runtime import Watch, itself, owner
+from mamekube.controllers.runtime import Context, Watch, itself, owner
+from mamekube.foundation.metrics import Family
 from mamekube.objects.meta import (
     Object,
     being_deleted,
@@ -25,6 +30,8 @@ from mamekube.objects.meta import (
 from mamekube.objects.owners import controller_of
 from mamekube.objects.selectors import from_label_selector
 from mamekube.objects.status import StatusError, is_reason
+
+NO_ANNOTATIONS: Mapping[int, Mapping[str, str]] = MappingProxyType({})
 
 
 class JobController(PodController):
@@ -46,6 +53,13 @@ class JobController(PodController):
     )
     spacing_s = 0.05
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._metrics = JobMetrics()
+
+    def families(self) -> Iterable[Family]:
+        return self._metrics.families()
+
     async def reconcile(self, key: str) -> float | None:
         job = self.cache(JOBS).get(key)
         if job is None:
@@ -66,14 +80,16 @@ class JobController(PodController):
         if is_finished(job) or being_deleted(job):
             await self._release(pods)
             return None
-        planned = plan(
-            job,
-            pods,
-            may_act=self.expectations.satisfied(key),
-            now_s=self.clock.now(),
-            now=self.clock.timestamp(),
-        )
-        await self._execute(key, job, planned)
+        began_s, may_act = time.perf_counter(), self.expectations.satisfied(key)
+        now_s, now = self.clock.now(), self.clock.timestamp()
+        planned = plan(job, pods, may_act=may_act, now_s=now_s, now=now)
+        failed = True
+        try:
+            await self._execute(key, job, planned)
+            failed = False
+        finally:
+            action, took_s = action_of(planned, may_act=may_act), time.perf_counter() - began_s
+            self._metrics.note_sync(job, action, took_s, failed=failed)
         return planned.again_s
 
     def _left_behind(self, key: str) -> list[Object]:
@@ -87,7 +103,9 @@ class JobController(PodController):
 
     async def _execute(self, key: str, job: Object, planned: Plan) -> None:
         if planned.status != job.get("status"):
+            old = job
             job = await self.client.update(JOBS, {**job, "status": planned.status}, subresource="status")
+            self._metrics.note_status(old, job)
         for reason, message, warning in planned.events:
             self.record(job, reason, message, warning=warning)
         # Only what the written status remembers may lose its finalizer.
@@ -98,7 +116,7 @@ class JobController(PodController):
         elif planned.create:
             indexes = planned.create
             failure = await self.create_pods(
-                key, job, len(indexes), lambda number: pod_for(job, indexes[number])
+                key, job, len(indexes), lambda number: pod_for(job, indexes[number], planned.annotations)
             )
         if failure is not None:
             raise failure
@@ -118,14 +136,17 @@ class JobController(PodController):
                 raise
 
 
-def pod_for(job: Object, index: int | None) -> Object:
-    """A pod of the Job, with the finalizer that keeps it until it is counted."""
+def pod_for(
+    job: Object, index: int | None, annotations: Mapping[int, Mapping[str, str]] = NO_ANNOTATIONS
+) -> Object:
+    """A pod of the Job, with the finalizer that keeps it until it is counted, and its index's annotations."""
     pod = pod_from_template(job["spec"]["template"], job, typed_reference(JOBS, job))
     described = pod["metadata"]
     described["finalizers"] = [*described.get("finalizers", ()), FINALIZER]
     if index is None or not is_indexed(job):
         return pod
-    described["annotations"] = {**described.get("annotations", {}), INDEX: str(index)}
+    told = annotations.get(index, {})
+    described["annotations"] = {**described.get("annotations", {}), INDEX: str(index), **told}
     described["labels"] = {**described.get("labels", {}), INDEX: str(index)}
     described["generateName"] = f"{name_of(job)}-{index}-"
     pod["spec"] = copy.deepcopy(pod["spec"])

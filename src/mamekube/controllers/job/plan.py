@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mamekube.controllers import pods as podfacts
-from mamekube.controllers.job import indexes
+from mamekube.controllers.job import indexes, indexfailures, successpolicy
 from mamekube.controllers.job.failurepolicy import Verdict, judge
 from mamekube.foundation.clock import parse_time
 from mamekube.foundation.limits import CREATE_BURST_MAX
@@ -33,6 +33,8 @@ class Plan:
     delete: list[Object] = field(default_factory=list)
     create: list[int | None] = field(default_factory=list)
     """One entry for each pod: its completion index, or None."""
+    annotations: dict[int, dict[str, str]] = field(default_factory=dict)
+    """What the pods of these indexes are told of those before them."""
     events: list[tuple[str, str, bool]] = field(default_factory=list)
     """(reason, message, is a warning)"""
     again_s: float | None = None
@@ -51,6 +53,7 @@ def plan(job: Object, pods: Sequence[Object], *, may_act: bool, now_s: float, no
     planner = _Planner(job, pods, now_s=now_s, now=now)
     planner.count()
     planner.judge()
+    planner.release_all()
     planner.manage(may_act=may_act)
     planner.conclude()
     return planner.result
@@ -66,10 +69,15 @@ class _Planner:
         self.pods = pods
         self.active = [pod for pod in pods if podfacts.is_active(pod)]
         self.terminating = [pod for pod in pods if podfacts.is_terminating(pod)]
-        self.policy: list[Verdict] = []
+        self.verdicts: dict[str, Verdict | None] = {}
+        """What the podFailurePolicy says of the pods that have failed, by uid."""
         uncounted = old.get("uncountedTerminatedPods") or {}
         self.uncounted = {kind: list(uncounted.get(kind) or ()) for kind in ("succeeded", "failed")}
         self.completed = indexes.parse(old.get("completedIndexes") or "", completions=self.completions or 0)
+        self.limit_per_index: int | None = self.spec.get("backoffLimitPerIndex")
+        self.failed_indexes = indexes.parse(old.get("failedIndexes") or "", completions=self.completions or 0)
+        self.replaced: dict[int, Object] = {}
+        """By index: its last failed pod, which is kept until there is another."""
 
     @property
     def completions(self) -> int | None:
@@ -85,36 +93,64 @@ class _Planner:
             self.uncounted[kind] = [uid for uid in uids if uid in held]
             if counted:
                 self.status[kind] = self.status.get(kind, 0) + len(counted)
-        for pod in self.pods:
-            if has_finalizer(pod, FINALIZER) and self._has_ended(pod):
+        ended = [pod for pod in self.pods if has_finalizer(pod, FINALIZER) and self._has_ended(pod)]
+        failed = [pod for pod in ended if podfacts.phase_of(pod) != "Succeeded"]
+        policy = self.spec.get("podFailurePolicy")
+        self.verdicts = {uid_of(pod): judge(policy, pod) for pod in failed}
+        if is_indexed(self.job):
+            done = (indexes.index_of(pod) for pod in ended if podfacts.phase_of(pod) == "Succeeded")
+            self.completed.update(index for index in done if index is not None and self._in_range(index))
+        if self.limit_per_index is not None:
+            self._count_by_index(failed, self.limit_per_index)
+        kept = {uid_of(pod) for pod in self.replaced.values()}
+        for pod in ended:
+            if uid_of(pod) not in kept:
                 self._take_in(pod)
 
+    def _count_by_index(self, failed: Sequence[Object], limit: int) -> None:
+        for pod in failed:
+            index = indexes.index_of(pod)
+            fails = indexfailures.fails_index(pod, self.verdicts[uid_of(pod)], limit=limit)
+            if fails and index is not None and self._in_range(index):
+                self.failed_indexes.add(index)
+        last = indexfailures.last_of_each((_ended_s(pod), pod) for pod in failed if not self._is_counted(pod))
+        settled = self.completed | self.failed_indexes | {indexes.index_of(pod) for pod in self.active}
+        self.replaced = {
+            index: pod for index, pod in last.items() if index not in settled and self._in_range(index)
+        }
+
+    def _in_range(self, index: int) -> bool:
+        return index < (self.completions or 0)
+
+    @property
+    def replaces_failed_only(self) -> bool:
+        """A pod that is on its way out is not replaced before it is gone, and counts when it has failed."""
+        return self.spec.get("podReplacementPolicy") == "Failed" or bool(self.spec.get("podFailurePolicy"))
+
     def _has_ended(self, pod: Object) -> bool:
-        """Finished, or so deleted that nobody will finish it."""
-        if podfacts.is_terminal(pod):
-            return True
-        return being_deleted(pod) and not podfacts.node_of(pod)
+        """Finished, or on its way out where another is started already."""
+        return podfacts.is_terminal(pod) or (being_deleted(pod) and not self.replaces_failed_only)
+
+    def _is_counted(self, pod: Object) -> bool:
+        return uid_of(pod) in self.uncounted["succeeded"] or uid_of(pod) in self.uncounted["failed"]
 
     def _take_in(self, pod: Object) -> None:
-        uid = uid_of(pod)
         self.result.release.append(pod)
-        if uid in self.uncounted["succeeded"] or uid in self.uncounted["failed"]:
+        if self._is_counted(pod):
             return
-        if podfacts.phase_of(pod) == "Succeeded":
-            if is_indexed(self.job):
-                index = indexes.index_of(pod)
-                if index is not None and index < (self.completions or 0):
-                    self.completed.add(index)
-            else:
-                self.uncounted["succeeded"].append(uid)
-            return
-        verdict = judge(self.spec.get("podFailurePolicy"), pod)
-        if verdict is not None:
-            self.policy.append(verdict)
-            if verdict.action == "Ignore":
+        if podfacts.phase_of(pod) != "Succeeded":
+            self._take_failure_in(pod)
+        elif not is_indexed(self.job):
+            self.uncounted["succeeded"].append(uid_of(pod))
+
+    def _take_failure_in(self, pod: Object) -> None:
+        if is_indexed(self.job):
+            index = indexes.index_of(pod)
+            if index is None or not self._in_range(index):
                 return
-        if not is_finished(self.job):
-            self.uncounted["failed"].append(uid)
+        verdict = self.verdicts.get(uid_of(pod))
+        if not is_finished(self.job) and (verdict is None or verdict.action != "Ignore"):
+            self.uncounted["failed"].append(uid_of(pod))
 
     @property
     def succeeded(self) -> int:
@@ -137,23 +173,39 @@ class _Planner:
         failure = self._failure()
         if failure is not None:
             self._set("FailureTarget", *failure)
+        elif is_indexed(self.job) and (
+            message := successpolicy.met(
+                self.spec.get("successPolicy"), self.completed, completions=self.completions or 0
+            )
+        ):
+            self._set("SuccessCriteriaMet", "SuccessPolicy", message)
         elif self._is_complete():
             self._set("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods")
 
     def _failure(self) -> tuple[str, str] | None:
-        for verdict in self.policy:
-            if verdict.action == "FailJob":
+        for verdict in self.verdicts.values():
+            if verdict is not None and verdict.action == "FailJob":
                 return "PodFailurePolicy", verdict.message
         limit = self.spec.get("backoffLimit", 6)
         if self.failed > limit or self._restarts_beyond(limit):
             return "BackoffLimitExceeded", "Job has reached the specified backoff limit"
         deadline_s = self.spec.get("activeDeadlineSeconds")
-        if deadline_s is None or self.spec.get("suspend") or not self.status.get("startTime"):
+        if deadline_s is not None and not self.spec.get("suspend") and self.status.get("startTime"):
+            left_s = parse_time(self.status["startTime"]) + deadline_s - self.now_s
+            if left_s <= 0:
+                return "DeadlineExceeded", "Job was active longer than specified deadline"
+            self._look_again(left_s)
+        return self._failure_of_indexes()
+
+    def _failure_of_indexes(self) -> tuple[str, str] | None:
+        if self.limit_per_index is None or not self.failed_indexes:
             return None
-        left_s = parse_time(self.status["startTime"]) + deadline_s - self.now_s
-        if left_s <= 0:
-            return "DeadlineExceeded", "Job was active longer than specified deadline"
-        self._look_again(left_s)
+        most = self.spec.get("maxFailedIndexes")
+        if most is not None and len(self.failed_indexes) > most:
+            message = "Job has exceeded the specified maximal number of failed indexes"
+            return "MaxFailedIndexesExceeded", message
+        if len(self.failed_indexes) + len(self.completed) >= (self.completions or 0):
+            return "FailedIndexes", "Job has failed indexes"
         return None
 
     def _restarts_beyond(self, limit: int) -> bool:
@@ -170,10 +222,30 @@ class _Planner:
             return self.succeeded > 0 and not self.active
         return self.succeeded >= self.completions
 
+    def release_all(self) -> None:
+        """Once it is decided how the Job ends nobody is waited for: with a Job that fails all its pods have failed."""
+        failing = self._has("FailureTarget")
+        if not failing and not self._has("SuccessCriteriaMet"):
+            return
+        self.replaced = {}
+        released = {uid_of(pod) for pod in self.result.release}
+        for pod in self.pods:
+            if has_finalizer(pod, FINALIZER) and uid_of(pod) not in released:
+                self.result.release.append(pod)
+                if failing and not self._is_counted(pod):
+                    self._take_failure_in(pod)
+
     # Acting -----------------------------------------------------------------------------------------
 
     def manage(self, *, may_act: bool) -> None:
-        """Delete what is too much, create what is missing."""
+        """Delete what is too much, create what is missing. What is deleted here has not failed, and is not counted."""
+        self._manage(may_act=may_act)
+        released = {uid_of(pod) for pod in self.result.release}
+        self.result.release += [
+            pod for pod in self.result.delete if has_finalizer(pod, FINALIZER) and uid_of(pod) not in released
+        ]
+
+    def _manage(self, *, may_act: bool) -> None:
         ending = self._has("SuccessCriteriaMet") or self._has("FailureTarget")
         if ending or self.spec.get("suspend"):
             self.result.delete = list(self.active)
@@ -185,16 +257,35 @@ class _Planner:
         surplus = self._surplus()
         self.result.delete = surplus
         missing = self._wanted() - (len(self.active) - len(surplus))
-        if self.spec.get("podReplacementPolicy") == "Failed":
+        if self.replaces_failed_only:
             missing -= len(self.terminating)
-        if missing <= 0 or surplus:
+        if missing > 0 and not surplus:
+            self._create(min(missing, CREATE_BURST_MAX))
+
+    def _create(self, missing: int) -> None:
+        if self.limit_per_index is not None:
+            self._create_by_index(missing)
             return
         wait_s = self._backoff_s()
         if wait_s > 0:
             self._look_again(wait_s)
             return
-        missing = min(missing, CREATE_BURST_MAX)
         self.result.create = list(self._free_indexes(missing)) if is_indexed(self.job) else [None] * missing
+
+    def _create_by_index(self, missing: int) -> None:
+        """Each index waits for itself."""
+        for index in self._free_indexes(missing):
+            failed = self.replaced.get(index)
+            verdict = None
+            if failed is not None:
+                verdict = self.verdicts[uid_of(failed)]
+                ended_s, count = _ended_s(failed), indexfailures.failures(failed) + 1
+                wait_s = ended_s + _delay_s(count) - self.now_s
+                if wait_s > 0:
+                    self._look_again(wait_s)
+                    continue
+            self.result.create.append(index)
+            self.result.annotations[index] = indexfailures.annotations_after(failed, verdict)
 
     def _wanted(self) -> int:
         parallelism = int(self.spec.get("parallelism", 1))
@@ -225,27 +316,24 @@ class _Planner:
         return result
 
     def _free_indexes(self, count: int) -> list[int]:
-        # A pod that is still terminating keeps its index until it is gone: its successor has the same hostname.
-        taken = self.completed | {
-            index for pod in (*self.active, *self.terminating) if (index := indexes.index_of(pod)) is not None
-        }
+        holding = [*self.active, *(self.terminating if self.replaces_failed_only else ())]
+        taken = self.completed | self.failed_indexes | {indexes.index_of(pod) for pod in holding}
         free = (index for index in range(self.completions or 0) if index not in taken)
         return [index for _, index in zip(range(count), free, strict=False)]
 
     def _backoff_s(self) -> float:
         """Failures since the last success double the wait, counted from the last failure's end."""
         ended = sorted(
-            (_ended_s(pod, self.now_s), podfacts.phase_of(pod) == "Succeeded")
+            (_ended_s(pod), podfacts.phase_of(pod) == "Succeeded")
             for pod in self.pods
-            if podfacts.is_terminal(pod)
+            if self._has_ended(pod)
         )
         failures, last_s = 0, 0.0
         for ended_s, success in ended:
             failures, last_s = (0, ended_s) if success else (failures + 1, ended_s)
         if not failures:
             return 0.0
-        delay_s = min(BACKOFF_LIMIT_S, BACKOFF_INITIAL_S * 2 ** min(failures - 1, 10))
-        return max(0.0, last_s + delay_s - self.now_s)
+        return max(0.0, last_s + _delay_s(failures) - self.now_s)
 
     def _note_suspension(self, *, ending: bool) -> None:
         if ending:
@@ -264,10 +352,12 @@ class _Planner:
 
     def conclude(self) -> None:
         self._finish()
+        ending = self._has("SuccessCriteriaMet") or self._has("FailureTarget")
+        active = [] if ending else self.active
         numbers = {
-            "active": 0 if is_finished({"status": self.status}) else len(self.active),
-            "ready": sum(map(podfacts.is_ready, self.active)),
-            "terminating": len(self.terminating),
+            "active": len(active),
+            "ready": sum(map(podfacts.is_ready, active)),
+            "terminating": len(self.terminating) + len(self.active) - len(active),
         }
         self.status.update(numbers)
         if not numbers["active"]:
@@ -277,6 +367,8 @@ class _Planner:
             self.status["succeeded"] = len(self.completed)
             if not self.completed:
                 del self.status["completedIndexes"], self.status["succeeded"]
+            if self.limit_per_index is not None:
+                self.status["failedIndexes"] = indexes.render(self.failed_indexes)
         self.status["uncountedTerminatedPods"] = {kind: uids for kind, uids in self.uncounted.items() if uids}
         if not self.status["conditions"]:
             del self.status["conditions"]
@@ -322,15 +414,40 @@ def _restarts(pod: Object) -> int:
     return sum(entry.get("restartCount", 0) for entry in entries)
 
 
-def _ended_s(pod: Object, now_s: float) -> float:
-    """When the last of its containers ended; where none tells, when it was last seen to change."""
-    ended = []
-    for entry in (pod.get("status") or {}).get("containerStatuses") or ():
-        finished = ((entry.get("state") or {}).get("terminated") or {}).get("finishedAt")
-        if finished:
-            ended.append(parse_time(finished))
-    if ended:
-        return max(ended)
+def _delay_s(failures: int) -> float:
+    """After so many failures in a row."""
+    return min(BACKOFF_LIMIT_S, BACKOFF_INITIAL_S * 2 ** min(failures - 1, 10))
+
+
+def _ended_s(pod: Object) -> float:
+    """When the last of its containers ended; where that is not told of all, when it was last seen to be ready or alive.
+
+    Upstream: getFinishedTime.
+    """
+    times = [_finished(entry) for entry in _lasting(pod)]
+    if times and None not in times:
+        return max(time_s for time_s in times if time_s is not None)
     ready = conditions.find(conditions.conditions_of(pod), "Ready") or {}
-    since = ready.get("lastTransitionTime") or metadata(pod).get("creationTimestamp")
-    return parse_time(since) if since else now_s
+    if ready.get("status") == "False" and ready.get("lastTransitionTime"):
+        return parse_time(ready["lastTransitionTime"])
+    described = metadata(pod)
+    if described.get("deletionTimestamp"):
+        return parse_time(described["deletionTimestamp"]) - described.get("deletionGracePeriodSeconds", 0)
+    return parse_time(described["creationTimestamp"])
+
+
+def _lasting(pod: Object) -> list[Mapping[str, Any]]:
+    """The states of the containers, sidecars among them: those end after all others."""
+    status = pod.get("status") or {}
+    sidecars = {
+        container["name"]
+        for container in pod["spec"].get("initContainers") or ()
+        if container.get("restartPolicy") == "Always"
+    }
+    beside = (entry for entry in status.get("initContainerStatuses") or () if entry.get("name") in sidecars)
+    return [*(status.get("containerStatuses") or ()), *beside]
+
+
+def _finished(entry: Mapping[str, Any]) -> float | None:
+    moment = ((entry.get("state") or {}).get("terminated") or {}).get("finishedAt")
+    return parse_time(moment) if moment else None
