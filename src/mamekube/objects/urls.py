@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _PORT = re.compile(r"(?::[0-9]*)?")
 _HEX = re.compile(r"%[0-9A-Fa-f]{2}")
 _USER = re.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
+_PATH = re.compile(r"[A-Za-z0-9\-_.~!$&'()*+,;=:@/\[\]%]*")
 _NOT_IN_HOST = re.compile(r"[^A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"%\x80-\U0010ffff]")
 
 
@@ -24,6 +25,23 @@ class Url:
     path: str = ""
     query: str = ""
     fragment: str = ""
+    raw_path: str = ""
+    """As it was written."""
+
+    @property
+    def escaped_path(self) -> str:
+        """As it was written where that may stand in a URL."""
+        return self.raw_path if _PATH.fullmatch(self.raw_path) else quote(self.path, safe="$&+,/:;=@")
+
+    @property
+    def hostname(self) -> str:
+        if self.host.startswith("["):
+            return self.host[1:].partition("]")[0]
+        return self.host.partition(":")[0]
+
+    @property
+    def port(self) -> str:
+        return self.host.rpartition("]")[2].partition(":")[2]
 
 
 def parse(text: str) -> Url:
@@ -44,7 +62,17 @@ def parse(text: str) -> Url:
         user, host = _split_authority(authority)
         rest = slash + below
     path = _unescaped(rest)
-    return Url(scheme, user, host, path, query, _unescaped(fragment))
+    return Url(scheme, user, host, path, query, _unescaped(fragment), rest)
+
+
+def parse_absolute(text: str) -> Url:
+    """What may stand in the first line of a request: a URL with a scheme, or an absolute path. Raises as `parse`."""
+    if not text:
+        raise ValueError("empty url")
+    found = parse(text)
+    if not found.scheme and not text.startswith("/"):
+        raise ValueError("invalid URI for request")
+    return found
 
 
 def _split_scheme(text: str) -> tuple[str, str]:

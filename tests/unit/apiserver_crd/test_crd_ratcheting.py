@@ -127,3 +127,70 @@ def test_rules_hold_also_where_the_first_judgement_was_given_up(monkeypatch: pyt
         with pytest.raises(StopIteration):
             validation.create({"text": "wrong"})
     assert [error.field for error in validation.create({"text": "wrong"})] == ["text"]
+
+
+def test_rules_that_are_broken_as_before_are_warned_of_once() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "text": ruled("self == 'b'"),
+            "list": {"type": "array", "items": ruled("self == 'b'")},
+        },
+    }
+    judge = Validation(schema, None)
+    old = {"text": "a", "list": ["a"]}
+    new = {**old, "other": 1}
+    assert judge.update(new, old) == []
+    told = [
+        "text: Invalid value: \"string\": failed rule: self == 'b'",
+        "list[0]: Invalid value: \"string\": failed rule: self == 'b'",
+    ]
+    assert judge.warnings(new, old) == told
+    assert judge.warnings(new, old) == []
+
+
+def test_the_kind_of_a_whole_object_does_not_go_on_being_wrong() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "kind": ruled("self == 'Pod'"),
+            "inner": {"type": "object", "properties": {"kind": ruled("self == 'Pod'")}},
+        },
+    }
+    obj = {"kind": "Baz", "inner": {"kind": "Baz"}}
+    assert [error.field for error in Validation(schema, None).update(obj, obj)] == ["kind"]
+
+
+def test_what_a_rule_cannot_tell_is_no_breach_of_old() -> None:
+    judge = Validation({"type": "object", "properties": {"a": ruled("[self][1] == self")}}, None)
+    assert len(judge.update({"a": "x"}, {"a": "x"})) == 1
+
+
+LIST = {"type": "array", "items": TEXT}
+BELOW = {
+    "the value itself": ({}, "a", TEXT),
+    "the elements of a list": ({"items": {}}, ["a"], LIST),
+    "the values of a map": (
+        {"additionalProperties": {}},
+        {"k": "a"},
+        {"type": "object", "additionalProperties": TEXT},
+    ),
+    "the fields": ({"properties": {"f": {}}}, {"f": "a"}, {"type": "object", "properties": {"f": TEXT}}),
+}
+
+
+@pytest.mark.parametrize("name", BELOW)
+def test_rules_of_all_parts_know_the_types_of_the_schema_around_them(name: str) -> None:
+    part, value, schema = BELOW[name]
+    rule = {"x-kubernetes-validations": [{"rule": "self.size() > 1", "message": "longer"}]}
+    ruled_part = rule if not part else {key: _innermost(inner, rule) for key, inner in part.items()}
+    whole = {"type": "object", "properties": {"field": {**schema, "allOf": [{"allOf": [ruled_part]}]}}}
+    (error,) = Validation(whole, None).create({"field": value})
+    assert error.message == 'Invalid value: "string": longer'
+    assert len(Validation(whole, None).update({"field": value, "x": 1}, {"field": value})) == 1, (
+        "changed around it"
+    )
+
+
+def _innermost(inner: dict[str, Any], rule: dict[str, Any]) -> dict[str, Any]:
+    return rule if not inner else dict.fromkeys(inner, rule)

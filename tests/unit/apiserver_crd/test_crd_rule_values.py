@@ -66,3 +66,16 @@ def test_a_list_that_is_a_map_is_added_by_a_merge() -> None:
     rule = "(oldSelf.map + self.map).map(x, x.k + x.v) == ['1z', '2b', '3c']"
     third = {"k": "3", "v": "c"}
     assert errors(rule, {"map": [third, OTHER]}, {"map": [ONE, TWO]}) == []
+
+
+def test_fields_named_as_words_of_the_language_are_written_between_underscores() -> None:
+    schema = {
+        "type": "object",
+        "properties": dict.fromkeys(("var", "void", "while", "if"), TEXT),
+        "x-kubernetes-validations": [
+            {"rule": "self.__var__ + self.__void__ + self.__while__ + self.__if__ == '1234'"}
+        ],
+    }
+    tree = tree_of(schema)
+    assert tree is not None
+    assert tree.errors({"var": "1", "void": "2", "while": "3", "if": "4"}) == []

@@ -74,7 +74,7 @@ SCHEMAS: list[tuple[dict[str, Any], str]] = [
     (
         spec_of(a={"type": "string", "pattern": "["}),
         f'{SPEC}.properties[a].pattern: Invalid value: "[": must be a valid regular expression, but isn\'t: '
-        "error parsing regexp: missing ]: [",
+        "error parsing regexp: missing closing ]: `[`",
     ),
     (
         spec_of(a={"type": "array", "items": TEXT, "uniqueItems": True}),

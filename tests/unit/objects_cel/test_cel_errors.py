@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mamekube.objects import cel
-from mamekube.objects.cel.types import DYN, INT, STRING, list_of, object_type
+from mamekube.objects.cel.types import BOOL, DYN, INT, STRING, list_of, object_type
 
 SELF = object_type("object", {"replicas": INT, "names": list_of(STRING), "free": DYN})
 
@@ -22,6 +22,17 @@ def test_the_place_is_shown_under_the_line() -> None:
         " |  self.absent > 1\n"
         " | .....^"
     )  # fmt: skip
+
+
+def test_a_text_that_is_no_expression_keeps_a_rule_from_being_made_ready() -> None:
+    with pytest.raises(cel.CelCompileError) as raised:
+        cel.compile("'a'.findAll(')', 1) == []", variables=())
+    assert raised.value.step == "program instantiation failed"
+    assert str(raised.value) == "error parsing regexp: unexpected ): `)`"
+
+
+def test_types_of_types_compare_with_each_other() -> None:
+    assert cel.compile("type(self.replicas) == null_type", variables={"self": SELF}).type == BOOL
 
 
 def test_all_mistakes_are_told_in_the_order_of_their_places() -> None:
@@ -60,6 +71,13 @@ def test_all_mistakes_are_told_in_the_order_of_their_places() -> None:
         ("self.replicas == 'a'", "overload for '_==_' applied to '(int, string)'"),
         ("'a' in self.replicas", "overload for '@in' applied to '(string, int)'"),
         ("'a'.matches('(')", "1:13: invalid matches argument"),
+        ("self! == 1", "1:5: Syntax error: mismatched input '!' expecting <EOF>"),
+        ("self)", "1:5: Syntax error: extraneous input ')' expecting <EOF>"),
+        ("'%z'.format([1])", '1:12: could not parse formatting clause: unrecognized formatting clause "z"'),
+        ("'%d'.format(['a'])", "1:14: error during formatting: decimal clause can only be used on integers"),
+        ("'%s %s'.format([1])", "index 1 out of range"),
+        ("'%s'.format([1, 2])", "too many arguments supplied to string.format (expected 1, got 2)"),
+        ("'%s'.format([[quantity('1')]])", "types, durations, and timestamps, was given kubernetes.Quantity"),
         ("duration('1')", "1:10: invalid duration argument"),
         ("timestamp('soon')", "1:11: invalid timestamp argument"),
         ("Object{}", "undeclared reference to 'Object' (in container '')"),

@@ -270,8 +270,8 @@ class Expression:
                 self._program = cel.compile(
                     self.text, variables=self._known, containers=containers if self._mutating else None
                 )
-            except cel.CelError as error:
-                raise ExpressionFailed(f"compilation error: compilation failed: {error}") from None
+            except cel.CelCompileError as error:
+                raise ExpressionFailed(f"compilation error: {error.step}: {error}") from None
         return self._program
 
     def evaluate(self, bindings: dict[str, Any], budget: cel.Budget) -> Any:

@@ -6,7 +6,7 @@ takes built-in ones; what is particular about custom resources is in the functio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mamekube.apiserver.customresources import columns, structural
@@ -31,6 +31,8 @@ BLOCKING = frozenset(
     }
 )
 """Reasons after which rules are not run: they would only stumble over the same mistake."""
+NOTED_MAX = 1_000
+"""Updates between their judgement and their warnings."""
 NOT_CHECKED = (
     "some validation rules were not checked because the object was invalid; "
     "correct the existing errors to complete validation"
@@ -45,12 +47,18 @@ class Validation:
         self._scale = scale
         self._compiled: tuple[values.Rules, rules.RuleTree | None] | None = None
         """Set in one step: who judges meanwhile, in another thread, finds both or neither."""
+        self._ratcheted: dict[int, list[str]] = {}
+        """What updates under way left wrong as it was, by the id of the object until its warnings are asked for."""
 
     def create(self, obj: Object) -> list[FieldError]:
         return self._judge(obj, None)
 
     def update(self, new: Object, old: Object) -> list[FieldError]:
         return self._judge(new, old)
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        """The rules that an update goes on breaking where nothing changed, once it was found to be right otherwise."""
+        return self._ratcheted.pop(id(new), [])
 
     def _judge(self, obj: Object, old: Object | None) -> list[FieldError]:
         if self._compiled is None:
@@ -65,8 +73,17 @@ class Validation:
             if any(error.reason in BLOCKING for error in found):
                 found.append(fielderrors.invalid(values.NOWHERE, None, NOT_CHECKED))
             else:
-                found += tree.errors(obj, old)
+                ratcheted: list[FieldError] = []
+                found += tree.errors(obj, old, ratcheted)
+                if ratcheted and not found:
+                    self._note(obj, ratcheted)
         return found
+
+    def _note(self, obj: Object, ratcheted: Sequence[FieldError]) -> None:
+        if len(self._ratcheted) >= NOTED_MAX:
+            # Of updates that were given up meanwhile.
+            self._ratcheted.clear()
+        self._ratcheted[id(obj)] = [str(error) for error in ratcheted]
 
     def _scale_errors(self, obj: Object) -> list[FieldError]:
         found: list[FieldError] = []
@@ -135,6 +152,7 @@ class Definition:
             validate_create=validation.create,
             validate_update=validation.update,
             validate_status=validation.update,
+            warnings=validation.warnings,
             has_status="status" in below,
             status_resets=(ALL_METADATA,),
             counts_generation=True,

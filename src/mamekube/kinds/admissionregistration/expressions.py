@@ -152,7 +152,7 @@ def check(
     try:
         program = cel.compile(expression, variables=known, containers=containers if mutating else None)
     except cel.CelCompileError as error:
-        found.append(invalid(path, shown or expression, f"compilation failed: {error}"))
+        found.append(invalid(path, shown or expression, f"{error.step}: {error}"))
         return DYN
     if problem := mismatch(program.type, wanted):
         found.append(invalid(path, shown or expression, problem))

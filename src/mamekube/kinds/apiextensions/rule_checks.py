@@ -177,7 +177,7 @@ def _check_own(schema: Schema, path: str, place: _Place, costs: Costs, found: Fo
         )
         found.append(internal(where, detail))
         return
-    for index, rule in enumerate(rules.rules_of(schema, resource=place.resource)):
+    for index, rule in enumerate(rules.rules_of(schema, schema, resource=place.resource)):
         where, definition = f"{path}.x-kubernetes-validations[{index}]", definitions[index]
         times_max = place.count_max if place.count_max is not None else extent.count_max
         if not rule.problem:

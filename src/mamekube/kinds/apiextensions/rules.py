@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -27,8 +27,21 @@ OLD_SELF = "oldSelf"
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
+TYPE_META = ("apiVersion", "kind")
+"""What of a whole object may not go on breaking rules because it did not change."""
+
+
 class _Spent(Exception):
     """No further rules are run."""
+
+
+class _Check(NamedTuple):
+    """One object held against its rules."""
+
+    found: list[FieldError]
+    ratcheted: list[FieldError]
+    """What was wrong before and did not change."""
+    budget: cel.Budget
 
 
 class Rule:
@@ -58,8 +71,8 @@ class Rule:
             self._program = cel.compile(definition["rule"], variables=variables)
             if self._program.type != BOOL:
                 self.problem = "cel expression must evaluate to a bool"
-        except cel.CelError as error:
-            self.problem = f"compilation failed: {error}"
+        except cel.CelCompileError as error:
+            self.problem = f"{error.step}: {error}"
         message = definition.get("messageExpression")
         if not message or self.problem:
             return
@@ -67,36 +80,36 @@ class Rule:
             self._message = cel.compile(message, variables=variables)
             if self._message.type != STRING:
                 self.message_problem = "messageExpression must evaluate to a string"
-        except cel.CelError as error:
-            self.message_problem = f"messageExpression compilation failed: {error}"
+        except cel.CelCompileError as error:
+            self.message_problem = f"messageExpression {error.step}: {error}"
 
     @property
     def name(self) -> str:
         text: str = self._definition.get("message") or self._definition["rule"]
         return text.strip()
 
-    def check(
-        self, value: Any, old: Any, where: Place, budget: cel.Budget, *, unchanged: bool
-    ) -> FieldError | None:
+    def check(self, value: Any, old: Any, where: Place, check: _Check, *, unchanged: bool) -> None:
+        """`unchanged`: the value may go on breaking the rule, unless the rule is about changes."""
         if self.transition and old is None and not self._optional:
-            return None
+            return
         if self.problem or self._program is None:
-            return where.invalid(f"rule compile error: {self.problem}")
+            check.found.append(where.invalid(f"rule compile error: {self.problem}"))
+            return
         bindings = {SELF: value}
         if self._optional:
             bindings[OLD_SELF] = Optional() if old is None else Optional(old)
         elif old is not None:
             bindings[OLD_SELF] = old
         try:
-            if self._program.evaluate(bindings, budget=budget) is True:
-                return None
+            if self._program.evaluate(bindings, budget=check.budget) is True:
+                return
         except cel.CelBudgetExceeded as error:
-            raise _Spent(_budget_text(error, budget, self.name)) from None
+            raise _Spent(_budget_text(error, check.budget, self.name)) from None
         except cel.CelError as error:
-            return where.invalid(_failure(str(error), self.name))
-        if unchanged and not self.transition:
-            return None
-        return self._error(where.child(self._path), self._detail(bindings, budget))
+            check.found.append(where.invalid(_failure(str(error), self.name)))
+            return
+        found = check.ratcheted if unchanged and not self.transition else check.found
+        found.append(self._error(where.child(self._path), self._detail(bindings, check.budget)))
 
     def _detail(self, bindings: dict[str, Any], budget: cel.Budget) -> str:
         if self._message is not None:
@@ -181,59 +194,67 @@ class RuleTree:
         "_type",
     )
 
-    def __init__(self, schema: Mapping[str, Any], *, resource: bool = False) -> None:
-        self._type = schema.get("type") or ""
-        self._own = rules_of(schema, resource=resource)
-        self._convert = cel_types.converter(schema) if self._own else None
-        below = {name: tree_of(item) for name, item in (schema.get("properties") or {}).items()}
+    def __init__(
+        self, schema: Mapping[str, Any], shape: Mapping[str, Any], *, resource: bool = False
+    ) -> None:
+        self._type = shape.get("type") or ""
+        self._own = rules_of(schema, shape, resource=resource)
+        self._convert = cel_types.converter(shape) if self._own else None
+        shapes = shape.get("properties") or {}
+        below = {
+            name: tree_of(item, shape=shapes.get(name))
+            for name, item in (schema.get("properties") or {}).items()
+        }
         self._properties = {name: tree for name, tree in below.items() if tree is not None}
-        self._items = tree_of(schema.get("items"))
-        self._more = tree_of(schema.get("additionalProperties"))
-        self._all_of = [tree for item in schema.get("allOf") or () if (tree := tree_of(item)) is not None]
-        self._list_type = schema.get("x-kubernetes-list-type")
-        self._map_type = schema.get("x-kubernetes-map-type")
-        self._keys: Sequence[str] = schema.get("x-kubernetes-list-map-keys") or ()
+        self._items = tree_of(schema.get("items"), shape=shape.get("items"))
+        self._more = tree_of(schema.get("additionalProperties"), shape=shape.get("additionalProperties"))
+        parts = [tree_of(item, shape=shape, root=resource) for item in schema.get("allOf") or ()]
+        self._all_of = [tree for tree in parts if tree is not None]
+        self._list_type = shape.get("x-kubernetes-list-type")
+        self._map_type = shape.get("x-kubernetes-map-type")
+        self._keys: Sequence[str] = shape.get("x-kubernetes-list-map-keys") or ()
 
-    def errors(self, value: Any, old: Any = None) -> list[FieldError]:
-        """`old`: the object before the update, None for a new one."""
+    def errors(
+        self, value: Any, old: Any = None, ratcheted: list[FieldError] | None = None
+    ) -> list[FieldError]:
+        """`old`: the object before the update, None for a new one. `ratcheted`: takes what did not change."""
         found: list[FieldError] = []
-        budget = cel.Budget(BUDGET)
+        check = _Check(found, [] if ratcheted is None else ratcheted, cel.Budget(BUDGET))
         try:
-            self._check(value, old, "", found, budget, unchanged=False)
+            self._check(value, old, "", check, unchanged=False)
         except _Spent as error:
             found.append(Place("", self._type).invalid(str(error)))
         return found
 
     def _check(
-        self, value: Any, old: Any, path: str, found: list[FieldError], budget: cel.Budget, *, unchanged: bool
+        self, value: Any, old: Any, path: str, check: _Check, *, unchanged: bool, compares: bool = True
     ) -> None:
+        """`unchanged`: whether what it is part of is. `compares`: whether it may be by itself."""
         if value is None:
             return
-        unchanged = unchanged or (old is not None and old == value)
+        outer, unchanged = unchanged, unchanged or (compares and old is not None and old == value)
         where = Place(path, self._type)
         seen, was = value, old
         if self._convert is not None:
             seen, was = self._convert(value), None if old is None else self._convert(old)
         for rule in self._own:
-            error = rule.check(seen, was, where, budget, unchanged=unchanged)
-            if error is not None:
-                found.append(error)
+            rule.check(seen, was, where, check, unchanged=unchanged)
         for tree in self._all_of:
-            tree._check(value, old, path, found, budget, unchanged=False)
+            tree._check(value, old, path, check, unchanged=outer, compares=False)
         if isinstance(value, list):
-            self._check_items(value, old, path, found, budget, unchanged=unchanged)
+            self._check_items(value, old, path, check, unchanged=unchanged, compares=compares)
         elif isinstance(value, dict):
-            self._check_fields(value, old, path, found, budget, unchanged=unchanged)
+            self._check_fields(value, old, path, check, unchanged=unchanged, compares=compares)
 
     def _check_items(
         self,
         value: Sequence[Any],
         old: Any,
         path: str,
-        found: list[FieldError],
-        budget: cel.Budget,
+        check: _Check,
         *,
         unchanged: bool,
+        compares: bool,
     ) -> None:
         if self._items is None:
             return
@@ -242,7 +263,7 @@ class RuleTree:
             before = {self._key(item): item for item in old}
         for index, item in enumerate(value):
             was = before.get(self._key(item)) if before else None
-            self._items._check(item, was, f"{path}[{index}]", found, budget, unchanged=unchanged)
+            self._items._check(item, was, f"{path}[{index}]", check, unchanged=unchanged, compares=compares)
 
     def _key(self, item: Any) -> bytes:
         return orjson.dumps([item.get(key) for key in self._keys]) if isinstance(item, dict) else b""
@@ -252,10 +273,10 @@ class RuleTree:
         value: Mapping[str, Any],
         old: Any,
         path: str,
-        found: list[FieldError],
-        budget: cel.Budget,
+        check: _Check,
         *,
         unchanged: bool,
+        compares: bool,
     ) -> None:
         before: Mapping[str, Any] = old if isinstance(old, dict) and self._map_type != "atomic" else {}
         for name, item in value.items():
@@ -266,22 +287,27 @@ class RuleTree:
                 tree, below = self._more, f"{path}[{name}]"
             else:
                 continue
-            tree._check(item, before.get(name), below, found, budget, unchanged=unchanged)
+            if not path and name in TYPE_META:
+                tree._check(item, before.get(name), below, check, unchanged=False, compares=False)
+            else:
+                tree._check(item, before.get(name), below, check, unchanged=unchanged, compares=compares)
 
 
-def tree_of(schema: Any, *, root: bool = False) -> RuleTree | None:
-    """The rules of a schema, None where it has none at all. `root`: of a whole object."""
+def tree_of(schema: Any, *, shape: Any = None, root: bool = False) -> RuleTree | None:
+    """The rules of a schema, None where it has none at all. `root`: of a whole object. `shape`: the schema that says
+    the types, where that is another: what stands in `allOf` says none."""
     if not isinstance(schema, Mapping) or not has_rules(schema):
         return None
-    return RuleTree(schema, resource=root or bool(schema.get("x-kubernetes-embedded-resource")))
+    shape = shape if isinstance(shape, Mapping) else schema
+    return RuleTree(schema, shape, resource=root or bool(shape.get("x-kubernetes-embedded-resource")))
 
 
-def rules_of(schema: Mapping[str, Any], *, resource: bool) -> list[Rule]:
-    """The rules that stand at this schema itself."""
+def rules_of(schema: Mapping[str, Any], shape: Mapping[str, Any], *, resource: bool) -> list[Rule]:
+    """The rules that stand at this schema itself, for values of this shape."""
     definitions = schema.get("x-kubernetes-validations") or ()
     if not definitions:
         return []
-    type_of_self = cel_types.type_of(schema, resource=resource) or DYN
+    type_of_self = cel_types.type_of(shape, resource=resource) or DYN
     return [Rule(definition, type_of_self) for definition in definitions]
 
 

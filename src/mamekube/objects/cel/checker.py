@@ -17,9 +17,10 @@ from mamekube.objects.cel.ast import (
     Select,
     dotted,
 )
-from mamekube.objects.cel.errors import CelCompileError, EvaluationError
+from mamekube.objects.cel.errors import CelCompileError, CelProgramError, EvaluationError
 from mamekube.objects.cel.evaluator import TYPE_CONSTANTS
 from mamekube.objects.cel.functions import find_overloads, is_declared
+from mamekube.objects.cel.library.formatting import problem_with
 from mamekube.objects.cel.library.standard import parse_duration, parse_timestamp
 from mamekube.objects.cel.regex import compile_pattern
 from mamekube.objects.cel.types import (
@@ -117,8 +118,11 @@ def types_of(
     """The types of all parts of the expression, by the ids of their nodes. Raises as `check` does."""
     checker = _Checker(containers or (lambda name: None))
     checker.visit(node, dict(variables))
-    if checker.issues:
-        raise CelCompileError(source, sorted(checker.issues, key=lambda issue: issue[0]))
+    # Upstream looks at what may be wrong with literals only where all types are right.
+    if issues := checker.issues or checker.late:
+        raise CelCompileError(source, sorted(issues, key=lambda issue: issue[0]))
+    if checker.unbuildable:
+        raise CelProgramError(checker.unbuildable)
     return {place: checker.resolve(found) for place, found in checker.types.items()}
 
 
@@ -137,10 +141,16 @@ def shown(known: Type) -> str:
 class _Checker:
     def __init__(self, containers: Containers) -> None:
         self.issues: list[tuple[int, str]] = []
+        self.late: list[tuple[int, str]] = []
+        """Mistakes in literals."""
+        self.unbuildable = ""
+        """Why the expression cannot run."""
         self.types: dict[int, Type] = {}
         self._containers = containers
         self._bound: dict[str, Type] = {}
         self._fresh = 0
+        self._formats = 0
+        """How many calls of `format` are around what is looked at: the values of one may be of any types."""
 
     def visit(self, node: Node, scope: Mapping[str, Type]) -> Type:
         found: Type = _VISITS[type(node)](self, node, scope)
@@ -180,6 +190,9 @@ class _Checker:
             return isinstance(value, ObjectType) or value.name.startswith("google.protobuf.")
         if one.name != other.name or len(one.args) != len(other.args):
             return False
+        if one.name == "type":
+            # What a type is of is no part of it.
+            return True
         return all(map(self.unify, one.args, other.args))
 
     def call(self, signatures: Sequence[Signature], arguments: Sequence[Type]) -> Type | None:
@@ -250,7 +263,9 @@ class _Checker:
         if qualified and _root(qualified) not in scope and is_declared(qualified):
             name, target = qualified, None
         parts = [*([target] if target is not None else []), *node.args]
+        self._formats += name == "format"
         arguments = [self.visit(part, scope) for part in parts]
+        self._formats -= name == "format"
         if ERROR in arguments:
             return ERROR
         signatures = OPERATORS.get(name) if target is None else None
@@ -267,6 +282,8 @@ class _Checker:
                 f"'{self._applied(arguments, member=target is not None)}'",
             )
         self._check_literal(name, node.args)
+        if name == "format":
+            self._check_format(node)
         return result
 
     def _applied(self, arguments: Sequence[Type], *, member: bool) -> str:
@@ -276,6 +293,12 @@ class _Checker:
         return f"({', '.join(texts)})"
 
     def _check_literal(self, name: str, args: Sequence[Node]) -> None:
+        if name in ("find", "findAll") and isinstance(args[0], Literal) and isinstance(args[0].value, str):
+            try:
+                compile_pattern(args[0].value)
+            except EvaluationError as error:
+                self.unbuildable = self.unbuildable or str(error)
+            return
         parse = _CHECKED_LITERALS.get(name)
         last = args[-1] if args else None
         if parse is None or not isinstance(last, Literal) or not isinstance(last.value, str):
@@ -283,7 +306,17 @@ class _Checker:
         try:
             parse(last.value)
         except EvaluationError:
-            self.fail(last, f"invalid {name} argument")
+            self.late.append((last.pos, f"invalid {name} argument"))
+
+    def _check_format(self, node: Call) -> None:
+        pattern, values = node.target, node.args[0]
+        if not isinstance(pattern, Literal) or not isinstance(values, ListLiteral):
+            return
+        problem = problem_with(
+            pattern.value, values.elements, lambda part: self.resolve(self.types[id(part)])
+        )
+        if problem is not None:
+            self.late.append(((problem[0] or node).pos, problem[1]))
 
     def list_literal(self, node: ListLiteral, scope: Mapping[str, Type]) -> Type:
         element: Type | None = None
@@ -314,14 +347,16 @@ class _Checker:
         return found.args[0]
 
     def _joined(self, node: Node, known: Type | None, found: Type) -> Type:
-        """Elements are of one type, as Kubernetes wants it, unless one of them is dynamic."""
+        """Elements are of one type, as Kubernetes wants it, unless one of them is dynamic, or they are formatted."""
         if known is None or found is ERROR:
             return found
         if DYN in (self.resolve(known), self.resolve(found)):
             return DYN
         if not self.unify(known, found):
-            known = self.resolve(known)
-            return self.fail(node, f"expected type '{shown(known)}' but found '{shown(found)}'")
+            if not self._formats:
+                text = f"expected type '{shown(self.resolve(known))}' but found '{shown(found)}'"
+                self.late.append((node.pos, text))
+            return DYN
         return known
 
     def message(self, node: MessageLiteral, scope: Mapping[str, Type]) -> Type:

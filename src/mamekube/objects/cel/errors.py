@@ -10,9 +10,22 @@ class CelError(Exception):
 class CelCompileError(CelError):
     """`issues` has every mistake that was found, as (offset in the expression, text)."""
 
+    step = "compilation failed"
+    """What upstream puts before the text."""
+
     def __init__(self, source: str, issues: list[tuple[int, str]]) -> None:
         self.issues = issues
         super().__init__("\n".join(located(source, offset, text) for offset, text in issues))
+
+
+class CelProgramError(CelCompileError):
+    """An expression that is well formed and cannot be made ready to run: a text in it is no regular expression."""
+
+    step = "program instantiation failed"
+
+    def __init__(self, text: str) -> None:
+        self.issues = []
+        CelError.__init__(self, text)
 
 
 class EvaluationError(CelError):

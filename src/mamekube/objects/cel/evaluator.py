@@ -23,12 +23,14 @@ from mamekube.objects.cel.ast import (
     Select,
     dotted,
 )
-from mamekube.objects.cel.budget import Budget
+from mamekube.objects.cel.budget import Budget, Meter
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.functions import Overload, find_overloads, mismatch
 from mamekube.objects.cel.values import LISTS, MISSING, NONE, Message, Optional, TypeValue, UInt, type_name
 
 LIST_COST, MAP_COST, MESSAGE_COST = 10, 30, 40
+CONSTANT_COST_MAX = 10_000_000
+"""More than the constants of an expression can cost, whose length has a limit."""
 STEP_COST = {"all": 3, "exists": 4, "existsOne": 3, "map": 12, "filter": 12, "transformMap": 32}
 """What upstream spends on a step of a macro beside the expressions in it: its macros are loops over calls."""
 
@@ -210,6 +212,8 @@ def _binary(node: Call) -> Run:
     left, right = map(build, node.args)
     operate = operators.BINARY[function]
     cost = operators.cost
+    if function == "@in" and (texts := _texts(node.args[1])):
+        return lambda bindings, budget: left(bindings, budget) in texts
 
     if function == "_[_]":
 
@@ -228,6 +232,13 @@ def _binary(node: Call) -> Run:
         return operate(first, second)
 
     return run
+
+
+def _texts(node: Node) -> frozenset[str]:
+    """The elements of a list of nothing but texts: whether another is among them costs upstream nothing."""
+    elements = node.elements if isinstance(node, ListLiteral) and not node.optional else []
+    values = [part.value for part in elements if isinstance(part, Literal) and type(part.value) is str]
+    return frozenset(values if len(values) == len(elements) else ())
 
 
 def _unary(node: Call) -> Run:
@@ -282,7 +293,7 @@ def _function(node: Call) -> Run:
             return overload.run(budget, *values)
         return overload.run(*values)
 
-    return run
+    return _once(run) if _constant(node) else run
 
 
 def _choose(overloads: list[Overload], values: list[Any]) -> Overload | None:
@@ -290,6 +301,35 @@ def _choose(overloads: list[Overload], values: list[Any]) -> Overload | None:
 
 
 # Literals -----------------------------------------------------------------------------------------------
+
+
+_CONVERSIONS = frozenset(
+    {"bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
+)
+
+
+def _constant(node: Node) -> bool:
+    """Whether upstream knows the value before it runs anything, so that it costs nothing."""
+    if isinstance(node, ListLiteral):
+        return not node.optional and all(map(_constant, node.elements))
+    if isinstance(node, MapLiteral):
+        return not node.optional and all(_constant(part) for entry in node.entries for part in entry)
+    if isinstance(node, Call):
+        converts = node.target is None and node.function in _CONVERSIONS and len(node.args) == 1
+        return converts and _constant(node.args[0])
+    return isinstance(node, Literal)
+
+
+def _once(run: Run) -> Run:
+    """What a constant is does not change, so it is made once; nobody changes the values of expressions."""
+    known: list[Any] = []
+
+    def recall(bindings: Bindings, budget: Budget) -> Any:
+        if not known:
+            known.append(run({}, Meter(CONSTANT_COST_MAX)))
+        return known[0]
+
+    return recall
 
 
 def _list(node: ListLiteral) -> Run:
@@ -306,7 +346,7 @@ def _list(node: ListLiteral) -> Run:
                 found.append(value.value)
         return found
 
-    return run
+    return _once(run) if _constant(node) else run
 
 
 def _map(node: MapLiteral) -> Run:
@@ -330,7 +370,7 @@ def _map(node: MapLiteral) -> Run:
             found[key] = value
         return found
 
-    return run
+    return _once(run) if _constant(node) else run
 
 
 def _check_key(key: Any) -> None:

@@ -104,6 +104,7 @@ def _load() -> None:
         from mamekube.objects.cel.library import (  # noqa: F401
             collections,
             formats,
+            formatting,
             kubernetes,
             lists,
             networks,

@@ -45,9 +45,9 @@ def add(first: Any, second: Any) -> Any:
     if one in LISTS and other in LISTS:
         return first.joined(second) if one in (SetList, MapList) else [*first, *second]
     if one is Timestamp and other is Duration:
-        return checked_timestamp(first.ns + second.ns)
+        return checked_timestamp(first.ns + second.ns, first.offset_s)
     if one is Duration and other is Timestamp:
-        return checked_timestamp(first.ns + second.ns)
+        return checked_timestamp(first.ns + second.ns, second.offset_s)
     raise no_overload()
 
 
@@ -63,7 +63,7 @@ def subtract(first: Any, second: Any) -> Any:
         if one in (Duration, Timestamp):
             return checked_duration(first.ns - second.ns)
     if one is Timestamp and other is Duration:
-        return checked_timestamp(first.ns - second.ns)
+        return checked_timestamp(first.ns - second.ns, first.offset_s)
     raise no_overload()
 
 

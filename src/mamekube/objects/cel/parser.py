@@ -97,7 +97,11 @@ class _Parser:
         return self._tokens[self._position]
 
     def error(self, token: Token, text: str, *, mismatch: bool = False) -> CelCompileError:
-        if mismatch and token.kind not in ("end", "literal", "ident"):
+        if (
+            mismatch
+            and self._tokens[self._tokens.index(token) + 1 :][:1] == self._tokens[-1:]
+            and token.kind not in ("literal", "ident")
+        ):
             text = text.replace("mismatched input", "extraneous input", 1)
         return CelCompileError(self.source, [(token.pos, text)])
 

@@ -13,7 +13,7 @@ from mamekube.objects.cel.errors import EvaluationError
 
 @lru_cache(maxsize=1024)
 def compile_pattern(pattern: str) -> Any:
-    """Raises EvaluationError with RE2's words."""
+    """Raises EvaluationError with the words of Go's RE2."""
     import re2
 
     options = re2.Options()
@@ -22,5 +22,17 @@ def compile_pattern(pattern: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error as error:
         text = error.args[0] if error.args else error
-        shown = text.decode() if isinstance(text, bytes) else str(text)
-        raise EvaluationError(f"error parsing regexp: {shown}") from None
+        what, _, where = (text.decode() if isinstance(text, bytes) else str(text)).partition(": ")
+        raise EvaluationError(f"error parsing regexp: {_GO_WORDS.get(what, what)}: `{where}`") from None
+
+
+_GO_WORDS = {
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid named capture group": "invalid named capture",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid repetition size": "invalid repeat count",
+    "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "trailing \\": "trailing backslash at end of expression",
+}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Protocol
@@ -28,9 +29,12 @@ class UInt(int):
     __slots__ = ()
 
 
-class Timestamp(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class Timestamp:
     ns: int
     """Since 1970, UTC."""
+    offset_s: int = field(default=0, compare=False)
+    """Of the zone that it was written in, in which it is written again."""
 
 
 class Duration(NamedTuple):
@@ -269,10 +273,10 @@ def checked_duration(ns: int) -> Duration:
     return Duration(ns)
 
 
-def checked_timestamp(ns: int) -> Timestamp:
+def checked_timestamp(ns: int, offset_s: int = 0) -> Timestamp:
     if not TIME_MIN_NS <= ns <= TIME_MAX_NS:
         raise EvaluationError("timestamp overflow")
-    return Timestamp(ns)
+    return Timestamp(ns, offset_s)
 
 
 RESERVED_FIELDS = frozenset(
@@ -291,7 +295,7 @@ RESERVED_FIELDS = frozenset(
         "let",
         "loop",
     }
-    | {"namespace", "null", "package", "return", "true"}
+    | {"namespace", "null", "package", "return", "true", "var", "void", "while"}
 )
 _ESCAPES = (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__"))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs
 
 from mamekube.objects import quantity as quantities
+from mamekube.objects import urls
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.functions import declare
 from mamekube.objects.cel.library.standard import through
@@ -16,62 +18,39 @@ from mamekube.objects.cel.values import INT_MAX, INT_MIN, Quantity, Semver, Url,
 # URLs ---------------------------------------------------------------------------------------------------
 
 
-def _parse_url(text: str) -> Url:
-    """Raises ValueError. Absolute URLs and absolute paths only, as for requests."""
-    if not text:
-        raise ValueError("empty url")
-    if re.search(r"[\x00-\x1f\x7f ]", text) or re.search(r"%(?![0-9a-fA-F]{2})", text):
-        raise ValueError("invalid character in URL")
-    parts = urlsplit(text)
-    if not parts.scheme and not text.startswith("/"):
-        raise ValueError("invalid URI for request")
-    if parts.port is not None and not 0 <= parts.port <= 65535:
-        raise ValueError("invalid port")
-    return Url(text)
-
-
 @declare("url", "string", "kubernetes.URL", cost=through)
 def url(text: str) -> Url:
     try:
-        return _parse_url(text)
+        urls.parse_absolute(text)
     except ValueError as error:
         problem = f'parse "{text}": {error}'
         raise EvaluationError(f"URL parse error during conversion from string: {problem}") from None
+    return Url(text)
 
 
 @declare("isURL", "string", "bool", cost=through)
 def is_url(text: str) -> bool:
     try:
-        _parse_url(text)
+        urls.parse_absolute(text)
     except ValueError:
         return False
     return True
 
 
-declare("getScheme", "kubernetes.URL", "string", member=True)(lambda found: urlsplit(found.text).scheme)
-declare("getHost", "kubernetes.URL", "string", member=True)(
-    lambda found: urlsplit(found.text).netloc.rpartition("@")[2]
-)
-declare("getEscapedPath", "kubernetes.URL", "string", member=True)(lambda found: urlsplit(found.text).path)
+def _declare_part(name: str, read: Callable[[urls.Url], str]) -> None:
+    declare(name, "kubernetes.URL", "string", member=True)(lambda found: read(urls.parse(found.text)))
 
 
-@declare("getHostname", "kubernetes.URL", "string", member=True)
-def hostname(found: Url) -> str:
-    host = urlsplit(found.text).netloc.rpartition("@")[2]
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return unquote(host.partition(":")[0])
-
-
-@declare("getPort", "kubernetes.URL", "string", member=True)
-def port(found: Url) -> str:
-    host = urlsplit(found.text).netloc.rpartition("@")[2]
-    return host.rpartition("]")[2].partition(":")[2]
+_declare_part("getScheme", lambda parts: parts.scheme)
+_declare_part("getHost", lambda parts: parts.host)
+_declare_part("getHostname", lambda parts: parts.hostname)
+_declare_part("getPort", lambda parts: parts.port)
+_declare_part("getEscapedPath", lambda parts: parts.escaped_path)
 
 
 @declare("getQuery", "kubernetes.URL", "map(string, list(string))", member=True)
 def query(found: Url) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(found.text).query, keep_blank_values=True)
+    return parse_qs(urls.parse(found.text).query, keep_blank_values=True)
 
 
 # Quantities ---------------------------------------------------------------------------------------------

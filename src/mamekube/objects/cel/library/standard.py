@@ -18,6 +18,7 @@ from mamekube.objects.cel.values import (
     MISSING,
     NANOS,
     NONE,
+    TIME_MIN_NS,
     UINT_MAX,
     Cidr,
     Duration,
@@ -233,7 +234,7 @@ def parse_timestamp(text: str) -> Timestamp:
     if zone not in "Zz":
         offset_s = (int(zone[1:3]) * 3600 + int(zone[4:6]) * 60) * (1 if zone[0] == "+" else -1)
     seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
-    return checked_timestamp((seconds - offset_s) * NANOS + nanos)
+    return checked_timestamp((seconds - offset_s) * NANOS + nanos, offset_s)
 
 
 @declare("timestamp", "int", "timestamp")
@@ -256,9 +257,15 @@ def parse_duration(text: str) -> Duration:
 @declare("string", "timestamp", "string")
 def timestamp_text(value: Timestamp) -> str:
     seconds, nanos = divmod(value.ns, NANOS)
-    moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)
+    try:
+        moment = datetime(1970, 1, 1) + timedelta(seconds=seconds + value.offset_s)
+    except OverflowError:
+        raise EvaluationError("timestamp overflow") from None
     fraction = f".{nanos:09d}".rstrip("0") if nanos else ""
-    return f"{moment.isoformat(timespec='seconds')}{fraction}Z"
+    minutes = abs(value.offset_s) // 60
+    sign = "-" if value.offset_s < 0 else "+"
+    zone = f"{sign}{minutes // 60:02d}:{minutes % 60:02d}" if minutes else "Z"
+    return f"{moment.isoformat(timespec='seconds')}{fraction}{zone}"
 
 
 @declare("string", "duration", "string")
@@ -349,7 +356,7 @@ declare("orValue", "optional_type(V), V", "V", member=True)(
 def of_non_zero(value: Any) -> Optional:
     if value in (None, False, 0, "", b"") or (isinstance(value, (list, dict)) and not value):
         return NONE
-    return NONE if value in (Timestamp(0), Duration(0)) else Optional(value)
+    return NONE if value in (Timestamp(TIME_MIN_NS), Duration(0)) else Optional(value)
 
 
 @declare("value", "optional_type(V)", "V", member=True)

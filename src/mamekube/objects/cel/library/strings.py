@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
+from mamekube.objects.cel import operators
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.functions import declare
-from mamekube.objects.cel.library.standard import (
-    bool_text,
-    double_text,
-    duration_text,
-    matching_cost,
-    through,
-    timestamp_text,
-)
+from mamekube.objects.cel.library.standard import matching_cost, through
 from mamekube.objects.cel.regex import compile_pattern
-from mamekube.objects.cel.values import LISTS, Duration, Timestamp, TypeValue, UInt, type_name
 
-FORMAT_PRECISION_MAX = 1000
+
+def fifth(length: int) -> int:
+    """The cost of going once through a text and of making another one."""
+    return -(-length // 5)
+
+
+def _split_cost(text: str, separator: str, count: int = -1) -> int:
+    return fifth(len(text))
 
 
 def _range_error(position: int) -> EvaluationError:
@@ -41,7 +38,7 @@ def index_of(text: str, part: str) -> int:
 def index_of_from(text: str, part: str, start: int) -> int:
     if not part:
         return start
-    if not 0 <= start < len(text):
+    if start < 0:
         raise _range_error(start)
     return text.find(part, start)
 
@@ -55,20 +52,22 @@ def last_index_of(text: str, part: str) -> int:
 def last_index_of_from(text: str, part: str, start: int) -> int:
     if not part:
         return start
-    if not 0 <= start < len(text):
+    if start < 0:
         raise _range_error(start)
-    return text.rfind(part, 0, start + len(part))
+    return text.rfind(part, 0, start + len(part)) if start < len(text) else -1
 
 
 def _joined_cost(parts: list[str], separator: str = "") -> int:
-    return sum(len(part) if isinstance(part, str) else 1 for part in parts) // 10 + len(parts) + 1
+    lengths = sum(len(part) if isinstance(part, str) else 1 for part in parts)
+    return fifth(lengths + len(separator) * max(0, len(parts) - 1))
 
 
 @declare("join", "list(string)", "string", member=True, cost=_joined_cost)
 @declare("join", "list(string), string", "string", member=True, cost=_joined_cost)
 def join(parts: list[str], separator: str = "") -> str:
     if not all(isinstance(part, str) for part in parts):
-        raise EvaluationError("no such overload")
+        wrong = next(part for part in parts if not isinstance(part, str))
+        raise EvaluationError(f"join: invalid input: {operators.shown(wrong)}")
     return separator.join(parts)
 
 
@@ -99,8 +98,8 @@ def replace(text: str, old: str, new: str, count: int = -1) -> str:
     return text.replace(old, new, count)
 
 
-@declare("split", "string, string", "list(string)", member=True, cost=through)
-@declare("split", "string, string, int", "list(string)", member=True, cost=through)
+@declare("split", "string, string", "list(string)", member=True, cost=_split_cost)
+@declare("split", "string, string, int", "list(string)", member=True, cost=_split_cost)
 def split(text: str, separator: str, count: int = -1) -> list[str]:
     if count == 0:
         return []
@@ -135,151 +134,6 @@ _QUOTED = {7: "\\a", 8: "\\b", 12: "\\f", 10: "\\n", 13: "\\r", 9: "\\t", 11: "\
 @declare("strings.quote", "string", "string", cost=through)
 def quote(text: str) -> str:
     return f'"{text.translate(_QUOTED)}"'
-
-
-# format -------------------------------------------------------------------------------------------------
-
-
-def _format_cost(pattern: str, values: list[Any]) -> int:
-    return 1 + len(pattern) // 10 + sum(len(value) if isinstance(value, str) else 8 for value in values) // 10
-
-
-@declare("format", "string, list(dyn)", "string", member=True, cost=_format_cost)
-def format_text(pattern: str, values: list[Any]) -> str:
-    """`"%s: %.2f".format([…])`: s, d, f, e, b, x, X, o and %%."""
-    parts: list[str] = []
-    used = position = 0
-    while position < len(pattern):
-        character = pattern[position]
-        position += 1
-        if character != "%":
-            parts.append(character)
-            continue
-        if pattern.startswith("%", position):
-            parts.append("%")
-            position += 1
-            continue
-        if used >= len(values):
-            raise EvaluationError(f"index {used} out of range")
-        precision, position = _precision(pattern, position)
-        clause = pattern[position : position + 1]
-        position += 1
-        if clause not in _CLAUSES:
-            raise EvaluationError(
-                f'could not parse formatting clause: unrecognized formatting clause "{clause}"'
-                if clause
-                else "unexpected end of string"
-            )
-        parts.append(_CLAUSES[clause](values[used], precision))
-        used += 1
-    return "".join(parts)
-
-
-def _precision(pattern: str, position: int) -> tuple[int, int]:
-    if not pattern.startswith(".", position):
-        return 6, position
-    end = position + 1
-    while end < len(pattern) and pattern[end].isdigit():
-        end += 1
-    digits = pattern[position + 1 : end]
-    if not digits:
-        return 6, end
-    if len(digits) > 4 or int(digits) > FORMAT_PRECISION_MAX:
-        raise EvaluationError(f"error while parsing precision: precision limit exceeded: {digits}")
-    return int(digits), end
-
-
-def _shown(value: Any, precision: int = 6) -> str:
-    kind = type(value)
-    simple: dict[type, Callable[[Any], str]] = {
-        str: str,
-        bool: bool_text,
-        int: str,
-        UInt: lambda number: str(int(number)),
-        float: double_text,
-        Timestamp: timestamp_text,
-        Duration: duration_text,
-        TypeValue: lambda known: known.name,
-        type(None): lambda _: "null",
-        bytes: lambda data: data.decode(errors="replace"),
-    }
-    if kind in simple:
-        return simple[kind](value)
-    if type(value) in LISTS:
-        return f"[{', '.join(map(_shown, value))}]"
-    if isinstance(value, dict):
-        entries = sorted((_shown(key), _shown(inner)) for key, inner in value.items())
-        return "{" + ", ".join(f"{key}: {inner}" for key, inner in entries) + "}"
-    raise _clause_error(
-        "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, "
-        f"types, durations, and timestamps, was given {type_name(value)}"
-    )
-
-
-def _clause_error(text: str) -> EvaluationError:
-    return EvaluationError(f"error during formatting: {text}")
-
-
-def _whole(value: Any, precision: int) -> str:
-    if type(value) not in (int, UInt):
-        raise _clause_error(f"decimal clause can only be used on integers, was given {type_name(value)}")
-    return str(int(value))
-
-
-def _fixed(value: Any, precision: int) -> str:
-    if type(value) is not float:
-        raise _clause_error(f"fixed-point clause can only be used on doubles, was given {type_name(value)}")
-    return _special(value) or f"{value:.{precision}f}"
-
-
-def _scientific(value: Any, precision: int) -> str:
-    if type(value) is not float:
-        raise _clause_error(f"scientific clause can only be used on doubles, was given {type_name(value)}")
-    return _special(value) or f"{value:.{precision}e}"
-
-
-def _special(value: float) -> str:
-    return {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}.get(str(value), "")
-
-
-def _binary(value: Any, precision: int) -> str:
-    if type(value) is bool:
-        return "1" if value else "0"
-    if type(value) not in (int, UInt):
-        raise _clause_error(
-            f"only integers and bools can be formatted as binary, was given {type_name(value)}"
-        )
-    return format(int(value), "b")
-
-
-def _hex(value: Any, precision: int) -> str:
-    if type(value) is str:
-        return value.encode().hex()
-    if type(value) is bytes:
-        return value.hex()
-    if type(value) not in (int, UInt):
-        raise _clause_error(
-            "only integers, byte buffers, and strings can be formatted as hex, was given " + type_name(value)
-        )
-    return format(int(value), "x")
-
-
-def _octal(value: Any, precision: int) -> str:
-    if type(value) not in (int, UInt):
-        raise _clause_error(f"octal clause can only be used on integers, was given {type_name(value)}")
-    return format(int(value), "o")
-
-
-_CLAUSES: dict[str, Callable[[Any, int], str]] = {
-    "s": _shown,
-    "d": _whole,
-    "f": _fixed,
-    "e": _scientific,
-    "b": _binary,
-    "x": _hex,
-    "X": lambda value, precision: _hex(value, precision).upper(),
-    "o": _octal,
-}
 
 
 # Regular expressions ------------------------------------------------------------------------------------
