@@ -30,7 +30,7 @@ from mamekube.apiserver.formats.rendering import GZIP_MIN_BYTES
 from mamekube.apiserver.metrics import MUTATING, VERBS, Metrics
 from mamekube.apiserver.options import parse_timeout_s
 from mamekube.apiserver.reply import Reply, Response, Stream
-from mamekube.apiserver.request import Request, User, parse_request
+from mamekube.apiserver.request import DEADLINE_S, Request, User, parse_request
 from mamekube.apiserver.wire.exchange import BodyBroken, BodyTooLarge, Exchange
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
@@ -143,7 +143,9 @@ class Front:
             if self._audit is not None:
                 self._audit.begin(request, User(""), exchange.target)
             raise
-        async with asyncio.timeout(limit_s if 0 < limit_s < REQUEST_TIMEOUT_S else REQUEST_TIMEOUT_S):
+        limit_s = limit_s if 0 < limit_s < REQUEST_TIMEOUT_S else REQUEST_TIMEOUT_S
+        DEADLINE_S.set(asyncio.get_running_loop().time() + limit_s)
+        async with asyncio.timeout(limit_s):
             return await self._respond(request, exchange)
 
     async def _respond(self, request: Request, exchange: Exchange) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
+from typing import Any
 
 from mamekube.apiserver import versions
 from mamekube.apiserver.formats.fieldvalidation import schema_of
@@ -36,6 +37,25 @@ async def note(
     """The same after an update of `old`. `heavy_bytes`: where that is so much that it is done beside the loop."""
     steps = _noted(old, new, kind, options, clock=clock, subresource=subresource)
     return await _converting(steps, kind, find, heavy_bytes=heavy_bytes)
+
+
+def keep_valid(obj: Object, before: Any, warnings: list[str]) -> None:
+    """Managed fields that admission broke are again what they were."""
+    meta = obj["metadata"]
+    problem = managed_fields.problem_with(meta.get("managedFields") or [])
+    if not problem:
+        return
+    if before is None:
+        del meta["managedFields"]
+    else:
+        meta["managedFields"] = before
+    warnings.append(BROKEN.format(problem=problem))
+
+
+BROKEN = (
+    ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating "
+    "admission controller; please fix your requests: {problem}"
+)
 
 
 def _noted(

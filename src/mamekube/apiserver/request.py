@@ -6,8 +6,11 @@ by splitting the path, knowing no kind. Authentication fills in the user; everyt
 
 from __future__ import annotations
 
+import asyncio
+import math
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
@@ -71,6 +74,16 @@ class Route(NamedTuple):
     name: str = ""
     subpath: str = ""
     """What follows the subresource, without the leading slash: the path to proxy to."""
+
+
+DEADLINE_S: ContextVar[float] = ContextVar("deadline", default=math.inf)
+"""Until when, in the loop's time, the client of the request waits that said how long it does."""
+
+
+def time_left_s() -> float:
+    """How long outside code that is asked for this request may take."""
+    deadline_s = DEADLINE_S.get()
+    return deadline_s if deadline_s == math.inf else max(0.0, deadline_s - asyncio.get_running_loop().time())
 
 
 @dataclass(slots=True, kw_only=True)

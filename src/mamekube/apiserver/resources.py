@@ -92,8 +92,7 @@ class Resources:
         if generated:
             meta["name"] = objectmeta.generate_name(meta["generateName"])
         write = self._write(CREATE, request, kind, obj, options)
-        await self._admission.mutate(write)
-        assert write.object is not None
+        await self._mutate(write)
         document = await self._create(write, options, generated=generated, creating=creating)
         return Answer(document, 201, kind)
 
@@ -217,7 +216,7 @@ class Resources:
             check_identity(kind, obj, namespace=request.namespace, name=request.name)
             kind.default(obj)
             write = self._write(CREATE, request, kind, obj, options)
-            await self._admission.mutate(write)
+            await self._mutate(write)
             document = await self._create(write, options, generated=False, creating=creating)
             return Answer(document, 201, kind)
         return await self.create(request, kind, obj, options, creating=creating)
@@ -251,20 +250,27 @@ class Resources:
                 heavy_bytes=request.heavy_bytes,
             )
         write = self._write(UPDATE, request, kind, new, options, old=old, subresource=rules.subresource)
-        await self._admission.mutate(write)
-        assert write.object is not None
-        new = write.object
+        new = await self._mutate(write)
         objectmeta.drop_repeated_owners(new, write.warnings, after_admission=True)
         strategy.prepare_update(rules, kind, new, old, now_s=self.clock.now())
-        errors = await _checked(lambda: strategy.validate_update(rules, kind, new, old), request.heavy_bytes)
+        errors = await _checked(lambda: strategy.validate_update(rules, kind, new, old), write.heavy_bytes)
         if errors:
-            raise await _invalid(kind, request.name, errors, request.heavy_bytes)
+            raise await _invalid(kind, request.name, errors, write.heavy_bytes)
         warn = partial(kind.warnings, new, old)
-        write.warnings.extend(await sidetrack.run(warn, size_bytes=request.heavy_bytes))
+        write.warnings.extend(await sidetrack.run(warn, size_bytes=write.heavy_bytes))
         await self._admission.validate(write)
         if options.dry_run:
             return Answer(Made(new), 200, kind)
         return Answer(await shown(kind, await self._store_update(write, item, new, old)), 200, kind)
+
+    async def _mutate(self, write: Write) -> Object:
+        """What mutating admission makes of the object."""
+        assert write.object is not None
+        before = write.object["metadata"].get("managedFields")
+        await self._admission.mutate(write)
+        if write.object["metadata"].get("managedFields") is not before:
+            ownership.keep_valid(write.object, before, write.warnings)
+        return write.object
 
     async def _store_update(self, write: Write, item: Item, new: Object, old: Object) -> Item:
         if removes_last_finalizer(write.kind, new, old):

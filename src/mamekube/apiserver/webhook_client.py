@@ -10,20 +10,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import errno
+import math
 import os
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mamekube.apiserver import backends
 from mamekube.apiserver.admission.webhook_counts import WebhookCounts
 from mamekube.apiserver.documents import encode
 from mamekube.apiserver.formats import codec
+from mamekube.foundation import sidetrack
 from mamekube.foundation.lifecycle import Component
-from mamekube.foundation.limits import BODY_BYTES_MAX
+from mamekube.foundation.limits import BODY_BYTES_MAX, HEAVY_BYTES
 from mamekube.objects.status import StatusError
 from mamekube.store.store import Store
 
@@ -66,7 +69,7 @@ class WebhookClient(Component):
 
     async def post(self, config: Mapping[str, Any], body: Any, *, timeout_s: float) -> Any:
         """The JSON that a webhook answers to `body`. `config`: its clientConfig. Raises CallError."""
-        url = f"{url_of(config)}?timeout={timeout_s:g}s"
+        url = f"{url_of(config)}?timeout={math.ceil(timeout_s)}s"
         if not url.startswith("https://"):
             raise CallError(f'Post "{url}": the URL must be an HTTPS one')
         try:
@@ -80,7 +83,8 @@ class WebhookClient(Component):
         if not 200 <= status < 300:
             raise CallError(text_of(status, answer))
         try:
-            return codec.decode_json(answer)
+            heavy_bytes = len(answer) if len(answer) > HEAVY_BYTES else 0
+            return await sidetrack.run(partial(codec.decode_json, answer), size_bytes=heavy_bytes)
         except StatusError as error:
             raise CallError(error.message) from None
 

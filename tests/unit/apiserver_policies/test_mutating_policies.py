@@ -9,6 +9,7 @@ from tests.unit.apiserver_policies.conftest import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     MUTATING,
+    NAMESPACES,
     Policies,
     config_map,
     deployment,
@@ -208,3 +209,78 @@ async def test_a_mutation_that_does_not_compile_is_refused(
         await client.create(MUTATING, policy(MUTATING, spec))
     assert raised.value.code == 422
     assert message in raised.value.message
+
+
+COUNT = 'string(int(object.metadata.annotations["count"]) + 1)'
+CONFIG_MAP_PARAMS = {"apiVersion": "v1", "kind": "ConfigMap"}
+
+
+def counted(key: str) -> dict[str, Any]:
+    changes = f'{{?"count": optional.of({COUNT}), "{key}": "true"}}'
+    return applied(f"Object{{metadata: Object.metadata{{annotations: {changes}}}}}")
+
+
+async def test_policies_that_may_are_asked_once_more_and_no_third_time(
+    client: Client, policies: Policies
+) -> None:
+    for name, reinvocation in (("p1", "IfNeeded"), ("p2", "IfNeeded"), ("p3", "Never")):
+        await policies.mutating(
+            counted(name), name=name, reinvocationPolicy=reinvocation, matchConstraints=RULES
+        )
+    made = await client.create(CONFIG_MAPS, config_map("m", annotations={"count": "0"}))
+    assert made["metadata"]["annotations"] == {"count": "5", "p1": "true", "p2": "true", "p3": "true"}
+
+
+async def test_a_policy_is_asked_twice_for_each_parameter_where_others_change_what_it_saw(
+    client: Client, policies: Policies
+) -> None:
+    for name in ("one", "two"):
+        await client.create(CONFIG_MAPS, config_map(name, {name: "true"}, labels={"parameter": "yes"}))
+    await policies.mutating(
+        applied("Object{metadata: Object.metadata{annotations: params.data}}"),
+        counted("counted"),
+        reinvocationPolicy="IfNeeded",
+        paramKind=CONFIG_MAP_PARAMS,
+        matchConstraints={"resourceRules": [{**RULES["resourceRules"][0], "resources": ["deployments"]}]},
+        binding={
+            "paramRef": {
+                "selector": {"matchLabels": {"parameter": "yes"}},
+                "parameterNotFoundAction": "Allow",
+            }
+        },
+    )
+    made = await client.create(DEPLOYMENTS, deployment(annotations={"count": "0"}))
+    assert made["metadata"]["annotations"] == {"count": "4", "one": "true", "two": "true", "counted": "true"}
+
+
+async def test_a_patch_tests_what_the_mutation_before_it_made(client: Client, policies: Policies) -> None:
+    await policies.mutating(
+        applied('Object{metadata: Object.metadata{annotations: {"one": variables.one}}}'),
+        patched(
+            '[JSONPatch{op: "test", path: "/metadata/annotations", value: {"one": variables.one}}, '
+            'JSONPatch{op: "add", path: "/metadata/annotations/two", value: variables.two},]'
+        ),
+        variables=[
+            {"name": "one", "expression": '"value" + "1"'},
+            {"name": "two", "expression": 'variables.one.replace("1", "2")'},
+        ],
+        matchConstraints=RULES,
+    )
+    made = await client.create(CONFIG_MAPS, config_map("m"))
+    assert made["metadata"]["annotations"] == {"one": "value1", "two": "value2"}
+
+
+async def test_a_status_is_changed_by_policies_about_it(client: Client, policies: Policies) -> None:
+    rule = {**RULES["resourceRules"][0], "resources": ["namespaces/status"]}
+    condition = 'Object.status.conditions{type: "NamespaceDeletionContentFailure", message: "mutated"}'
+    await policies.mutating(
+        applied(f"Object{{status: Object.status{{conditions: [{condition}]}}}}"),
+        matchConstraints={"resourceRules": [rule]},
+    )
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}
+    await client.create(NAMESPACES, namespace)
+    told = {"type": "NamespaceDeletionContentFailure", "status": "Unknown"}
+    made = await client.update(
+        NAMESPACES, {**namespace, "status": {"conditions": [told]}}, subresource="status"
+    )
+    assert made["status"] == {"phase": "Active", "conditions": [{**told, "message": "mutated"}]}

@@ -15,6 +15,7 @@ from tests.unit.apiserver_policies.conftest import (
     config_map,
     deployment,
     policy,
+    resource,
     settle,
 )
 
@@ -339,3 +340,45 @@ async def test_policies_are_not_about_policies(client: Client, policies: Policie
     await client.delete(VALIDATING, "p")
     await settle()
     await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}})
+
+
+NULL_PARAMS = "expression '{expression}' resulted in error: no such key: metadata"
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("params != null && object.metadata.name == params.metadata.name", "failed expression: {expression}"),
+        ("object.metadata.name == params.metadata.name", NULL_PARAMS),
+        ("(has(params.metadata) && has(params.metadata.name)) || object.metadata.name == 'm'", ""),
+    ],
+)
+async def test_parameters_that_the_binding_does_not_name_are_null(
+    client: Client, policies: Policies, expression: str, message: str
+) -> None:
+    await policies.validating({"expression": expression}, paramKind={"apiVersion": "v1", "kind": "ConfigMap"})
+    if not message:
+        await client.create(CONFIG_MAPS, config_map("m"))
+        return
+    with pytest.raises(StatusError) as refused:
+        await client.create(CONFIG_MAPS, config_map("m"))
+    assert refused.value.message.endswith("denied request: " + message.format(expression=expression))
+
+
+async def test_another_kind_of_parameters_counts_from_then_on(client: Client, policies: Policies) -> None:
+    secrets = resource("", "secrets", "Secret")
+    await client.create(CONFIG_MAPS, config_map("same"))
+    await client.create(
+        secrets, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "same", "namespace": "default"}}
+    )
+    await policies.validating(
+        {"expression": "object.metadata.name.startsWith(params.kind.lowerAscii())"},
+        paramKind={"apiVersion": "v1", "kind": "ConfigMap"},
+        binding={"paramRef": {"name": "same", "namespace": "default", "parameterNotFoundAction": "Deny"}},
+    )
+    await client.create(CONFIG_MAPS, config_map("configmap-a"))
+    await client.patch(VALIDATING, "p", {"spec": {"paramKind": {"kind": "Secret"}}})
+    await settle()
+    await client.create(CONFIG_MAPS, config_map("secret-a"))
+    with pytest.raises(StatusError, match="failed expression"):
+        await client.create(CONFIG_MAPS, config_map("configmap-b"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+from aiohttp import web
 from tests.unit.apiserver_webhooks.hooks import (
     MUTATING,
     VALIDATING,
@@ -17,13 +19,16 @@ from tests.unit.apiserver_webhooks.hooks import (
     add_label,
     allow,
     deny,
+    patched,
     register,
 )
 
 from mamekube.apiserver import builtin
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
+from mamekube.foundation import sidetrack
 from mamekube.foundation.clock import Clock
+from mamekube.foundation.limits import HEAVY_BYTES
 from mamekube.objects.meta import Object
 from mamekube.store.memory import MemoryBackend
 from mamekube.store.store import Store
@@ -188,3 +193,77 @@ async def test_refusals_and_failed_calls_are_counted(served: Served, start_hook:
     labels = 'error_type="no_error",name="no.example.com",operation="CREATE",rejection_code="403",type="validating"'
     assert f"apiserver_admission_webhook_rejection_count{{{labels}}} 1" in metrics
     assert 'apiserver_admission_webhook_fail_open_count{name="gone.example.com",type="admit"} 1' in metrics
+
+
+@pytest.mark.parametrize(("query", "wanted"), [("", "30s"), ("?timeout=20s", "20s"), ("?timeout=50s", "30s")])
+async def test_a_webhook_is_given_no_more_time_than_the_client_waits(
+    served: Served, start_hook: StartHook, query: str, wanted: str
+) -> None:
+    hook = await start_hook()
+    await register(served.client, VALIDATING, hook, timeoutSeconds=30)
+    assert (await served.send("POST", CONFIG_MAPS + query, config_map("a")))[0] == 201
+    assert hook.paths == [f"/hook?timeout={wanted}"]
+
+
+async def test_a_client_that_waits_no_longer_is_not_served_by_the_webhooks_after(
+    served: Served, start_hook: StartHook
+) -> None:
+    slow, later = await start_hook(), await start_hook()
+    asked = asyncio.Event()
+
+    async def answer_never(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        return await asyncio.get_running_loop().create_future()
+
+    slow.handle = answer_never
+    await register(served.client, MUTATING, slow, name="a.example.com", failurePolicy="Ignore")
+    await register(served.client, MUTATING, later, name="b.example.com", failurePolicy="Ignore")
+    code, body, _ = await served.send("POST", CONFIG_MAPS + "?timeout=100ms", config_map("a"))
+    assert (code, body["reason"]) == (504, "Timeout")
+    assert asked.is_set() and later.paths == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "problem"),
+    [
+        ({"op": "remove", "path": "/metadata/managedFields/0/apiVersion"}, "apiVersion must not be empty"),
+        ({"op": "remove", "path": "/metadata/managedFields/0/fieldsType"}, "missing fieldsType in managed"),
+        ({"op": "replace", "path": "/metadata/managedFields/0/operation", "value": "X"}, "operation must be"),
+    ],
+)
+async def test_managed_fields_that_a_webhook_breaks_are_what_they_were(
+    served: Served, start_hook: StartHook, broken: Object, problem: str
+) -> None:
+    hook = await start_hook(lambda request: patched(request, broken))
+    await register(served.client, MUTATING, hook)
+    sent = {**config_map("a"), "data": {"k": "v"}}
+    for method, path in (("POST", CONFIG_MAPS), ("PUT", f"{CONFIG_MAPS}/a")):
+        _, made, headers = await served.send(method, path, sent)
+        (warning,) = headers.getall("Warning")
+        assert ".metadata.managedFields was in an invalid state after admission" in warning
+        assert problem in warning
+        (entry,) = made["metadata"]["managedFields"]
+        assert (entry["apiVersion"], entry["fieldsType"], entry["operation"]) == ("v1", "FieldsV1", "Update")
+        assert "f:data" in entry["fieldsV1"]
+
+
+async def test_what_a_webhook_makes_of_a_large_object_is_worked_out_beside_the_loop(
+    served: Served, start_hook: StartHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside: list[int] = []
+    run = sidetrack.run
+
+    async def noted(compute: Any, *, size_bytes: int) -> Any:
+        if size_bytes:
+            beside.append(size_bytes)
+        return await run(compute, size_bytes=size_bytes)
+
+    value = "x" * 2 * HEAVY_BYTES
+    hook = await start_hook(
+        lambda request: patched(request, {"op": "add", "path": "/data", "value": {"k": value}})
+    )
+    await register(served.client, MUTATING, hook)
+    monkeypatch.setattr(sidetrack, "run", noted)
+    code, made, _ = await served.send("POST", CONFIG_MAPS, config_map("a"))
+    assert (code, made["data"]["k"]) == (201, value)
+    assert len(beside) >= 4, "the answer, the patch, what it makes, and what is judged"

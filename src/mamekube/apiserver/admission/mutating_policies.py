@@ -25,7 +25,7 @@ from mamekube.apiserver.admission.webhooks import Passes, put_back, view
 from mamekube.apiserver.formats.fieldvalidation import schema_of
 from mamekube.apiserver.resources import fresh
 from mamekube.apiserver.writes import Write
-from mamekube.foundation import slices
+from mamekube.foundation import sidetrack, slices
 from mamekube.kinds.kind import Kind
 from mamekube.objects import cel
 from mamekube.objects.cel.values import Message
@@ -102,10 +102,17 @@ class MutatingAdmissionPolicy(PolicyPlugin):
         value = await slices.run(evaluate)
         seen = await view(write, invocation.kind)
         assert seen.object is not None
-        change = _applied if mutation.applies else _patched
-        patched = change(seen.object, value, invocation.kind)
-        if not same(patched, seen.object):
+        change = partial(_changed, seen.object, value, mutation, invocation.kind)
+        patched = await sidetrack.run(change, size_bytes=write.heavy_bytes)
+        if patched is not None:
             await put_back(write, seen, patched)
+
+
+def _changed(obj: Object, value: Any, mutation: Mutation, kind: Kind) -> Object | None:
+    """What the value makes of the object, None where that is the same. Raises Unpatchable."""
+    change = _applied if mutation.applies else _patched
+    patched = change(obj, value, kind)
+    return None if same(patched, obj) else patched
 
 
 def _identity(invocation: Invocation) -> str:

@@ -45,6 +45,7 @@ class Verdict:
     result: Mapping[str, Any] = field(default_factory=dict)
     """A Status that says why not."""
     patch: Sequence[Any] = ()
+    patch_bytes: int = 0
     warnings: Sequence[str] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -117,6 +118,7 @@ def read_answer(answer: Any, *, uid: str, version: str, mutating: bool) -> Verdi
         allowed=response.get("allowed") is True,
         result=result if isinstance(result, dict) else {},
         patch=_patch(response) if mutating else (),
+        patch_bytes=len(response.get("patch") or "") if mutating else 0,
         warnings=[text for text in response.get("warnings") or () if isinstance(text, str)],
         annotations={str(key): str(value) for key, value in (response.get("auditAnnotations") or {}).items()},
     )

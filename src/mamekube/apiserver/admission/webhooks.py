@@ -30,13 +30,15 @@ from mamekube.apiserver.auditing import audit
 from mamekube.apiserver.documents import Made
 from mamekube.apiserver.formats import fieldvalidation
 from mamekube.apiserver.objectmeta import make_uid
+from mamekube.apiserver.request import time_left_s
 from mamekube.apiserver.resources import check_identity, fresh
 from mamekube.apiserver.subresources.scale import scale_of
 from mamekube.apiserver.versions import shown, stored
 from mamekube.apiserver.webhook_client import CallError, WebhookClient
 from mamekube.apiserver.writes import CONNECT, CREATE, DELETE, UPDATE, Reader, Write
-from mamekube.foundation import slices
+from mamekube.foundation import sidetrack, slices
 from mamekube.foundation.lifecycle import Component
+from mamekube.foundation.limits import HEAVY_BYTES
 from mamekube.kinds.kind import Kind
 from mamekube.objects import status
 from mamekube.objects.meta import Object, edited, same
@@ -157,7 +159,8 @@ class _WebhookPlugin(Plugin):
         uid, version = make_uid(), webhook.versions[0]
         body = webhook_review.review(write, seen, uid=uid, version=version)
         try:
-            answer = await self._client.post(webhook.client, body, timeout_s=webhook.timeout_s)
+            timeout_s = min(webhook.timeout_s, time_left_s())
+            answer = await self._client.post(webhook.client, body, timeout_s=timeout_s)
         except CallError as error:
             raise FailedCall(webhook, f"failed to call webhook: {error}") from error
         try:
@@ -220,7 +223,7 @@ class MutatingAdmissionWebhook(_WebhookPlugin):
         if verdict is not None:
             if not verdict.allowed:
                 raise self._refused(webhook, write, verdict)
-            if verdict.patch and await _apply(webhook, write, seen, verdict.patch):
+            if verdict.patch and await _apply(webhook, write, seen, verdict):
                 passes.object_changed()
                 write.reinvoke = True
         if webhook.reinvoked:
@@ -280,23 +283,32 @@ def _has_own_kind(write: Write) -> bool:
     return kind["kind"] != write.kind.kind
 
 
-async def _apply(webhook: Webhook, write: Write, seen: View, patch: Sequence[object]) -> bool:
+async def _apply(webhook: Webhook, write: Write, seen: View, verdict: Verdict) -> bool:
     """Change the object of the write as the webhook says; whether that changed anything. Raises 400, 500."""
-    if write.object is None or seen.object is None:
+    before = seen.object
+    if write.object is None or before is None:
         raise status.internal_error(
             f'admission webhook "{webhook.name}" attempted to modify the object, which is not supported for '
             "this operation"
         )
+    if verdict.patch_bytes > HEAVY_BYTES:
+        write.heavy_bytes = max(write.heavy_bytes, verdict.patch_bytes)
+    patched = await sidetrack.run(partial(_patched, before, verdict.patch), size_bytes=write.heavy_bytes)
+    if patched is None:
+        return False
+    await put_back(write, seen, patched)
+    return True
+
+
+def _patched(obj: Object, patch: Sequence[object]) -> Object | None:
+    """The object with the patch, None where that is the same. Raises 500."""
     try:
-        patched = json_patch.apply(fresh(seen.object), patch)
+        patched = json_patch.apply(fresh(obj), patch)
     except StatusError as error:
         raise status.internal_error(str(error.__cause__ or error)) from None
     if not isinstance(patched, dict):
         raise status.internal_error("the patched object is no object")
-    if same(patched, seen.object):
-        return False
-    await put_back(write, seen, patched)
-    return True
+    return None if same(patched, obj) else patched
 
 
 async def put_back(write: Write, seen: View, patched: Object) -> None:
@@ -310,7 +322,7 @@ async def put_back(write: Write, seen: View, patched: Object) -> None:
     else:
         if seen.kind is not write.kind:
             patched = fresh(await _converted(seen.kind, write.kind, patched))
-        write.object = _completed(write, patched)
+        write.object = await sidetrack.run(partial(_completed, write, patched), size_bytes=write.heavy_bytes)
 
 
 def _completed(write: Write, patched: Object) -> Object:

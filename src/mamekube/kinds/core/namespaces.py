@@ -28,6 +28,9 @@ def default(namespace: Object) -> None:
         if labels is None:
             labels = metadata["labels"] = {}
         labels[NAME_LABEL] = metadata["name"]
+    status = namespace.get("status")
+    if status and not status.get("phase"):
+        status["phase"] = "Active"
 
 
 def prepare_create(namespace: Object) -> None:

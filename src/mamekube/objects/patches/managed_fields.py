@@ -164,6 +164,24 @@ def decode(entries: Any) -> Managers | None:
     return managers
 
 
+def problem_with(entries: Any) -> str:
+    """Why it is no `managedFields` list, empty where it is one."""
+    if not isinstance(entries, list):
+        return "the list is none"
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict) or entry.get("operation") not in (UPDATE, APPLY):
+            return "operation must be `Apply` or `Update`"
+        if not entry.get("apiVersion"):
+            return "apiVersion must not be empty"
+        if not entry.get("fieldsType"):
+            return f"missing fieldsType in managed fields entry {index}"
+        if entry["fieldsType"] != "FieldsV1":
+            return f'invalid fieldsType "{entry["fieldsType"]}" in managed fields entry {index}'
+        if not field_sets.is_valid(entry.get("fieldsV1") or {}):
+            return f"error decoding versioned set from managed fields entry {index}"
+    return ""
+
+
 def _trusted(entries: Sequence[Mapping[str, Any]]) -> Managers:
     """As `decode`, for entries that this module wrote."""
     return {
