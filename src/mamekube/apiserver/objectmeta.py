@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from mamekube.foundation.clock import Clock, format_time
 from mamekube.kinds.kind import Kind
-from mamekube.objects import names
-from mamekube.objects.fielderrors import FieldError, forbidden, invalid, required, too_long
+from mamekube.objects import metadata_parts, names
+from mamekube.objects.fielderrors import FieldError, forbidden, invalid, required
 from mamekube.objects.meta import Object, metadata
+from mamekube.objects.metadata_parts import FOREGROUND, ORPHAN
 
-FOREGROUND = "foregroundDeletion"
-ORPHAN = "orphan"
 STANDARD_FINALIZERS = frozenset({FOREGROUND, ORPHAN, "kubernetes"})
 ANY_FINALIZER = frozenset(
     {
@@ -32,7 +31,6 @@ REPEATED_OWNERS = (
 )
 """Upstream: DuplicateOwnerReferencesWarningFormat."""
 
-ANNOTATIONS_BYTES_MAX = 256 * 1024
 GENERATED_NAME_PREFIX_MAX = 58
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """Without vowels and look-alikes, so that no word comes out."""
@@ -79,7 +77,7 @@ def validate(kind: Kind, obj: Object) -> list[FieldError]:
         errors.append(
             invalid("metadata.generation", meta["generation"], "must be greater than or equal to 0")
         )
-    return errors + validate_parts(meta) + _validate_standard(kind, meta)
+    return errors + metadata_parts.validate(meta) + _validate_standard(kind, meta)
 
 
 def _validate_standard(kind: Kind, meta: Mapping[str, Any]) -> list[FieldError]:
@@ -103,85 +101,10 @@ def _validate_namespace(kind: Kind, namespace: str) -> list[FieldError]:
     return [invalid("metadata.namespace", namespace, problem) for problem in names.dns1123_label(namespace)]
 
 
-def validate_parts(meta: Mapping[str, Any]) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if meta.get("labels"):
-        errors += _validate_labels(meta["labels"])
-    if meta.get("annotations"):
-        errors += _validate_annotations(meta["annotations"])
-    if meta.get("ownerReferences"):
-        errors += _validate_owners(meta["ownerReferences"])
-    if meta.get("finalizers"):
-        errors += _validate_finalizers(meta["finalizers"])
-    return errors
-
-
-def _validate_labels(labels: Mapping[str, str]) -> list[FieldError]:
-    errors = []
-    for key, value in labels.items():
-        errors += [invalid("metadata.labels", key, problem) for problem in names.qualified_name(key)]
-        errors += [invalid("metadata.labels", value, problem) for problem in names.label_value(value)]
-    return errors
-
-
-def _validate_annotations(annotations: Mapping[str, str]) -> list[FieldError]:
-    errors = []
-    size = 0
-    for key, value in annotations.items():
-        errors += [
-            invalid("metadata.annotations", key, problem) for problem in names.qualified_name(key.lower())
-        ]
-        size += len(key.encode()) + len(value.encode())
-    if size > ANNOTATIONS_BYTES_MAX:
-        errors.append(too_long("metadata.annotations", ANNOTATIONS_BYTES_MAX))
-    return errors
-
-
-def _validate_owners(owners: Sequence[Mapping[str, Any]]) -> list[FieldError]:
-    errors: list[FieldError] = []
-    controller = ""
-    for position, owner in enumerate(owners):
-        path = f"metadata.ownerReferences[{position}]"
-        if not owner.get("apiVersion"):
-            errors.append(invalid(f"{path}.apiVersion", "", "version must not be empty"))
-        errors += [
-            invalid(f"{path}.{key}", "", "must not be empty")
-            for key in ("kind", "name", "uid")
-            if not owner.get(key)
-        ]
-        if owner.get("kind") == "Event" and owner.get("apiVersion") in ("v1", "events.k8s.io/v1"):
-            errors.append(
-                invalid(
-                    path, dict(owner), f"{owner['apiVersion']}, Kind=Event is disallowed from being an owner"
-                )
-            )
-        if owner.get("controller"):
-            if controller:
-                detail = (
-                    "Only one reference can have Controller set to true. "
-                    f'Found "true" in references for {controller} and {owner.get("name", "")}'
-                )
-                errors.append(invalid("metadata.ownerReferences", list(owners), detail))
-            controller = owner.get("name", "")
-    return errors
-
-
-def _validate_finalizers(finalizers: Sequence[str]) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for finalizer in finalizers:
-        errors += [
-            invalid("metadata.finalizers", finalizer, text) for text in names.qualified_name(finalizer)
-        ]
-    if ORPHAN in finalizers and FOREGROUND in finalizers:
-        detail = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
-        errors.append(invalid("metadata.finalizers", list(finalizers), detail))
-    return errors
-
-
 def validate_update(kind: Kind, new: Object, old: Object) -> list[FieldError]:
     """What an update may not change in metadata. Both are whole objects."""
     after, before = metadata(new), metadata(old)
-    errors = validate_parts(after) + _validate_standard(kind, after)
+    errors = metadata_parts.validate(after) + _validate_standard(kind, after)
     if before.get("deletionTimestamp"):
         added = [
             name for name in after.get("finalizers") or () if name not in (before.get("finalizers") or ())

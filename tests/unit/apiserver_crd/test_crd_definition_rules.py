@@ -196,6 +196,67 @@ def test_a_default_keeps_the_rules() -> None:
     assert problems(definition(version(schema=schema))) == [f'{where}.c: Invalid value: "string": no a']
 
 
+EMBEDDED = {
+    "type": "object",
+    "x-kubernetes-embedded-resource": True,
+    "x-kubernetes-preserve-unknown-fields": True,
+}
+WHERE_DEFAULT = "spec.validation.openAPIV3Schema.properties[spec].properties[b]"
+
+
+def in_metadata(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"type": "object", "properties": {name: schema}}
+    return {**EMBEDDED, "properties": {"metadata": metadata}}
+
+
+LABELS = {"type": "object", "additionalProperties": TEXT}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({**EMBEDDED, "default": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}}, []),
+        (
+            {**EMBEDDED, "default": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a/b"}}},
+            [".default.metadata.name: Invalid value: \"a/b\": may not contain '/'"],
+        ),
+        (
+            {**EMBEDDED, "default": {"kind": "Pod", "metadata": {"labels": {"-": "x"}}}},
+            [
+                ".default.apiVersion: Required value: must not be empty",
+                '.default.metadata.labels: Invalid value: "-": name part must consist of alphanumeric characters',
+            ],
+        ),
+        (
+            {**EMBEDDED, "default": {"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": "a"}}},
+            [".default.metadata: Invalid value: "],
+        ),
+        (in_metadata("name", {**TEXT, "default": "a"}), []),
+        (
+            in_metadata("name", {**TEXT, "default": "a/b"}),
+            [
+                '.properties[metadata].properties[name].default: Invalid value: "a/b": must result in valid '
+                'metadata: metadata.name: Invalid value: "a/b"'
+            ],
+        ),
+        (
+            in_metadata("labels", {**LABELS, "default": {"a": "-"}}),
+            [
+                '.properties[metadata].properties[labels].default: Invalid value: {"a":"-"}: must result in '
+                'valid metadata: metadata.labels: Invalid value: "-"'
+            ],
+        ),
+    ],
+)
+def test_a_default_of_an_embedded_resource_has_good_metadata(
+    schema: dict[str, Any], expected: list[str]
+) -> None:
+    found = problems(definition(version(schema=spec_of(b=schema))))
+    assert len(found) == len(expected), found
+    for problem, start in zip(found, expected, strict=True):
+        assert problem.startswith(WHERE_DEFAULT + start)
+
+
 APPROVAL = "api-approved.kubernetes.io"
 PULL = "see https://github.com/kubernetes/enhancements/pull/1111"
 

@@ -13,7 +13,7 @@ from mamekube.apiserver.customresources import columns, structural
 from mamekube.apiserver.customresources.conversion import Converter, Shape, VersionConversion, rewrite
 from mamekube.apiserver.customresources.naming import Names
 from mamekube.foundation.lifecycle import Lifetime
-from mamekube.kinds.apiextensions import rules, values
+from mamekube.kinds.apiextensions import embedded, rules, values
 from mamekube.kinds.kind import ALL_METADATA, ALL_VERBS, Kind, Scale
 from mamekube.objects import fielderrors
 from mamekube.objects.fielderrors import FieldError
@@ -66,7 +66,7 @@ class Validation:
         shapes, tree = self._compiled
         found = shapes.check(obj, "", values.UNKNOWN if old is None else old).errors
         found += self._scale_errors(obj)
-        found += structural.embedded_errors(obj, self._schema)
+        found += embedded.errors_of(obj, self._schema)
         if old is None or not structural.repeated(old, self._schema):
             found += structural.repeated(obj, self._schema)
         if tree is not None:

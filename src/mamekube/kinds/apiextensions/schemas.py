@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mamekube.foundation.slices import breathe
-from mamekube.kinds.apiextensions import formats, rule_checks, rules, values
+from mamekube.kinds.apiextensions import embedded, formats, rule_checks, rules, values
 from mamekube.kinds.fields import Found
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.regex import compile_pattern
@@ -263,23 +263,65 @@ def _check_specified(schema: Schema, nested: Schema, path: str, where: str, foun
 # Defaults -----------------------------------------------------------------------------------------------
 
 
-def _check_defaults(schema: Schema, path: str, found: Found, *, root: bool = False) -> None:
+def _check_defaults(
+    schema: Schema, path: str, found: Found, *, root: bool = False, around: _Around | None = None
+) -> None:
+    """`around`: the embedded resource in which the schema stands."""
+    if schema.get("x-kubernetes-embedded-resource"):
+        around = _Around(schema)
     default = schema.get("default")
     if default is not None:
-        where = f"{path}.default"
-        if _has_unknown(default, schema):
-            found.append(invalid(where, default, "must not have unknown fields"))
-        wrong = values.Rules(schema).check(default).errors
-        if not wrong and (tree := _rules_of(schema)) is not None:
-            wrong = tree.errors(default)
-        for error in wrong:
-            below = "" if error.field == values.NOWHERE else f".{error.field}"
-            found.append(FieldError(error.reason, where + below, error.message))
+        found += _default_errors(default, schema, f"{path}.default", around)
     if isinstance(schema.get("items"), Mapping):
-        _check_defaults(schema["items"], f"{path}.items", found)
-    for name, below in (schema.get("properties") or {}).items():
+        below = None if around is None else around.below(None)
+        _check_defaults(schema["items"], f"{path}.items", found, around=below)
+    for name, child in (schema.get("properties") or {}).items():
         if not (root and name in METADATA):
-            _check_defaults(below, f"{path}.properties[{name}]", found)
+            below = None if around is None else around.below(name)
+            _check_defaults(child, f"{path}.properties[{name}]", found, around=below)
+
+
+class _Around(NamedTuple):
+    """An embedded resource, and where in it something stands: names of fields, None for an element."""
+
+    schema: Schema
+    steps: tuple[str | None, ...] = ()
+
+    def below(self, step: str | None) -> _Around:
+        return self._replace(steps=(*self.steps, step))
+
+    @property
+    def in_metadata(self) -> bool:
+        return bool(self.steps) and self.steps[0] in METADATA
+
+    def resource(self, value: Any) -> Any:
+        """The resource with nothing but the value in it."""
+        for step in reversed(self.steps):
+            value = [value] if step is None else {step: value}
+        return {"apiVersion": "validation/v1", "kind": "Validation", **value}
+
+
+def _default_errors(default: Any, schema: Schema, where: str, around: _Around | None) -> Found:
+    """What is wrong with a default. Its values are looked at once its metadata are right."""
+    wrong: Found = []
+    if around is not None and around.in_metadata:
+        resource = embedded.errors_of(around.resource(default), around.schema)
+        texts = [str(error).removeprefix(".") for error in resource]
+        if texts:
+            text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+            return [invalid(where, default, f"must result in valid metadata: {text}")]
+    else:
+        if _has_unknown(default, schema):
+            wrong.append(invalid(where, default, "must not have unknown fields"))
+        if metadata := embedded.errors_of(default, schema, where):
+            return wrong + metadata
+    judged = values.Rules(schema).check(default).errors
+    if not judged and (tree := _rules_of(schema)) is not None:
+        judged = tree.errors(default)
+    for error in judged:
+        below = "" if error.field == values.NOWHERE else f".{error.field}"
+        wrong.append(FieldError(error.reason, where + below, error.message))
+    return wrong
 
 
 def _rules_of(schema: Schema) -> rules.RuleTree | None:

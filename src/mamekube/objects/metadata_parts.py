@@ -1,0 +1,89 @@
+"""What labels, annotations, owners and finalizers may be: of every object, and of resources inside of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mamekube.objects import names
+from mamekube.objects.fielderrors import FieldError, invalid, too_long
+
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+
+ANNOTATIONS_BYTES_MAX = 256 * 1024
+
+
+def validate(meta: Mapping[str, Any]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if meta.get("labels"):
+        errors += _validate_labels(meta["labels"])
+    if meta.get("annotations"):
+        errors += _validate_annotations(meta["annotations"])
+    if meta.get("ownerReferences"):
+        errors += _validate_owners(meta["ownerReferences"])
+    if meta.get("finalizers"):
+        errors += _validate_finalizers(meta["finalizers"])
+    return errors
+
+
+def _validate_labels(labels: Mapping[str, str]) -> list[FieldError]:
+    errors = []
+    for key, value in labels.items():
+        errors += [invalid("metadata.labels", key, problem) for problem in names.qualified_name(key)]
+        errors += [invalid("metadata.labels", value, problem) for problem in names.label_value(value)]
+    return errors
+
+
+def _validate_annotations(annotations: Mapping[str, str]) -> list[FieldError]:
+    errors = []
+    size = 0
+    for key, value in annotations.items():
+        errors += [
+            invalid("metadata.annotations", key, problem) for problem in names.qualified_name(key.lower())
+        ]
+        size += len(key.encode()) + len(value.encode())
+    if size > ANNOTATIONS_BYTES_MAX:
+        errors.append(too_long("metadata.annotations", ANNOTATIONS_BYTES_MAX))
+    return errors
+
+
+def _validate_owners(owners: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    controller = ""
+    for position, owner in enumerate(owners):
+        path = f"metadata.ownerReferences[{position}]"
+        if not owner.get("apiVersion"):
+            errors.append(invalid(f"{path}.apiVersion", "", "version must not be empty"))
+        errors += [
+            invalid(f"{path}.{key}", "", "must not be empty")
+            for key in ("kind", "name", "uid")
+            if not owner.get(key)
+        ]
+        if owner.get("kind") == "Event" and owner.get("apiVersion") in ("v1", "events.k8s.io/v1"):
+            errors.append(
+                invalid(
+                    path, dict(owner), f"{owner['apiVersion']}, Kind=Event is disallowed from being an owner"
+                )
+            )
+        if owner.get("controller"):
+            if controller:
+                detail = (
+                    "Only one reference can have Controller set to true. "
+                    f'Found "true" in references for {controller} and {owner.get("name", "")}'
+                )
+                errors.append(invalid("metadata.ownerReferences", list(owners), detail))
+            controller = owner.get("name", "")
+    return errors
+
+
+def _validate_finalizers(finalizers: Sequence[str]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for finalizer in finalizers:
+        errors += [
+            invalid("metadata.finalizers", finalizer, text) for text in names.qualified_name(finalizer)
+        ]
+    if ORPHAN in finalizers and FOREGROUND in finalizers:
+        detail = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
+        errors.append(invalid("metadata.finalizers", list(finalizers), detail))
+    return errors
