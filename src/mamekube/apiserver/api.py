@@ -24,7 +24,14 @@ from mamekube.apiserver.deletion import Deletion
 from mamekube.apiserver.documents import Answer, Collection, Document, Made
 from mamekube.apiserver.formats import codec, fieldvalidation
 from mamekube.apiserver.listing import list_items, too_large_revision
-from mamekube.apiserver.options import parse_delete, parse_list, parse_patch, parse_revision, parse_write
+from mamekube.apiserver.options import (
+    WriteOptions,
+    parse_delete,
+    parse_list,
+    parse_patch,
+    parse_revision,
+    parse_write,
+)
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.resources import Change, Resources, SlowChange, check_identity, fresh, states_revision
 from mamekube.apiserver.strategy import Strategy
@@ -38,6 +45,7 @@ from mamekube.apiserver.subresources import (
     scale,
 )
 from mamekube.apiserver.subresources import token as token_requests
+from mamekube.apiserver.writes import CREATE, Write
 from mamekube.foundation import sidetrack
 from mamekube.foundation.clock import Clock
 from mamekube.kinds import subresources
@@ -195,7 +203,7 @@ class Api:
         options = parse_write(request, "CreateOptions")
         obj = await self.decode(request, kind, payload, options.field_validation)
         if kind.group in REVIEW_GROUPS:
-            return Answer(await self._review(request, kind, obj), 201)
+            return Answer(await self._review(request, kind, obj, options), 201)
         if kind.plural == "bindings":
             return await binding.bind_named(self, request, obj)
         return await self.resources.create(request, kind, obj, options)
@@ -264,9 +272,21 @@ class Api:
         deleted = await self.deletion.delete_collection(request, kind, parse_list(request), options)
         return Collection(kind, deleted, self.store.revision)
 
-    async def _review(self, request: Request, kind: Kind, obj: Object) -> Document:
+    async def _review(self, request: Request, kind: Kind, obj: Object, options: WriteOptions) -> Document:
         check_identity(kind, obj, namespace=request.namespace, name="")
-        return Made(await self._reviews.create_review(kind, obj, request))
+        write = Write(
+            operation=CREATE,
+            kind=kind,
+            namespace=request.namespace,
+            object=obj,
+            user=request.user,
+            dry_run=options.dry_run,
+            warnings=request.warnings,
+            waits=request.waits,
+        )
+        await self.admission.mutate(write)
+        await self.admission.validate(write)
+        return Made(await self._reviews.create_review(kind, write.object or obj, request))
 
     async def _delete_body(self, request: Request, payload: Payload) -> Object | None:
         """The DeleteOptions in the body, which need not be there."""

@@ -382,3 +382,30 @@ async def test_another_kind_of_parameters_counts_from_then_on(client: Client, po
     await client.create(CONFIG_MAPS, config_map("secret-a"))
     with pytest.raises(StatusError, match="failed expression"):
         await client.create(CONFIG_MAPS, config_map("configmap-b"))
+
+
+REVIEWS: dict[tuple[str, str], dict[str, Any]] = {
+    ("authentication.k8s.io", "SelfSubjectReview"): {},
+    ("authentication.k8s.io", "TokenReview"): {"token": "unknown"},
+    ("authorization.k8s.io", "SelfSubjectRulesReview"): {"namespace": "default"},
+    ("authorization.k8s.io", "SelfSubjectAccessReview"): {
+        "nonResourceAttributes": {"path": "/", "verb": "get"}
+    },
+    ("authorization.k8s.io", "SubjectAccessReview"): {
+        "user": "a",
+        "nonResourceAttributes": {"path": "/", "verb": "get"},
+    },
+}
+
+
+async def test_no_policy_is_about_questions_of_identity_and_access(
+    client: Client, policies: Policies
+) -> None:
+    rule = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}
+    await policies.validating({"expression": "false"}, matchConstraints={"resourceRules": [rule]})
+    with pytest.raises(StatusError, match="failed expression"):
+        await client.create(CONFIG_MAPS, config_map("m"))
+    for (group, kind), spec in REVIEWS.items():
+        asked = resource(group, f"{kind.lower()}s", kind, namespaced=False)
+        answer = await client.create(asked, {"apiVersion": f"{group}/v1", "kind": kind, "spec": spec})
+        assert answer["status"], kind

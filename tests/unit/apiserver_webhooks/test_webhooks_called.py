@@ -319,3 +319,26 @@ async def add_service(client: Client, hook: Hook, *, ready: bool) -> None:
             "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": ready}}],
         },
     )
+
+
+async def test_questions_of_access_are_shown_to_webhooks(client: Client, start_hook: StartHook) -> None:
+    refusing = await start_hook(lambda request: deny(request, message="ask somebody else"))
+    rule = {
+        "operations": ["CREATE"],
+        "apiGroups": ["authorization.k8s.io"],
+        "apiVersions": ["v1"],
+        "resources": ["*"],
+    }
+    await register(client, VALIDATING, refusing, rules=[rule])
+    reviews = Resource(
+        group="authorization.k8s.io",
+        version="v1",
+        plural="selfsubjectaccessreviews",
+        kind="SelfSubjectAccessReview",
+        namespaced=False,
+    )
+    spec = {"nonResourceAttributes": {"path": "/", "verb": "get"}}
+    with pytest.raises(StatusError, match="ask somebody else"):
+        await client.create(reviews, {"apiVersion": reviews.api_version, "kind": reviews.kind, "spec": spec})
+    (request,) = refusing.requests
+    assert (request["kind"]["kind"], request["object"]["spec"]) == (reviews.kind, spec)

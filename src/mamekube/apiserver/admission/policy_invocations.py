@@ -40,6 +40,15 @@ EXEMPT = frozenset(
     )
 )
 """No policy is about policies, or a bad one could not be removed."""
+UNSEEN = EXEMPT | {
+    "selfsubjectreviews.authentication.k8s.io",
+    "tokenreviews.authentication.k8s.io",
+    "localsubjectaccessreviews.authorization.k8s.io",
+    "selfsubjectaccessreviews.authorization.k8s.io",
+    "selfsubjectrulesreviews.authorization.k8s.io",
+    "subjectaccessreviews.authorization.k8s.io",
+}
+"""Nor about questions of who somebody is and what he may, which others decide."""
 
 
 class Misconfigured(Exception):
@@ -79,7 +88,7 @@ class PolicyPlugin(Plugin):
         return not self._policies.bound
 
     def wants(self, operation: str, target: str) -> bool:
-        return super().wants(operation, target) and target.partition("/")[0] not in EXEMPT
+        return super().wants(operation, target) and target.partition("/")[0] not in UNSEEN
 
     async def invocations(
         self, write: Write, policy: Policy, bound: Sequence[Binding]
