@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from mamekube.foundation.clock import Clock, format_time
 from mamekube.kinds.kind import Kind
 from mamekube.objects import metadata_parts, names
@@ -142,15 +144,16 @@ def drop_repeated_owners(obj: Object, warnings: list[str], *, after_admission: b
     owners = meta.get("ownerReferences")
     if not owners or len(owners) < 2:
         return
-    left: list[Object] = []
+    left: dict[bytes, Object] = {}
     repeated = []
     for owner in owners:
-        if owner in left:
+        text = orjson.dumps(owner, option=orjson.OPT_SORT_KEYS)
+        if text in left:
             repeated.append(owner.get("uid", ""))
         else:
-            left.append(owner)
+            left[text] = owner
     if repeated:
-        meta["ownerReferences"] = left
+        meta["ownerReferences"] = list(left.values())
         when = " after mutating admission happens" if after_admission else ""
         warnings.append(REPEATED_OWNERS.format(when=when, uids=", ".join(repeated)))
 

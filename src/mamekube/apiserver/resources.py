@@ -214,7 +214,7 @@ class Resources:
             raise status.conflict(kind, request.name, _precondition_failed("UID", obj["metadata"]["uid"], ""))
         if applied:
             check_identity(kind, obj, namespace=request.namespace, name=request.name)
-            kind.default(obj)
+            await sidetrack.run(partial(kind.default, obj), size_bytes=request.heavy_bytes)
             write = self._write(CREATE, request, kind, obj, options)
             await self._mutate(write)
             document = await self._create(write, options, generated=False, creating=creating)

@@ -14,6 +14,7 @@ from mamekube.apiserver import objectmeta, ownership, patching
 from mamekube.apiserver.formats import codec, fieldvalidation
 from mamekube.foundation.limits import BODY_VALUES_MAX, HEAVY_BYTES
 from mamekube.foundation.protowire import delimited
+from mamekube.kinds.podspec import defaults
 from mamekube.objects.patches import managed_fields, strategic
 from mamekube.objects.status import StatusError
 
@@ -112,3 +113,35 @@ def _pod_of_empty_containers(count: int) -> bytes:
 def test_commas_in_a_text_are_no_values():
     text = b'{"data":{"text":"%b"}}' % (b"," * (BODY_VALUES_MAX + 1))
     assert len(codec.decode(text, "application/json")["data"]["text"]) == BODY_VALUES_MAX + 1
+
+
+@pytest.mark.parametrize(
+    ("content_type", "start", "heavy"),
+    [
+        ("application/yaml", b"a: ", True),
+        ("application/yaml", b"{a: ", True),
+        ("application/YAML", b"a: ", True),
+        ("application/apply-patch+yaml", b"a: ", True),
+        ("application/apply-patch+yaml", b'{"a":', False),
+        ("application/json", b'{"a":', False),
+    ],
+)
+def test_what_is_read_as_yaml_is_heavy_sooner(content_type, start, heavy):
+    body = start.ljust(HEAVY_BYTES // 2)
+    assert bool(codec.heavy_bytes(body, content_type)) == heavy
+
+
+async def test_others_are_answered_while_a_large_object_is_made_by_an_apply(web, monkeypatch):
+    gate = Gate()
+    monkeypatch.setattr(defaults, "default_pod_spec", gate.before(defaults.default_pod_spec))
+    spec = {"containers": [{"name": "a", "image": "b", "args": [LARGE]}]}
+    body = {
+        "apiVersion": "v1",
+        "kind": "PodTemplate",
+        "metadata": {"name": "large"},
+        "template": {"spec": spec},
+    }
+    headers = {"Content-Type": "application/apply-patch+yaml"}
+    path = "/api/v1/namespaces/default/podtemplates/large?fieldManager=m"
+    answer = await answered_meanwhile(web, gate, web.send("PATCH", path, body, headers=headers))
+    assert answer.code == 201

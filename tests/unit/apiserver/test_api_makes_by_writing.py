@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from mamekube.apiserver import objectmeta
+
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings"
 ROLES = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"
 AS_PANDA = {"Impersonate-User": "panda"}
@@ -86,3 +88,16 @@ async def test_owners_that_are_named_twice_are_kept_once(web, owners, left, uids
     ]
     assert [answer.body["metadata"]["ownerReferences"] for answer in answers] == [left] * 3
     assert [warned(answer) for answer in answers] == [before, before, after]
+
+
+def test_owners_are_not_compared_with_each_other():
+    """Of a hundred thousand, all requests would wait for that."""
+
+    class Owner(dict):
+        def __eq__(self, other):
+            raise AssertionError
+
+    owners = [Owner(A, uid=str(number)) for number in range(3)]
+    obj = {"metadata": {"ownerReferences": [*owners, owners[0]]}}
+    objectmeta.drop_repeated_owners(obj, [])
+    assert [owner["uid"] for owner in obj["metadata"]["ownerReferences"]] == ["0", "1", "2"]

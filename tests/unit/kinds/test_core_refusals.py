@@ -408,3 +408,10 @@ def test_the_phase_of_a_namespace_says_whether_it_is_being_deleted(
 ) -> None:
     namespace = {"metadata": {"name": "n", **meta}, "status": {"phase": phase}}
     assert [str(error) for error in namespaces.KIND.validate_status(namespace, {})] == expected
+
+
+def test_a_quota_of_many_wrong_scopes_is_told_of_some() -> None:
+    """Each refusal shows all of them: of a hundred thousand that would be more than there is memory."""
+    expressions = [{"scopeName": "BestEffort", "operator": "Exists"}] * 400
+    made = quota(scopes=["Best", "BestEffort"] * 200, expressions=expressions, cpu="1")
+    assert len(resourcequotas.KIND.validate(made)) == 2 * resourcequotas.TOLD_MAX

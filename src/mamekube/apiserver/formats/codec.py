@@ -51,9 +51,14 @@ def media_type(header: str) -> str:
 def heavy_bytes(body: bytes, content_type: str) -> int:
     """The size of a body that nobody else should wait for, 0 of others."""
     size = len(body)
-    if size > HEAVY_YAML_BYTES and "yaml" in content_type and body[:1] != b"{":
+    if size > HEAVY_YAML_BYTES and _is_yaml(body, media_type(content_type)):
         return size * YAML_COSTS
     return size if size > HEAVY_BYTES else 0
+
+
+def _is_yaml(body: bytes, kind: str) -> bool:
+    """Only in patches is JSON taken for what it is."""
+    return kind == YAML or (kind.endswith("yaml") and body[:1] != b"{")
 
 
 def decode(body: bytes, content_type: str) -> Any:

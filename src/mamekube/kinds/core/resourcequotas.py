@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from mamekube.kinds import cells
@@ -67,6 +69,9 @@ ONLY_EXISTS = (
     "ResourceQuotaScopeCrossNamespacePodAffinity"
 )
 
+TOLD_MAX = 100
+"""Refusals that each show all scopes: a hundred thousand of those would be more than there is memory."""
+
 
 def validate(quota: Object) -> Found:
     found: Found = []
@@ -86,14 +91,23 @@ def _validate_amounts(amounts: dict[str, Any] | None, path: str, found: Found) -
 
 def _validate_scopes(spec: dict[str, Any], found: Found) -> None:
     scopes = spec.get("scopes") or []
-    for scope in scopes:
-        if scope not in SCOPES:
-            found.append(invalid("spec.scopes", scopes, "unsupported scope"))
-        for name in sorted(spec.get("hard") or ()):
-            if is_of_quotas(name) and not _fits(scope, name):
-                found.append(invalid("spec.scopes", scopes, "unsupported scope applied to resource"))
+    details = islice(_scope_problems(scopes, _counted(spec)), TOLD_MAX)
+    found.extend(invalid("spec.scopes", scopes, detail) for detail in details)
     if any(pair <= set(scopes) for pair in CONFLICTS):
         found.append(invalid("spec.scopes", scopes, "conflicting scopes"))
+
+
+def _scope_problems(scopes: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    for scope in scopes:
+        if scope not in SCOPES:
+            yield "unsupported scope"
+        for name in names:
+            if not _fits(scope, name):
+                yield "unsupported scope applied to resource"
+
+
+def _counted(spec: dict[str, Any]) -> list[str]:
+    return [name for name in sorted(spec.get("hard") or ()) if is_of_quotas(name)]
 
 
 def _fits(scope: str, name: str) -> bool:
@@ -108,15 +122,16 @@ def _fits(scope: str, name: str) -> bool:
 def _validate_selector(spec: dict[str, Any], found: Found) -> None:
     selector, path = spec["scopeSelector"], "spec.scopeSelector.matchExpressions"
     expressions = selector.get("matchExpressions") or ()
+    shown = Struct(MatchExpressions=[_shown(one) for one in expressions])
+    names, left = _counted(spec), TOLD_MAX
     for expression in expressions:
         scope, operator = expression.get("scopeName") or "", expression.get("operator") or ""
         values = expression.get("values") or []
         if scope not in SCOPES:
             found.append(invalid(f"{path}.scopeName", scope, "unsupported scope"))
-        for name in sorted(spec.get("hard") or ()):
-            if is_of_quotas(name) and not _fits(scope, name):
-                shown = Struct(MatchExpressions=[_shown(one) for one in expressions])
-                found.append(invalid(path, shown, "unsupported scope applied to resource"))
+        unfit = list(islice((name for name in names if not _fits(scope, name)), left))
+        found.extend(invalid(path, shown, "unsupported scope applied to resource") for _ in unfit)
+        left -= len(unfit)
         if scope in SCOPES - {"PriorityClass", "VolumeAttributesClass"} and operator != "Exists":
             found.append(invalid(f"{path}.operator", operator, ONLY_EXISTS))
         if operator in ("In", "NotIn"):
