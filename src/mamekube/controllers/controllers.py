@@ -29,6 +29,7 @@ from mamekube.controllers.legacytokens import LegacyTokenCleaner
 from mamekube.controllers.namespace import NamespaceController
 from mamekube.controllers.nodeipam import NodeIpamController
 from mamekube.controllers.nodelifecycle import NodeLifecycleController
+from mamekube.controllers.nodettl import NodeTtlController
 from mamekube.controllers.podgc import PodGarbageCollector
 from mamekube.controllers.replicaset import ReplicaSetController, ReplicationControllerController
 from mamekube.controllers.resourcequota import ResourceQuotaController
@@ -37,6 +38,7 @@ from mamekube.controllers.runtime import Context, Controller, Runtime
 from mamekube.controllers.serviceaccount import ServiceAccountController
 from mamekube.controllers.serviceaccounttoken import ServiceAccountTokenController
 from mamekube.controllers.servicecidrs import ServiceCidrController
+from mamekube.controllers.staledisruption import StaleDisruptionController
 from mamekube.controllers.statefulset.controller import StatefulSetController
 from mamekube.controllers.storageprotection import ClaimProtectionController, VolumeProtectionController
 from mamekube.controllers.tainteviction import TaintEvictionController
@@ -138,6 +140,8 @@ def _controllers(
         VolumeProtectionController,
         ServiceCidrController,
         LegacyTokenCleaner,
+        NodeTtlController,
+        StaleDisruptionController,
     )
     controllers = [kind(context(kind)) for kind in plain]
     controllers += [

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mamekube.controllers import pods as podfacts
+from mamekube.controllers.deletables import custom_resource
 from mamekube.controllers.deployment.sizes import desired_replicas, scaled_value
 from mamekube.controllers.resources import (
+    CUSTOM_RESOURCE_DEFINITIONS,
     DEPLOYMENTS,
     POD_DISRUPTION_BUDGETS,
     PODS,
@@ -32,6 +34,7 @@ from mamekube.objects.meta import (
 from mamekube.objects.owners import controller_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.selectors import from_label_selector
+from mamekube.objects.status import StatusError, is_reason
 
 DELETION_TIMEOUT_S = 120.0
 """An eviction that was allowed this long ago and has not happened does not count any more."""
@@ -139,6 +142,15 @@ def _pod_matters(old: Object, new: Object) -> bool:
     )
 
 
+def _unmanaged(budget: Object) -> str:
+    selector = from_label_selector(budget["spec"].get("selector"))
+    return (
+        f"Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be unmanaged. As a result, "
+        "the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for "
+        'these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
+    )
+
+
 def _all_in_namespace(controller: Controller, scaled: Object) -> Iterable[str]:
     budgets = controller.cache(POD_DISRUPTION_BUDGETS).list(namespace=namespace_of(scaled))
     return [key_of(budget) for budget in budgets]
@@ -164,6 +176,7 @@ class DisruptionController(Controller):
         Watch(resource=REPLICATION_CONTROLLERS, keys=_all_in_namespace, matters=_rescaled),
         Watch(resource=STATEFUL_SETS, keys=_all_in_namespace, matters=_rescaled),
         Watch(resource=DEPLOYMENTS, keys=_all_in_namespace, matters=_rescaled),
+        Watch(resource=CUSTOM_RESOURCE_DEFINITIONS, keys=nobody),
     )
     spacing_s = 0.05
 
@@ -179,7 +192,7 @@ class DisruptionController(Controller):
         ]
         now_s, now = self.clock.now(), self.clock.timestamp()
         try:
-            wanted = expected(budget, pods, scale=self._scale(pods))
+            wanted = expected(budget, pods, scale=await self._scale(budget, pods))
         except CannotExpect as error:
             message = f"Failed to calculate the number of expected pods: {error}"
             self.record(budget, "CalculateExpectedPodCountFailed", message, warning=True)
@@ -197,15 +210,48 @@ class DisruptionController(Controller):
             )
         return DELETION_TIMEOUT_S if status.get("disruptedPods") else None
 
-    def _scale(self, pods: Sequence[Object]) -> int | None:
-        """The replicas of all controllers of these pods, each once; None where a pod has none that is known."""
+    async def _scale(self, budget: Object, pods: Sequence[Object]) -> int | None:
+        """The replicas of all controllers of these pods, each once; None where nobody asks.
+
+        Pods that nobody controls are none that should exist. Raises CannotExpect for one whose controller is not known.
+        """
+        spec = budget["spec"]
+        if spec.get("maxUnavailable") is None and isinstance(spec.get("minAvailable", 1), int):
+            return None
         scales: dict[str, int] = {}
         for pod in pods:
+            reference = controller_of(pod)
+            if reference is None:
+                self.record(budget, "UnmanagedPods", _unmanaged(budget), warning=True)
+                continue
+            if reference["uid"] in scales:
+                continue
             found = self._controller(pod)
-            if found is None:
-                return None
-            scales[metadata(found)["uid"]] = desired_replicas(found)
+            if found is not None:
+                scales[metadata(found)["uid"]] = desired_replicas(found)
+            else:
+                scales[reference["uid"]] = await self._custom_scale(pod, reference)
         return sum(scales.values())
+
+    async def _custom_scale(self, pod: Object, reference: Mapping[str, Any]) -> int:
+        """Of whatever else has a scale: custom resources."""
+        group = reference["apiVersion"].rpartition("/")[0]
+        for definition in self.cache(CUSTOM_RESOURCE_DEFINITIONS).list():
+            spec = definition["spec"]
+            resource = custom_resource(definition)
+            if resource is None or (spec["group"], spec["names"]["kind"]) != (group, reference["kind"]):
+                continue
+            try:
+                scale = await self.client.get(
+                    resource, reference["name"], namespace=namespace_of(pod), subresource="scale"
+                )
+            except StatusError as error:
+                if not is_reason(error, "NotFound"):
+                    raise
+            else:
+                if metadata(scale).get("uid") == reference["uid"]:
+                    return int((scale.get("spec") or {}).get("replicas", 0))
+        raise CannotExpect(f'found no controllers for pod "{name_of(pod)}"')
 
     def _controller(self, obj: Object) -> Object | None:
         """The topmost controller: a ReplicaSet's Deployment stands for it."""

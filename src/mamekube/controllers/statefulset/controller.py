@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +17,25 @@ from mamekube.controllers.resources import (
     STATEFUL_SETS,
 )
 from mamekube.controllers.runtime import Controller, Watch, itself, nobody, owner
-from mamekube.controllers.statefulset.plan import Plan, ordinal_of, plan, revision_of, status
-from mamekube.objects.meta import Object, being_deleted, key_of, name_of, namespace_of, uid_of
+from mamekube.controllers.statefulset.claims import (
+    claim_name,
+    claim_names,
+    claims_for,
+    goes_with_a_former_pod,
+    wanted_owners,
+)
+from mamekube.controllers.statefulset.plan import Plan, ordinal_of, ordinals, plan, revision_of, status
+from mamekube.objects.meta import (
+    Object,
+    being_deleted,
+    edited,
+    key_of,
+    make_key,
+    name_of,
+    namespace_of,
+    uid_of,
+)
+from mamekube.objects.owners import owners_of
 from mamekube.objects.selectors import from_label_selector
 from mamekube.objects.status import StatusError, is_reason
 
@@ -33,7 +49,7 @@ class StatefulSetController(Controller):
 
     Woken by StatefulSets, their pods and revisions.
     Invariants: there are never two pods of one ordinal, since the ordinal is the name; claims are never deleted
-    here; in order means that a pod waits until its predecessors are available.
+    here, only given to whom they go with; in order means that a pod waits until its predecessors are available.
     """
 
     name = "statefulset-controller"
@@ -79,6 +95,7 @@ class StatefulSetController(Controller):
             update=name_of(update),
             now_s=self.clock.now(),
         )
+        await self._own_claims(stateful_set, pods)
         await self._execute(stateful_set, planned, {name_of(entry): entry for entry in (current, update)})
         await self._clean_up(stateful_set, revisions, pods, live={name_of(current), name_of(update)})
         wanted = status(
@@ -133,8 +150,26 @@ class StatefulSetController(Controller):
             raise
         self.record(stateful_set, f"Successful{verb.capitalize()}", f"{subject} successful")
 
+    async def _own_claims(self, stateful_set: Object, pods: Sequence[Object]) -> None:
+        """Before any pod goes, see to it that its claims stay or go with it, as the set's policy says."""
+        wanted = ordinals(stateful_set)
+        for pod in pods:
+            ordinal = ordinal_of(pod)
+            assert ordinal is not None, "no member of the set"
+            for name in claim_names(stateful_set, ordinal):
+                claim = self.cache(PERSISTENT_VOLUME_CLAIMS).get(make_key(namespace_of(pod), name))
+                if claim is None or being_deleted(claim):
+                    continue
+                owners = wanted_owners(claim, stateful_set, pod, superfluous=ordinal not in wanted)
+                if owners != owners_of(claim):
+                    owned = edited(claim, ("metadata", "ownerReferences"), owners or None)
+                    await self.client.update(PERSISTENT_VOLUME_CLAIMS, owned)
+
     async def _claim(self, stateful_set: Object, pod: Object, claim: Object) -> None:
-        if self.cache(PERSISTENT_VOLUME_CLAIMS).get(key_of(claim)) is not None:
+        present = self.cache(PERSISTENT_VOLUME_CLAIMS).get(key_of(claim))
+        if present is not None:
+            if being_deleted(present) or goes_with_a_former_pod(present, name_of(pod)):
+                raise StatusError(409, "Conflict", f"pvc {name_of(claim)} is being deleted")
             return
         what = f"create Claim {name_of(claim)} Pod {name_of(pod)} in StatefulSet {name_of(stateful_set)}"
         try:
@@ -162,26 +197,6 @@ class StatefulSetController(Controller):
 def is_member(stateful_set: Object, pod: Object) -> bool:
     """Named like one of its pods: others are neither adopted nor counted."""
     return name_of(pod).rpartition("-")[0] == name_of(stateful_set) and ordinal_of(pod) is not None
-
-
-def claim_name(stateful_set: Object, template: Object, ordinal: int) -> str:
-    return f"{name_of(template)}-{name_of(stateful_set)}-{ordinal}"
-
-
-def claims_for(stateful_set: Object, ordinal: int) -> list[Object]:
-    """The claims of one ordinal, which outlive its pods."""
-    selected = (stateful_set["spec"].get("selector") or {}).get("matchLabels") or {}
-    claims = []
-    for template in stateful_set["spec"].get("volumeClaimTemplates") or ():
-        claim = copy.deepcopy(template)
-        described = claim.setdefault("metadata", {})
-        described["name"] = claim_name(stateful_set, template, ordinal)
-        described["namespace"] = namespace_of(stateful_set)
-        described["labels"] = {**(described.get("labels") or {}), **selected}
-        described.pop("creationTimestamp", None)
-        claim.pop("status", None)
-        claims.append({**claim, "apiVersion": "v1", "kind": "PersistentVolumeClaim"})
-    return claims
 
 
 def pod_for(stateful_set: Object, ordinal: int, revision: Object) -> Object:

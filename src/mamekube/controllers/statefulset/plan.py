@@ -38,6 +38,12 @@ def replicas_of(stateful_set: Object) -> int:
     return int(stateful_set["spec"].get("replicas", 1))
 
 
+def ordinals(stateful_set: Object) -> range:
+    """Those that are wanted."""
+    start = first_ordinal(stateful_set)
+    return range(start, start + replicas_of(stateful_set))
+
+
 def revision_of(pod: Object) -> str:
     return str(labels_of(pod).get(HASH_LABEL, ""))
 
@@ -57,8 +63,7 @@ def is_rolling(stateful_set: Object) -> bool:
 
 def plan(stateful_set: Object, pods: Sequence[Object], *, current: str, update: str, now_s: float) -> Plan:
     """`current` and `update` are the names of the revisions that the update leads from and to."""
-    start = first_ordinal(stateful_set)
-    wanted = range(start, start + replicas_of(stateful_set))
+    wanted = ordinals(stateful_set)
     ordered = stateful_set["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
     by_ordinal = {ordinal: pod for pod in pods if (ordinal := ordinal_of(pod)) is not None}
     result = Plan()
@@ -68,7 +73,7 @@ def plan(stateful_set: Object, pods: Sequence[Object], *, current: str, update: 
         wanted,
         by_ordinal,
         pace,
-        boundary=start + partition_of(stateful_set),
+        boundary=wanted.start + partition_of(stateful_set),
         revisions=(current, update),
     ):
         result.again_s = pace.again_s
