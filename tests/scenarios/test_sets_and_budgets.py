@@ -198,7 +198,13 @@ def test_pods_that_nobody_controls_are_none_that_a_share_is_taken_of():
         assert warned.startswith(
             "PodDisruptionBudget: Pods selected by this PodDisruptionBudget (selector: app=s) were found to be "
         )
-        stray = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "none", "uid": "1", "controller": True}
+        stray = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "name": "none",
+            "uid": "1",
+            "controller": True,
+        }
         meta = {"name": "stray", "labels": LABELS, "ownerReferences": [stray]}
         meta["finalizers"] = ["example.com/held"]
         await cluster.create(PODS, {"metadata": meta, "spec": {"containers": [CONTAINER]}})

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mamekube.apiserver import storagemetrics
 from mamekube.apiserver.access.authentication import Authenticator
 from mamekube.apiserver.access.authorization import Authorizer
 from mamekube.apiserver.access.legacy_tokens import LegacyTokenTracking
@@ -189,6 +190,7 @@ class ApiServer(Component):
         self._fairness = Fairness(store)
         self.metrics.add(lambda: fairness_metrics.families(self._fairness))
         self.metrics.add(self._webhooks.client.counts.families)
+        self.metrics.add(lambda: storagemetrics.families(store))
         self.metrics.add(lambda: self.api.admission.families())
         self._custom_resources = CustomResources(store, self.registry, self._webhooks.client, clock)
         self.api = Api(

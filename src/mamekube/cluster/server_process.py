@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mamekube.apiserver import components
+from mamekube.apiserver import components, storagemetrics
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
 from mamekube.cluster import flags, program
@@ -37,7 +37,8 @@ async def serve(config: dict[str, Any]) -> None:
     folder = Path(config["folder"])
     certificates = Path(config["certificates"])
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store(SqliteBackend(folder / "store.db")))
+        file = folder / "store.db"
+        store = await stack.enter_async_context(Store(SqliteBackend(file)))
         api = ApiServer(api_server_config(config, certificates), store, clock)
         await stack.enter_async_context(api)
         log.info("serving on %s:%d", config["address"], config["port"])
@@ -48,6 +49,7 @@ async def serve(config: dict[str, Any]) -> None:
             client_for=partial(controller_client, api),
         )
         scheduler = Scheduler(api.client("system:kube-scheduler"), clock)
+        api.metrics.add(lambda: storagemetrics.size(file))
         api.metrics.add(controllers.runtime.families)
         api.metrics.add(scheduler.families)
         api.api.components.add(components.CONTROLLERS, controllers)

@@ -24,12 +24,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import attrgetter
+from time import perf_counter
 from typing import Any
 
 import orjson
 
 from mamekube.foundation import limits
 from mamekube.foundation.lifecycle import Component
+from mamekube.foundation.metrics import Histogram
 from mamekube.objects.meta import Object
 from mamekube.store.backend import (
     FIRST_REVISION,
@@ -57,6 +59,10 @@ LABELS_SHARED_MAX = 10_000
 COLLECTION_DEPTH = 4
 """Slashes in the prefix of a resource, `/registry/apps/deployments/`."""
 NO_COLLECTION = "\0"
+WRITE_BOUNDS_S = (
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+)  # fmt: skip
+"""Upstream's buckets of etcd_request_duration_seconds."""
 """No key begins so."""
 APPLY_CHUNK = 250
 """Events published before the watchers get a turn; far fewer than they may have pending."""
@@ -201,6 +207,16 @@ class Snapshot:
     remaining: int = 0
 
 
+class Writes:
+    """How long writes of a sort took until they were durable, refused or failed, and how many failed."""
+
+    __slots__ = ("failed", "took")
+
+    def __init__(self) -> None:
+        self.took = Histogram(WRITE_BOUNDS_S)
+        self.failed = 0
+
+
 class Store(Component):
     """Owns its backend: stopping the store closes it."""
 
@@ -219,6 +235,8 @@ class Store(Component):
         self._last_states: dict[tuple[str, int], bytes] = {}
         self._feed = AsyncExitStack()
         self._stopped = False
+        self.writes: dict[tuple[str, str], Writes] = {}
+        """What was written, by operation and by the prefix of the resource."""
         self._failure: StoreFailed | None = None
         """Why the last write was not stored."""
 
@@ -262,11 +280,12 @@ class Store(Component):
 
     async def create(self, *, key: str, obj: Object) -> Item:
         """Store a new object. Raises KeyExists."""
-        return await self._write(self._backend.create(key=key, value=encode(obj)))
+        return await self._write("create", key, self._backend.create(key=key, value=encode(obj)))
 
     async def update(self, *, key: str, obj: Object, expected: int) -> Item:
         """Replace the object that is at revision `expected`. Raises KeyMissing, RevisionMismatch."""
-        return await self._write(self._backend.update(key=key, value=encode(obj), expected=expected))
+        written = self._backend.update(key=key, value=encode(obj), expected=expected)
+        return await self._write("update", key, written)
 
     async def delete(self, *, key: str, expected: int, last: Object | None = None) -> Item:
         """Remove the object; the answer, and the DELETED event, are its last state at the removal's revision.
@@ -274,10 +293,11 @@ class Store(Component):
         `last` is that state where it differs from what is stored. Raises KeyMissing, RevisionMismatch.
         """
         if last is None:
-            return await self._write(self._backend.delete(key=key, expected=expected))
+            return await self._write("delete", key, self._backend.delete(key=key, expected=expected))
         self._last_states[key, expected] = encode(last)
         # It is written also where nobody waits for it any more, and those who watch are told of the last state then.
-        writing = asyncio.ensure_future(self._write(self._backend.delete(key=key, expected=expected)))
+        deleted = self._backend.delete(key=key, expected=expected)
+        writing = asyncio.ensure_future(self._write("delete", key, deleted))
         writing.add_done_callback(partial(self._deleted, key, expected))
         return await asyncio.shield(writing)
 
@@ -286,14 +306,25 @@ class Store(Component):
         if not writing.cancelled():
             writing.exception()  # Whoever still waits is told; for nobody it is no news.
 
-    async def _write(self, written: Awaitable[int]) -> Item:
+    async def _write(self, operation: str, key: str, written: Awaitable[int]) -> Item:
+        began_s = perf_counter()
         try:
             revision = await written
         except StoreFailed as error:
             self._failure = error
+            self._writes(operation, key).failed += 1
             raise
+        finally:
+            self._writes(operation, key).took.observe(perf_counter() - began_s)
         self._failure = None
         return await self._visible(revision)
+
+    def _writes(self, operation: str, key: str) -> Writes:
+        collection = _collection_of(key)
+        writes = self.writes.get((operation, collection))
+        if writes is None:
+            writes = self.writes[operation, collection] = Writes()
+        return writes
 
     async def _visible(self, revision: int) -> Item:
         """The item that the write with this revision made, as soon as it can be read."""

@@ -6,8 +6,10 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mamekube.apiserver import storagemetrics
 from mamekube.apiserver.metrics import InFlight, Metrics
 from mamekube.apiserver.request import parse_request
+from mamekube.foundation.metrics import render
 from mamekube.kinds.registry import builtin_registry
 from mamekube.store.memory import MemoryBackend
 from mamekube.store.store import Store
@@ -120,6 +122,30 @@ async def test_who_asks_is_counted_without_naming_him(web):
     assert one(text, "authorization_attempts_total", result="no-opinion") == 1
     assert one(text, "authenticated_user_requests", username="admin") >= 1
     assert one(text, "authenticated_user_requests", username="other") == 1
+
+
+async def test_writes_to_the_store_are_measured_by_what_is_written(web):
+    await web.send("POST", CONFIG_MAPS, config_map("a"))
+    await web.send("POST", CONFIG_MAPS, config_map("a"))
+    await web.send("DELETE", f"{CONFIG_MAPS}/a")
+    text = await scrape(web)
+    labels = {"group": "", "resource": "configmaps"}
+    before = one(text, "etcd_requests_total", operation="create", **labels)
+    assert one(text, "etcd_requests_total", operation="delete", **labels) == 1
+    assert one(text, "etcd_request_duration_seconds_count", operation="create", **labels) == before
+    roles = {"group": "rbac.authorization.k8s.io", "resource": "clusterroles", "operation": "create"}
+    assert one(text, "etcd_request_duration_seconds_sum", **roles) > 0
+    assert "etcd_request_errors_total" not in text, "a name that is taken is no failure of the store"
+    await web.send("POST", CONFIG_MAPS, config_map("a"))
+    again = one(await scrape(web), "etcd_requests_total", operation="create", **labels)
+    assert again == before + 1
+
+
+def test_the_size_of_the_store_is_that_of_its_file(tmp_path):
+    file = tmp_path / "store.db"
+    file.write_bytes(bytes(5000))
+    text = render(storagemetrics.size(file)).decode()
+    assert 'apiserver_storage_size_bytes{storage_cluster_id="etcd-0"} 5000\n' in text
 
 
 async def test_objects_are_counted_under_both_names(web):
