@@ -115,3 +115,49 @@ async def test_the_service_proxy_of_a_node_reads_services_and_endpoints(server, 
     kubelet = node(server, "n1")
     for resource in (builtin.SERVICES, builtin.ENDPOINT_SLICES, builtin.NAMESPACES):
         assert (await kubelet.list(resource)).items
+
+
+async def test_a_kubelet_tells_of_a_claim_how_large_it_is_and_nothing_else(server, admin):
+    size = {"requests": {"storage": "1"}}
+    claim = {"metadata": {"name": "c", "namespace": "default"}}
+    claim["spec"] = {"accessModes": ["ReadOnlyMany"], "resources": size, "volumeName": "pv"}
+    await admin.create(builtin.PERSISTENT_VOLUME_CLAIMS, claim)
+    volume = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+    spec = {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}], "volumes": [volume]}
+    await admin.create(builtin.PODS, {"metadata": {"name": "q", "namespace": "default"}, "spec": spec})
+    await admin.create(builtin.SECRETS, {"metadata": {"name": "behind", "namespace": "default"}})
+    source = {"shareName": "default", "secretName": "behind"}
+    held = {"namespace": "default", "name": "c"}
+    spec = {"accessModes": ["ReadOnlyMany"], "capacity": {"storage": "1"}, "claimRef": held}
+    await admin.create(
+        builtin.PERSISTENT_VOLUMES, {"metadata": {"name": "pv"}, "spec": {**spec, "azureFile": source}}
+    )
+    kubelet = node(server, "n1")
+    assert (await kubelet.get(builtin.SECRETS, "behind", namespace="default"))["metadata"]["name"] == "behind"
+
+    async def tell(client, **patch):
+        await client.patch(
+            builtin.PERSISTENT_VOLUME_CLAIMS, "c", patch, namespace="default", subresource="status"
+        )
+
+    await tell(kubelet, status={"capacity": {"storage": "50G"}, "conditions": []})
+    for patch in ({"status": {"phase": "Bound"}}, {"metadata": {"labels": {"mine": "now"}}}):
+        with pytest.raises(StatusError, match="other than status.quantity and status.conditions") as refused:
+            await tell(kubelet, **patch)
+        assert refused.value.reason == "Forbidden"
+    with pytest.raises(StatusError) as refused:
+        await tell(node(server, "n2"), status={"capacity": {"storage": "51G"}})
+    assert refused.value.reason == "Forbidden"
+
+
+async def test_a_pod_that_is_not_there_cannot_be_evicted_by_a_kubelet(server, admin):
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": "x", "namespace": "default"},
+    }
+    with pytest.raises(StatusError, match='pods "x" not found') as refused:
+        await node(server, "n1").create(
+            builtin.PODS, eviction, namespace="default", name="x", subresource="eviction"
+        )
+    assert refused.value.reason == "NotFound"

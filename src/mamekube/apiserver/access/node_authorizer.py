@@ -385,7 +385,10 @@ def _volume_secrets(spec: dict[str, Any], namespace: str) -> Iterator[Vertex]:
         reference = csi.get(field)
         if reference:
             yield "secrets", reference.get("namespace") or namespace, reference.get("name", "")
-    for driver in ("flexVolume", "cephfs", "rbd", "scaleIO", "iscsi", "storageos"):
+    azure = spec.get("azureFile") or {}
+    if azure.get("secretName"):
+        yield "secrets", azure.get("secretNamespace") or namespace, azure["secretName"]
+    for driver in ("flexVolume", "cephfs", "cinder", "rbd", "scaleIO", "iscsi", "storageos"):
         reference = (spec.get(driver) or {}).get("secretRef")
         if reference:
             yield "secrets", reference.get("namespace") or namespace, reference.get("name", "")

@@ -16,6 +16,7 @@ from mamekube.apiserver.admission.plugin import Plugin, forbidden
 from mamekube.apiserver.writes import CREATE, DELETE, UPDATE, Reader, Write
 from mamekube.objects import owners
 from mamekube.objects.meta import Object, annotations_of, labels_of, metadata, name_of, uid_of
+from mamekube.objects.status import not_found
 
 LEASES = "leases.coordination.k8s.io"
 CSI_NODES = "csinodes.storage.k8s.io"
@@ -37,6 +38,8 @@ KUBELET_LABELS = frozenset(
     }
 )
 KUBELET_LABEL_NAMESPACES = ("kubelet.kubernetes.io", "node.kubernetes.io")
+GROWTH = frozenset({"capacity", "conditions", "allocatedResources", "allocatedResourceStatuses"})
+UNCOMPARED = frozenset({"managedFields", "resourceVersion"})
 REFERENCE_NAMES = {
     "secrets": "secrets",
     "configmaps": "configmaps",
@@ -56,6 +59,7 @@ class NodeRestriction(Plugin):
             "pods/eviction",
             "nodes",
             "nodes/status",
+            "persistentvolumeclaims/status",
             "serviceaccounts/token",
             LEASES,
             CSI_NODES,
@@ -77,6 +81,8 @@ class NodeRestriction(Plugin):
             _check_node(write, node)
         elif write.kind.plural == "serviceaccounts":
             await self._check_token(write, node)
+        elif write.kind.plural == "persistentvolumeclaims":
+            _check_claim(write, node)
         elif write.kind.group_resource == LEASES:
             _check_lease(write, node)
         elif write.operation == CREATE and _requested_name(write) != node:
@@ -85,7 +91,9 @@ class NodeRestriction(Plugin):
     async def _check_pod(self, write: Write, node: str) -> None:
         if write.subresource == "eviction":
             pod = await self._reader.get(builtin.PODS, write.name, namespace=write.namespace)
-            if pod is None or _node_of(pod) != node:
+            if pod is None:
+                raise not_found(builtin.PODS, write.name)
+            if _node_of(pod) != node:
                 raise forbidden(write, f"node {node} can only evict pods with spec.nodeName set to itself")
         elif write.subresource == "status":
             if _node_of(write.old or {}) != node:
@@ -169,6 +177,23 @@ def _check_node(write: Write, node: str) -> None:
         )
         if labels:
             raise forbidden(write, f"is not allowed to modify labels: {', '.join(labels)}")
+
+
+def _check_claim(write: Write, node: str) -> None:
+    """A kubelet tells how large a volume has become, and nothing else of its claim."""
+    if write.operation != UPDATE:
+        raise forbidden(write, f"unexpected operation {json.dumps(write.operation)}")
+    if _beside_growth(write.object or {}) != _beside_growth(write.old or {}):
+        why = (
+            f'node "{node}" is not allowed to update fields other than status.quantity and status.conditions'
+        )
+        raise forbidden(write, why)
+
+
+def _beside_growth(claim: Object) -> Object:
+    meta = {key: value for key, value in metadata(claim).items() if key not in UNCOMPARED}
+    status = {key: value for key, value in (claim.get("status") or {}).items() if key not in GROWTH}
+    return {"metadata": meta, "spec": _spec(claim), "status": status}
 
 
 def _check_lease(write: Write, node: str) -> None:
