@@ -111,7 +111,9 @@ async def current_revision(
 
 
 def to_clean_up(revisions: Sequence[Object], *, live: Iterable[str], limit: int) -> list[Object]:
-    """The oldest beyond the limit, none of them in use. `live` are hashes or names of revisions in use."""
+    """The oldest beyond the limit, none of them in use; below zero there is none. `live`: hashes or names in use."""
+    if limit < 0:
+        return []
     used = set(live)
     spare = [
         entry for entry in ordered(revisions) if label_of(entry) not in used and name_of(entry) not in used

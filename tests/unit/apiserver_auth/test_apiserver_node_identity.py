@@ -142,7 +142,9 @@ async def test_a_kubelet_tells_of_a_claim_how_large_it_is_and_nothing_else(serve
 
     await tell(kubelet, status={"capacity": {"storage": "50G"}, "conditions": []})
     for patch in ({"status": {"phase": "Bound"}}, {"metadata": {"labels": {"mine": "now"}}}):
-        with pytest.raises(StatusError, match="other than status.quantity and status.conditions") as refused:
+        with pytest.raises(
+            StatusError, match=r"other than status\.quantity and status\.conditions"
+        ) as refused:
             await tell(kubelet, **patch)
         assert refused.value.reason == "Forbidden"
     with pytest.raises(StatusError) as refused:

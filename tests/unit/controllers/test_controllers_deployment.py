@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.controllers.samples import NOW, NOW_S, deployment
 
+from mamekube.controllers import history
 from mamekube.controllers.deployment import progress, revisions, sizes
 from mamekube.controllers.deployment.plan import plan
 
@@ -362,3 +363,10 @@ def test_a_condition_without_a_time_gets_one_and_has_long_passed_its_deadline():
     written = progress.with_condition(bare, "Available", "True", reason="r", message="m", now=NOW)
     assert written[-1]["lastTransitionTime"] == NOW
     assert progress.timed_out(deployment(progressDeadlineSeconds=60), bare, now_s=NOW_S)
+
+
+def test_of_a_history_without_a_bound_nothing_is_cleaned_up() -> None:
+    made = [{"metadata": {"name": f"r{number}"}, "revision": number} for number in (1, 2, 3)]
+    spent = [entry["metadata"]["name"] for entry in history.to_clean_up(made, live={"r3"}, limit=1)]
+    assert spent == ["r1"]
+    assert history.to_clean_up(made, live={"r3"}, limit=-1) == []

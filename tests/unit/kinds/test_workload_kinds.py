@@ -68,7 +68,9 @@ def test_a_recreating_deployment_gets_no_rolling_update() -> None:
         (
             {"selector": {"matchExpressions": [{"key": "app", "operator": "Is", "values": ["x"]}]}},
             [
-                'spec.selector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator'
+                'spec.selector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator',
+                'spec.selector: Invalid value: {"matchExpressions":[{"key":"app","operator":"Is","values":["x"]}]}: '
+                "invalid label selector",
             ],
         ),
         (

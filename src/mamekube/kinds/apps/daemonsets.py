@@ -113,7 +113,8 @@ def validate(daemon_set: Object) -> Found:
     spec = cells.spec_of(daemon_set)
     selector, template = spec.get("selector"), spec.get("template") or {}
     selectors.validate(selector, "spec.selector", found)
-    selectors.validate_template_labels(selector, template, "spec.template", found)
+    if not found:
+        selectors.validate_template_labels(selector, template, "spec.template", found)
     if selectors.is_empty(selector):
         found.append(invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
     validation.validate_template(template, "spec.template", found)
@@ -147,7 +148,7 @@ def _validate_strategy(strategy: dict[str, Any], path: str, found: Found) -> Non
 
 
 def validate_status(new: Object, old: Object) -> Found:
-    return workloads.validate_counts(
+    found = workloads.validate_counts(
         cells.status_of(new),
         (
             "currentNumberScheduled",
@@ -161,6 +162,8 @@ def validate_status(new: Object, old: Object) -> Found:
             "collisionCount",
         ),
     )
+    workloads.validate_collisions(new, old, found)
+    return found
 
 
 KIND = Kind(

@@ -75,11 +75,11 @@ def validate(deployment: Object) -> Found:
     found: Found = []
     spec = cells.spec_of(deployment)
     check_not_negative(spec, "replicas", "spec", found)
-    workloads.validate_selector(spec, found, empty="deployment")
-    template = spec.get("template") or {}
-    selectors.validate_template_labels(spec.get("selector"), template, "spec.template", found)
-    validation.validate_template(template, "spec.template", found)
-    validation.validate_long_running(template, "spec.template", found, owner="ReplicaSet")
+    if workloads.validate_selector(spec, found, empty="deployment"):
+        template = spec.get("template") or {}
+        selectors.validate_template_labels(spec.get("selector"), template, "spec.template", found)
+        validation.validate_template(template, "spec.template", found)
+        validation.validate_long_running(template, "spec.template", found, owner="ReplicaSet")
     _validate_strategy(spec.get("strategy") or {}, "spec.strategy", found)
     for field in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
         check_not_negative(spec, field, "spec", found)
@@ -122,6 +122,7 @@ def validate_status(new: Object, old: Object) -> Found:
             "availableReplicas",
             "unavailableReplicas",
             "terminatingReplicas",
+            "collisionCount",
         ),
     )
     pairs = (
@@ -131,6 +132,7 @@ def validate_status(new: Object, old: Object) -> Found:
         ("availableReplicas", "readyReplicas"),
     )
     workloads.validate_at_most(status, pairs, found)
+    workloads.validate_collisions(new, old, found)
     return found
 
 
@@ -160,6 +162,6 @@ KIND = Kind(
     validate=validate,
     validate_update=workloads.validate_selector_update,
     validate_status=validate_status,
-    warnings=warnings.of_template("spec", "template"),
+    warnings=warnings.of_workload("spec", "template"),
     prepare_update=prepare_update,
 )

@@ -53,11 +53,11 @@ def validate(replica_set: Object) -> Found:
     spec = cells.spec_of(replica_set)
     check_not_negative(spec, "replicas", "spec", found)
     check_not_negative(spec, "minReadySeconds", "spec", found)
-    workloads.validate_selector(spec, found, empty="deployment")
-    template = spec.get("template") or {}
-    selectors.validate_template_labels(spec.get("selector"), template, "spec.template", found)
-    validation.validate_template(template, "spec.template", found)
-    validation.validate_long_running(template, "spec.template", found, owner="ReplicaSet")
+    if workloads.validate_selector(spec, found, empty="deployment"):
+        template = spec.get("template") or {}
+        selectors.validate_template_labels(spec.get("selector"), template, "spec.template", found)
+        validation.validate_template(template, "spec.template", found)
+        validation.validate_long_running(template, "spec.template", found, owner="ReplicaSet")
     return found
 
 
@@ -92,5 +92,5 @@ KIND = Kind(
     validate=validate,
     validate_update=workloads.validate_selector_update,
     validate_status=validate_status,
-    warnings=warnings.of_template("spec", "template"),
+    warnings=warnings.of_workload("spec", "template"),
 )

@@ -8,6 +8,7 @@ from mamekube.kinds import cells, selectors
 from mamekube.kinds.apps import workloads
 from mamekube.kinds.fields import (
     Found,
+    check,
     check_int_or_percent,
     check_not_negative,
     check_percent_max,
@@ -17,6 +18,7 @@ from mamekube.kinds.fields import (
 from mamekube.kinds.kind import Column, Kind, Scale
 from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_claim_spec, default_template
+from mamekube.objects import names
 from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
@@ -96,15 +98,24 @@ def validate(stateful_set: Object) -> Found:
         found.append(invalid("spec.podManagementPolicy", policy, detail))
     _validate_strategy(spec.get("updateStrategy") or {}, "spec.updateStrategy", found)
     _validate_retention(spec.get("persistentVolumeClaimRetentionPolicy") or {}, found)
-    for field in ("replicas", "minReadySeconds", "revisionHistoryLimit"):
+    for field in ("replicas", "minReadySeconds"):
         check_not_negative(spec, field, "spec", found)
     check_not_negative(spec.get("ordinals") or {}, "start", "spec.ordinals", found)
-    workloads.validate_selector(spec, found, empty="statefulset")
     template = spec.get("template") or {}
-    selectors.validate_template_labels(spec.get("selector"), template, "spec.template", found)
-    # Volumes of claim templates are not in the template, so its mounts are checked where pods are made.
-    validation.validate_template(_with_claims(spec, template), "spec.template", found)
+    if workloads.validate_selector(spec, found, empty="statefulset", malformed=""):
+        selectors.validate_template_labels(spec.get("selector"), template, "spec.template", found)
+        # Volumes of claim templates are not in the template, so its mounts are checked where pods are made.
+        validation.validate_template(_with_claims(spec, template), "spec.template", found)
     validation.validate_long_running(template, "spec.template", found, owner="StatefulSet")
+    return found
+
+
+def validate_create(stateful_set: Object) -> Found:
+    """A name of its service that is no label does not hinder what was made with it."""
+    found: Found = []
+    service = cells.spec_of(stateful_set).get("serviceName")
+    if service:
+        check(service, "spec.serviceName", names.dns1123_label, found)
     return found
 
 
@@ -117,8 +128,8 @@ def _with_claims(spec: dict[str, Any], template: dict[str, Any]) -> dict[str, An
     if not claims:
         return template
     pod_spec = template.get("spec") or {}
-    names = {claim["name"] for claim in claims}
-    own = [volume for volume in pod_spec.get("volumes") or () if volume.get("name") not in names]
+    claimed = {claim["name"] for claim in claims}
+    own = [volume for volume in pod_spec.get("volumes") or () if volume.get("name") not in claimed]
     return {**template, "spec": {**pod_spec, "volumes": [*own, *claims]}}
 
 
@@ -169,8 +180,21 @@ def validate_status(new: Object, old: Object) -> Found:
     counts = ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
     found = workloads.validate_counts(status, ("replicas", *counts, "observedGeneration", "collisionCount"))
     pairs = (*((field, "replicas") for field in counts), ("availableReplicas", "readyReplicas"))
-    workloads.validate_at_most(status, pairs, found)
+    workloads.validate_at_most(status, pairs, found, prefix="status.")
+    workloads.validate_collisions(new, old, found)
     return found
+
+
+_of_template = warnings.of_template("spec", "template")
+
+
+def warn(new: Object, old: Object | None) -> list[str]:
+    said, limit = _of_template(new, old), cells.spec_of(new).get("revisionHistoryLimit")
+    if limit is not None and limit < 0 and (old is None or cells.spec_of(new) != cells.spec_of(old)):
+        said.append(
+            "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended"
+        )
+    return said
 
 
 KIND = Kind(
@@ -191,7 +215,8 @@ KIND = Kind(
     row=row,
     name_rule="label",
     validate=validate,
+    validate_create=validate_create,
     validate_update=validate_update,
     validate_status=validate_status,
-    warnings=warnings.of_template("spec", "template"),
+    warnings=warn,
 )

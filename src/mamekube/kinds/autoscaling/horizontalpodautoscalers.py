@@ -6,10 +6,9 @@ from copy import deepcopy
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.autoscaling import metrics
+from mamekube.kinds.autoscaling import metrics, validation
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects.fielderrors import invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 MIN_REPLICAS = 1
@@ -72,49 +71,14 @@ def row(autoscaler: Object, now_s: float) -> list[Any]:
     ]
 
 
-METRIC_TYPES = frozenset(metrics.SECTIONS)
+def validate_create(autoscaler: Object) -> Found:
+    return validation.validate(autoscaler, replicas_min=MIN_REPLICAS)
 
 
-def validate(autoscaler: Object) -> Found:
-    found: Found = []
-    spec = cells.spec_of(autoscaler)
-    minimum, maximum = spec.get("minReplicas"), spec.get("maxReplicas") or 0
-    if minimum is not None and minimum < MIN_REPLICAS:
-        detail = f"must be greater than or equal to {MIN_REPLICAS}"
-        found.append(invalid("spec.minReplicas", minimum, detail))
-    if maximum < 1:
-        found.append(invalid("spec.maxReplicas", maximum, "must be greater than 0"))
-    elif minimum is not None and maximum < minimum:
-        detail = "must be greater than or equal to `minReplicas`"
-        found.append(invalid("spec.maxReplicas", maximum, detail))
-    target = spec.get("scaleTargetRef") or {}
-    found.extend(required(f"spec.scaleTargetRef.{key}") for key in ("kind", "name") if not target.get(key))
-    for index, metric in enumerate(spec.get("metrics") or ()):
-        _validate_metric(metric, f"spec.metrics[{index}]", found)
-    return found
-
-
-def _validate_metric(metric: dict[str, Any], path: str, found: Found) -> None:
-    kind = metric.get("type") or ""
-    if not kind:
-        found.append(required(f"{path}.type", "must specify a metric source type"))
-        return
-    if kind not in METRIC_TYPES:
-        found.append(not_supported(f"{path}.type", kind, METRIC_TYPES))
-        return
-    section = metrics.SECTIONS[kind]
-    source, source_path = metric.get(section), f"{path}.{section}"
-    if source is None:
-        found.append(required(source_path, f"must populate the given metric source type {kind}"))
-        return
-    target = source.get("target") or {}
-    if section in ("resource", "containerResource") and not source.get("name"):
-        found.append(required(f"{source_path}.name", "must specify a resource name"))
-    if not target.get("type"):
-        found.append(required(f"{source_path}.target.type", "must specify a metric target type"))
-    if target.get("averageUtilization") is not None and target["averageUtilization"] < 1:
-        value = target["averageUtilization"]
-        found.append(invalid(f"{source_path}.target.averageUtilization", value, "must be greater than 0"))
+def validate_update(new: Object, old: Object) -> Found:
+    """One that was allowed to leave nothing may go on with it."""
+    none = cells.spec_of(old).get("minReplicas") == 0
+    return validation.validate(new, replicas_min=0 if none else MIN_REPLICAS)
 
 
 KIND = Kind(
@@ -131,5 +95,7 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
-    validate=validate,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    validate_status=validation.validate_status,
 )

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mamekube.kinds.autoscaling import horizontalpodautoscalers as v2
-from mamekube.kinds.autoscaling import metrics
+from mamekube.kinds.autoscaling import metrics, validation
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Kind
 from mamekube.objects.meta import Object
@@ -108,8 +108,12 @@ def row(autoscaler: Object, now_s: float) -> list[Any]:
     return v2.row(to_storage(autoscaler), now_s)
 
 
-def validate(autoscaler: Object) -> Found:
-    return v2.validate(to_storage(autoscaler))
+def validate_create(autoscaler: Object) -> Found:
+    return v2.validate_create(to_storage(autoscaler))
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    return v2.validate_update(to_storage(new), to_storage(old))
 
 
 KIND = Kind(
@@ -129,5 +133,7 @@ KIND = Kind(
     storage=v2.KIND,
     to_storage=to_storage,
     from_storage=from_storage,
-    validate=validate,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    validate_status=validation.validate_status,
 )

@@ -7,7 +7,7 @@ from typing import Any
 from mamekube.kinds import cells, selectors, statusconditions
 from mamekube.kinds.fields import Found, check_int_or_percent, check_not_negative, check_percent_max
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects.fielderrors import invalid, not_supported
+from mamekube.objects.fielderrors import Struct, invalid, not_supported
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -43,7 +43,7 @@ def row(budget: Object, now_s: float) -> list[Any]:
     ]
 
 
-EVICTION_POLICIES = ("IfHealthyBudget", "AlwaysAllow")
+EVICTION_POLICIES = ("AlwaysAllow", "IfHealthyBudget")
 
 
 def validate(budget: Object) -> Found:
@@ -51,7 +51,13 @@ def validate(budget: Object) -> Found:
     spec = cells.spec_of(budget)
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
         detail = "minAvailable and maxUnavailable cannot be both set"
-        found.append(invalid("spec", spec, detail))
+        shown = Struct(
+            MinAvailable=spec["minAvailable"],
+            Selector=spec.get("selector"),
+            MaxUnavailable=spec["maxUnavailable"],
+            UnhealthyPodEvictionPolicy=spec.get("unhealthyPodEvictionPolicy"),
+        )
+        found.append(invalid("spec", shown, detail))
     for field in ("minAvailable", "maxUnavailable"):
         check_int_or_percent(spec.get(field), f"spec.{field}", found)
         check_percent_max(spec.get(field), f"spec.{field}", found)
