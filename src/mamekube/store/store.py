@@ -59,11 +59,11 @@ LABELS_SHARED_MAX = 10_000
 COLLECTION_DEPTH = 4
 """Slashes in the prefix of a resource, `/registry/apps/deployments/`."""
 NO_COLLECTION = "\0"
+"""No key begins so."""
 WRITE_BOUNDS_S = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
 """Upstream's buckets of etcd_request_duration_seconds."""
-"""No key begins so."""
 APPLY_CHUNK = 250
 """Events published before the watchers get a turn; far fewer than they may have pending."""
 LOADED_EVENTS = 2_000

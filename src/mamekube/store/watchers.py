@@ -7,7 +7,6 @@ It knows nothing of where events come from; backends publish changes, the store 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -22,8 +21,6 @@ class Keyed(Protocol):
 
 
 E = TypeVar("E", bound=Keyed)
-
-FOLDERS_KEPT_MAX = 10_000
 
 
 class Watcher(Generic[E]):
@@ -129,8 +126,7 @@ class Watchers(Generic[E]):
     """All watchers, found by prefix.
 
     One lookup per length of prefix in use answers who is interested in a key, so ten thousand watchers of other
-    resources cost an event nothing. Most prefixes end with a slash: whoever watches a key's folder, or one that it is
-    in, is looked up once and remembered until somebody watches another prefix.
+    resources cost an event nothing.
     """
 
     def __init__(self, *, pending_max: int) -> None:
@@ -138,16 +134,10 @@ class Watchers(Generic[E]):
         self._by_prefix: dict[str, set[Watcher[E]]] = {}
         self._lengths: dict[int, int] = {}
         self._sorted_lengths: list[int] = []
-        self._by_folder: dict[str, tuple[set[Watcher[E]], ...]] = {}
-        """By the keys' folder: the watchers of all its prefixes. Made anew when a prefix comes or goes."""
 
     def add(self, prefix: str, *, after: int) -> Watcher[E]:
         watcher: Watcher[E] = Watcher(prefix, after=after, pending_max=self._pending_max)
-        watchers = self._by_prefix.get(prefix)
-        if watchers is None:
-            watchers = self._by_prefix[prefix] = set()
-            self._by_folder.clear()
-        watchers.add(watcher)
+        self._by_prefix.setdefault(prefix, set()).add(watcher)
         self._count_length(len(prefix), 1)
         return watcher
 
@@ -158,32 +148,16 @@ class Watchers(Generic[E]):
         watchers.discard(watcher)
         if not watchers:
             del self._by_prefix[watcher.prefix]
-            self._by_folder.clear()
         self._count_length(len(watcher.prefix), -1)
 
     def publish(self, events: Iterable[E]) -> None:
         for event in events:
             key = event.key
-            folder = key[: key.rfind("/") + 1]
-            found = self._by_folder.get(folder)
-            if found is None:
-                found = self._watching(folder)
-            for watchers in found:
-                for watcher in watchers:
-                    watcher.push(event)
-            lengths = self._sorted_lengths
-            for length in lengths[bisect_right(lengths, len(folder)) : bisect_right(lengths, len(key))]:
+            for length in self._sorted_lengths:
+                if length > len(key):
+                    break  # the whole key again, and whoever watches just that has got it
                 for watcher in self._by_prefix.get(key[:length], ()):
                     watcher.push(event)
-
-    def _watching(self, folder: str) -> tuple[set[Watcher[E]], ...]:
-        """The watchers of the folder, and of what it is in."""
-        prefixes = (folder[:length] for length in self._sorted_lengths if length <= len(folder))
-        found = tuple(self._by_prefix[prefix] for prefix in prefixes if prefix in self._by_prefix)
-        if len(self._by_folder) >= FOLDERS_KEPT_MAX:
-            self._by_folder.clear()
-        self._by_folder[folder] = found
-        return found
 
     def lose_all(self, why: str) -> None:
         for watchers in self._by_prefix.values():

@@ -75,9 +75,13 @@ def decode(body: bytes, content_type: str) -> Any:
 
 def decode_json(body: bytes) -> Any:
     check_size(body)
-    if body.count(b"{") + body.count(b"[") > BODY_DEPTH_MAX and _depth(body) > BODY_DEPTH_MAX:
+    brackets = _brackets(body)
+    if brackets > BODY_DEPTH_MAX and _depth(body) > BODY_DEPTH_MAX:
         raise bad_request("json parse error: exceeded max depth")
-    if _may_have(body) > BODY_VALUES_MAX and _may_have(_STRING.sub(b"", body)) > BODY_VALUES_MAX:
+    if (
+        brackets + body.count(b",") > BODY_VALUES_MAX
+        and _values_max(_STRING.sub(b"", body)) > BODY_VALUES_MAX
+    ):
         raise bad_request("json parse error: exceeded max number of values")
     try:
         return orjson.loads(body)
@@ -86,9 +90,12 @@ def decode_json(body: bytes) -> Any:
         raise Undecodable(why, f"couldn't get version/kind; json parse error: {why}") from None
 
 
-def _may_have(body: bytes) -> int:
-    """How many values at most."""
-    return body.count(b",") + body.count(b"{") + body.count(b"[")
+def _brackets(body: bytes) -> int:
+    return body.count(b"{") + body.count(b"[")
+
+
+def _values_max(body: bytes) -> int:
+    return _brackets(body) + body.count(b",")
 
 
 def _depth(body: bytes) -> int:
