@@ -7,20 +7,23 @@ takes built-in ones; what is particular about custom resources is in the functio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from mamekube.apiserver.customresources import columns, structural
+from mamekube.apiserver.customresources import columns, scaling, structural
 from mamekube.apiserver.customresources.conversion import Converter, Shape, VersionConversion, rewrite
 from mamekube.apiserver.customresources.naming import Names
+from mamekube.apiserver.objectmeta import STANDARD_FINALIZERS
 from mamekube.foundation.lifecycle import Lifetime
 from mamekube.kinds.apiextensions import embedded, rules, values
 from mamekube.kinds.kind import ALL_METADATA, ALL_VERBS, Kind, Scale
+from mamekube.kinds.registry import version_rank
 from mamekube.objects import fielderrors
 from mamekube.objects.fielderrors import FieldError
-from mamekube.objects.meta import Object
+from mamekube.objects.meta import Object, metadata
 from mamekube.objects.resource import Resource
 
-INT32_MAX = 2**31 - 1
+STATUS = "status"
 BLOCKING = frozenset(
     {
         fielderrors.NOT_SUPPORTED,
@@ -37,6 +40,10 @@ NOT_CHECKED = (
     "some validation rules were not checked because the object was invalid; "
     "correct the existing errors to complete validation"
 )
+WITHOUT_DOMAIN = (
+    "prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other "
+    "finalizer writers"
+)
 
 
 class Validation:
@@ -51,22 +58,41 @@ class Validation:
         """What updates under way left wrong as it was, by the id of the object until its warnings are asked for."""
 
     def create(self, obj: Object) -> list[FieldError]:
-        return self._judge(obj, None)
+        return self._judge(self._shapes().check(obj).errors, obj, None)
 
     def update(self, new: Object, old: Object) -> list[FieldError]:
-        return self._judge(new, old)
+        return self._judge(self._shapes().check(new, "", old).errors, new, old)
+
+    def status(self, new: Object, old: Object) -> list[FieldError]:
+        """What is not status came out of the store: only rules, which see all of the object, ask what it is."""
+        found: list[FieldError] = []
+        shape = self._shapes().properties.get(STATUS)
+        if shape is not None and STATUS in new:
+            errors = shape.check(new[STATUS], "", old.get(STATUS, values.UNKNOWN)).errors
+            found = [replace(error, field=_below_status(error.field)) for error in errors]
+        return self._judge(found, new, old, status=True)
 
     def warnings(self, new: Object, old: Object | None) -> list[str]:
-        """The rules that an update goes on breaking where nothing changed, once it was found to be right otherwise."""
-        return self._ratcheted.pop(id(new), [])
+        """The rules that an update goes on breaking where nothing changed, once it was found to be right otherwise,
+        and new finalizers that others might use, too."""
+        return self._ratcheted.pop(id(new), []) + _finalizer_warnings(new, old)
 
-    def _judge(self, obj: Object, old: Object | None) -> list[FieldError]:
+    def _shapes(self) -> values.Rules:
+        return self._compile()[0]
+
+    def _compile(self) -> tuple[values.Rules, rules.RuleTree | None]:
         if self._compiled is None:
             self._compiled = values.Rules(self._schema), rules.tree_of(self._schema, root=True)
-        shapes, tree = self._compiled
-        found = shapes.check(obj, "", values.UNKNOWN if old is None else old).errors
-        found += self._scale_errors(obj)
-        found += embedded.errors_of(obj, self._schema)
+        return self._compiled
+
+    def _judge(
+        self, found: list[FieldError], obj: Object, old: Object | None, *, status: bool = False
+    ) -> list[FieldError]:
+        """`found`: in what shape the values are not right."""
+        tree = self._compile()[1]
+        found += scaling.errors_of(obj, self._scale, status=status)
+        if not status:
+            found += embedded.errors_of(obj, self._schema)
         if old is None or not structural.repeated(old, self._schema):
             found += structural.repeated(obj, self._schema)
         if tree is not None:
@@ -84,20 +110,6 @@ class Validation:
             # Of updates that were given up meanwhile.
             self._ratcheted.clear()
         self._ratcheted[id(obj)] = [str(error) for error in ratcheted]
-
-    def _scale_errors(self, obj: Object) -> list[FieldError]:
-        found: list[FieldError] = []
-        for key in ("specReplicasPath", "statusReplicasPath"):
-            path = (self._scale or {}).get(key)
-            count = at(obj, split_path(path)) if path else None
-            if path is None or not isinstance(count, int) or isinstance(count, bool):
-                continue
-            if count < 0:
-                found.append(fielderrors.invalid(path, count, "should be a non-negative integer"))
-            elif count > INT32_MAX:
-                detail = f"should be less than or equal to {INT32_MAX}"
-                found.append(fielderrors.invalid(path, count, detail))
-        return found
 
 
 class Definition:
@@ -145,13 +157,13 @@ class Definition:
             short_names=tuple(names.get("shortNames") or ()),
             categories=tuple(names.get("categories") or ()),
             verbs=self._verbs,
-            deprecation=_deprecation(spec, names, version),
+            deprecation=_deprecation(spec, version),
             schema=schema,
             default=shape.fill,
             prepare_create=_without_status if "status" in below else _as_it_is,
             validate_create=validation.create,
             validate_update=validation.update,
-            validate_status=validation.update,
+            validate_status=validation.status,
             warnings=validation.warnings,
             has_status="status" in below,
             status_resets=(ALL_METADATA,),
@@ -181,11 +193,37 @@ def _without_status(obj: Object) -> None:
     obj.pop("status", None)
 
 
-def _deprecation(spec: Mapping[str, Any], names: Names, version: Mapping[str, Any]) -> str:
+def _deprecation(spec: Mapping[str, Any], version: Mapping[str, Any]) -> str:
+    """Names the best of the better versions, unless the definition says what is to be said."""
     if not version.get("deprecated"):
         return ""
-    default = f"{spec['group']}/{version['name']} {names['kind']} is deprecated"
-    return version.get("deprecationWarning") or default
+    if version.get("deprecationWarning"):
+        return str(version["deprecationWarning"])
+    group, kind = spec["group"], spec["names"]["kind"]
+    rank = version_rank(version["name"])
+    better = [
+        other["name"]
+        for other in spec["versions"]
+        if other.get("served") and not other.get("deprecated") and version_rank(other["name"]) < rank
+    ]
+    use = f"; use {group}/{min(better, key=version_rank)} {kind}" if better else ""
+    return f"{group}/{version['name']} {kind} is deprecated{use}"
+
+
+def _finalizer_warnings(new: Object, old: Object | None) -> list[str]:
+    finalizers = metadata(new).get("finalizers")
+    if not finalizers:
+        return []
+    before = metadata(old).get("finalizers") or () if old is not None else ()
+    return [
+        f'metadata.finalizers: "{name}": {WITHOUT_DOMAIN}'
+        for name in sorted(set(finalizers).difference(before))
+        if "/" not in name and name not in STANDARD_FINALIZERS
+    ]
+
+
+def _below_status(path: str) -> str:
+    return STATUS if path in ("", values.NOWHERE) else f"{STATUS}.{path}"
 
 
 def _scale(definition: Mapping[str, Any] | None) -> Scale | None:
@@ -193,15 +231,10 @@ def _scale(definition: Mapping[str, Any] | None) -> Scale | None:
         return None
     selector = definition.get("labelSelectorPath")
     return Scale(
-        spec_replicas=split_path(definition["specReplicasPath"]),
-        status_replicas=split_path(definition["statusReplicasPath"]),
-        selector=split_path(selector) if selector else (),
+        spec_replicas=scaling.split_path(definition["specReplicasPath"]),
+        status_replicas=scaling.split_path(definition["statusReplicasPath"]),
+        selector=scaling.split_path(selector) if selector else (),
     )
-
-
-def split_path(path: str) -> tuple[str, ...]:
-    """A simple JSONPath, `.spec.replicas`, as field names."""
-    return tuple(path.strip(".").split("."))
 
 
 def at(obj: Any, path: tuple[str, ...]) -> Any:
@@ -213,7 +246,9 @@ def at(obj: Any, path: tuple[str, ...]) -> Any:
 
 
 def _selectable(fields: Any) -> dict[str, Callable[[Object], str]]:
-    return {field["jsonPath"].lstrip("."): _text_at(split_path(field["jsonPath"])) for field in fields}
+    return {
+        field["jsonPath"].lstrip("."): _text_at(scaling.split_path(field["jsonPath"])) for field in fields
+    }
 
 
 def _text_at(path: tuple[str, ...]) -> Callable[[Object], str]:
