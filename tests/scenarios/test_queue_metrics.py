@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+from tests import stable_metrics
 from tests.scenarios.cluster import Cluster, run
 
-from mamekube.controllers.resources import CRON_JOBS, PODS
+from mamekube.controllers.resources import CRON_JOBS, JOBS, NODES, PODS
 from mamekube.foundation.metrics import Family, render
 
 QUEUES = ("active", "backoff", "unschedulable", "gated")
@@ -53,6 +54,70 @@ def test_the_decisions_of_the_scheduler_are_told():
         assert told["scheduler_pod_scheduling_attempts_sum"] == 1
         assert told["scheduler_preemption_attempts_total"] == 1
         assert told["scheduler_preemption_victims_count"] == 0
+        points = {
+            (point, status): told[
+                "scheduler_framework_extension_point_duration_seconds_count"
+                f'{{extension_point="{point}",profile="default-scheduler",status="{status}"}}'
+            ]
+            for point, status in (
+                ("PreFilter", "Success"),
+                ("Filter", "Success"),
+                ("Score", "Success"),
+                ("PostFilter", "Unschedulable"),
+                ("Bind", "Success"),
+            )
+        }
+        assert list(points.values()) == [2, 2, 1, 1, 1]
+
+    run(scenario)
+
+
+def test_what_brings_pods_into_the_queues_is_told():
+    async def scenario(cluster: Cluster) -> None:
+        containers = [{"name": "c", "image": "app:v1"}]
+        pod = {"metadata": {"name": "picky"}, "spec": {"containers": containers, "nodeSelector": {"a": "b"}}}
+        gated = {
+            "metadata": {"name": "gated"},
+            "spec": {"containers": containers, "schedulingGates": [{"name": "g"}]},
+        }
+        await cluster.create(PODS, pod)
+        await cluster.create(PODS, gated)
+        await cluster.settle()
+        await cluster.patch(NODES, "n1", {"metadata": {"labels": {"a": "c"}}})
+        await cluster.settle(5)
+        await cluster.patch(NODES, "n1", {"metadata": {"labels": {"a": "b"}}})
+        await cluster.settle()
+        told = numbers_of(cluster.scheduler.families())
+        brought = {
+            (queue, event): told[f'scheduler_queue_incoming_pods_total{{event="{event}",queue="{queue}"}}']
+            for queue, event in (
+                ("active", "UnschedulablePodAdd"),
+                ("unschedulable", "UnschedulablePodAdd"),
+                ("unschedulable", "ScheduleAttemptFailure"),
+                ("active", "NodeUpdateNodeLabel"),
+            )
+        }
+        assert list(brought.values()) == [1, 1, 2, 2]
+
+    run(scenario)
+
+
+def test_nodes_whose_pods_had_to_go_are_told_by_zone():
+    async def scenario(cluster: Cluster) -> None:
+        async def told() -> dict[str, float]:
+            numbers = numbers_of(cluster.controllers.runtime.families())
+            return {series: n for series, n in numbers.items() if series.startswith("node_collector_")}
+
+        nowhere, zone = (f'node_collector_evictions_total{{zone="{name}"}}' for name in ("", "here:\x00:one"))
+        assert await told() == {nowhere: 0}
+        labels = {"topology.kubernetes.io/region": "here", "topology.kubernetes.io/zone": "one"}
+        await cluster.patch(NODES, "n1", {"metadata": {"labels": labels}})
+        for times in (1, 2):
+            cluster.nodes["n1"].powered = False
+            await cluster.settle(70)
+            assert await told() == {nowhere: 0, zone: times}
+            cluster.nodes["n1"].powered = True
+            await cluster.settle(30)
 
     run(scenario)
 
@@ -67,5 +132,20 @@ def test_how_late_a_cron_jobs_jobs_are_is_told():
         told = numbers_of(cluster.controllers.runtime.families())
         name = "cronjob_controller_job_creation_skew_duration_seconds"
         assert told[f"{name}_count"] == told[f'{name}_bucket{{le="1"}}'] == 2
+
+    run(scenario)
+
+
+def test_what_upstream_promises_of_controllers_and_scheduler_is_told():
+    async def scenario(cluster: Cluster) -> None:
+        containers = [{"name": "c", "image": "app:v1"}]
+        template = {"template": {"spec": {"containers": containers, "restartPolicy": "Never"}}}
+        await cluster.create(JOBS, {"metadata": {"name": "once"}, "spec": template})
+        spec = {"schedule": "* * * * *", "jobTemplate": {"spec": template}}
+        await cluster.create(CRON_JOBS, {"metadata": {"name": "tick"}, "spec": spec})
+        await cluster.settle(70)
+        controllers = render(cluster.controllers.runtime.families()).decode()
+        assert not stable_metrics.differences(controllers, "controllers")
+        assert not stable_metrics.differences(render(cluster.scheduler.families()).decode(), "scheduler")
 
     run(scenario)

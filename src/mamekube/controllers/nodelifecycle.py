@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ from mamekube.controllers import taints
 from mamekube.controllers.podcontrol import all_of
 from mamekube.controllers.resources import LEASES, NODES, PODS
 from mamekube.controllers.runtime import Context, Controller, Watch, itself, nobody
+from mamekube.foundation.metrics import STABLE, Family
 from mamekube.objects import conditions
-from mamekube.objects.meta import Object, edited, metadata, name_of, namespace_of, uid_of
+from mamekube.objects.meta import Object, edited, labels_of, metadata, name_of, namespace_of, uid_of
 from mamekube.objects.status import StatusError, is_reason
 
 PERIOD_S = 5.0
@@ -35,6 +37,7 @@ CONDITION_TAINTS: Mapping[tuple[str, str], str] = {
 }
 NO_SCHEDULE_KEYS = frozenset((*CONDITION_TAINTS.values(), taints.UNSCHEDULABLE))
 NO_EXECUTE_KEYS = frozenset((taints.NOT_READY, taints.UNREACHABLE))
+REGION, ZONE = "topology.kubernetes.io/region", "topology.kubernetes.io/zone"
 
 
 @dataclass(slots=True)
@@ -141,6 +144,20 @@ def plan(node: Object, health: Health, *, others_ready: bool, now_s: float, now:
     return actions
 
 
+def drives_away(entries: list[dict[str, Any]]) -> bool:
+    """Whether these taints say that a node's pods have to go because the node does not answer."""
+    return any(
+        one.get("effect") == taints.NO_EXECUTE and one.get("key") in NO_EXECUTE_KEYS for one in entries
+    )
+
+
+def zone_of(node: Object) -> str:
+    """Region and zone in one word, as upstream's metrics have it; nothing for a node that has neither."""
+    labels = labels_of(node)
+    region, zone = labels.get(REGION, ""), labels.get(ZONE, "")
+    return f"{region}:\x00:{zone}" if region or zone else ""
+
+
 def _node_matters(old: Object, new: Object) -> bool:
     fields = ("taints", "unschedulable")
     return any(
@@ -175,6 +192,15 @@ class NodeLifecycleController(Controller):
         self.health: dict[str, Health] = {}
         self.ready: set[str] = set()
         """Names of nodes that were Ready when last looked at."""
+        self._evictions: Counter[str] = Counter()
+        """By zone: of how many nodes all pods had to go."""
+
+    def families(self) -> Iterator[Family]:
+        text = "Number of Node evictions that happened since current instance of NodeController started."
+        family = Family("node_collector_evictions_total", "counter", text, labels=["zone"], stability=STABLE)
+        for zone, count in self._evictions.items():
+            family.add([zone], count)
+        yield family
 
     async def reconcile(self, key: str) -> float | None:
         node = self.cache(NODES).get(key)
@@ -199,6 +225,8 @@ class NodeLifecycleController(Controller):
         if actions.taints is not None:
             wanted = edited(node, ("spec", "taints"), actions.taints or None)
             await self.client.update(NODES, wanted)
+            if drives_away(actions.taints) and not drives_away(taints.taints_of(node)):
+                self._evictions[zone_of(node)] += 1
         if health.mark_pods:
             await self._mark_pods(key)
             health.mark_pods = False
@@ -212,6 +240,7 @@ class NodeLifecycleController(Controller):
         if health is None:
             self.record(node, "RegisteredNode", f"Node {name} event: Registered Node {name} in Controller")
             health = self.health[name] = Health(self.clock.now(), signs)
+            self._evictions[zone_of(node)] += 0
         elif signs != health.signs:
             health.seen_s, health.signs = self.clock.now(), signs
         return health

@@ -2,16 +2,63 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
 from mamekube.foundation.clock import format_time
-from mamekube.kubelet.runtime import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
+from mamekube.foundation.metrics import STABLE, Family, render
+from mamekube.kubelet.runtime import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID, RuntimeFailure
 
 if TYPE_CHECKING:
     from mamekube.kubelet.kubelet import Kubelet
 
 NANOSECONDS = 1_000_000_000
+OF_CONTAINER = ("container", "pod", "namespace")
+OF_POD = ("pod", "namespace")
+RESOURCES = (
+    (
+        "container_cpu_usage_seconds_total",
+        "counter",
+        "Cumulative cpu time consumed by the container in core-seconds",
+        OF_CONTAINER,
+    ),
+    (
+        "container_memory_working_set_bytes",
+        "gauge",
+        "Current working set of the container in bytes",
+        OF_CONTAINER,
+    ),
+    (
+        "container_start_time_seconds",
+        "gauge",
+        "Start time of the container since unix epoch in seconds",
+        OF_CONTAINER,
+    ),
+    (
+        "pod_cpu_usage_seconds_total",
+        "counter",
+        "Cumulative cpu time consumed by the pod in core-seconds",
+        OF_POD,
+    ),
+    ("pod_memory_working_set_bytes", "gauge", "Current working set of the pod in bytes", OF_POD),
+    (
+        "node_cpu_usage_seconds_total",
+        "counter",
+        "Cumulative cpu time consumed by the node in core-seconds",
+        (),
+    ),
+    ("node_memory_working_set_bytes", "gauge", "Current working set of the node in bytes", ()),
+    (
+        "resource_scrape_error",
+        "gauge",
+        "1 if there was an error while getting container metrics, 0 otherwise",
+        (),
+    ),
+)
+"""Name, type, text and labels. A pod's figures are its containers' together: what its sandbox takes is not told."""
+
+log = logging.getLogger(__name__)
 
 
 async def summary(kubelet: Kubelet) -> dict[str, Any]:
@@ -58,19 +105,50 @@ async def metrics(kubelet: Kubelet, kind: str) -> str:
 
 
 async def _resource_metrics(kubelet: Kubelet) -> str:
-    cpu = ["# TYPE container_cpu_usage_seconds_total counter"]
-    memory = ["# TYPE container_memory_working_set_bytes gauge"]
-    for item in await kubelet.runtime.stats():
-        labels = item["attributes"]["labels"]
-        names = (
-            f'container="{labels.get(CONTAINER_NAME, "")}",namespace="{labels.get(POD_NAMESPACE, "")}",'
-            f'pod="{labels.get(POD_NAME, "")}"'
+    """What the metrics server reads of a node, under upstream's names."""
+    now = format_time(kubelet.node.clock.now())
+    families = {
+        name: Family(name, type, text, labels=labels, stability=STABLE)
+        for name, type, text, labels in RESOURCES
+    }
+    try:
+        items = await kubelet.runtime.stats()
+    except RuntimeFailure as error:
+        log.warning("asking the runtime for figures of its containers: %s", error)
+        families["resource_scrape_error"].add([], 1)
+        return render(families.values()).decode()
+    _add_containers(families, kubelet, items)
+    cpu, memory = _node_cpu(now), _node_memory(now)
+    families["node_cpu_usage_seconds_total"].add([], cpu["usageCoreNanoSeconds"] / NANOSECONDS)
+    families["node_memory_working_set_bytes"].add([], memory["workingSetBytes"])
+    families["resource_scrape_error"].add([], 0)
+    return render(families.values()).decode()
+
+
+def _add_containers(families: dict[str, Family], kubelet: Kubelet, items: list[dict[str, Any]]) -> None:
+    """What containers use, and together pods."""
+    started_s = {
+        container.id: container.started_s
+        for worker in kubelet.workers.values()
+        for container in worker.record.running
+    }
+    pods: dict[tuple[str, str], list[float]] = {}
+    for item in items:
+        attributes = item["attributes"]
+        pod = (attributes["labels"].get(POD_NAME, ""), attributes["labels"].get(POD_NAMESPACE, ""))
+        names = (attributes["labels"].get(CONTAINER_NAME, ""), *pod)
+        used = (
+            _number(item, "cpu", "usage_core_nano_seconds") / NANOSECONDS,
+            _number(item, "memory", "working_set_bytes"),
         )
-        seconds = _number(item, "cpu", "usage_core_nano_seconds") / NANOSECONDS
-        cpu.append(f"container_cpu_usage_seconds_total{{{names}}} {seconds}")
-        used = _number(item, "memory", "working_set_bytes")
-        memory.append(f"container_memory_working_set_bytes{{{names}}} {used}")
-    return "\n".join([*cpu, *memory]) + "\n"
+        families["container_cpu_usage_seconds_total"].add(names, used[0])
+        families["container_memory_working_set_bytes"].add(names, used[1])
+        if attributes["id"] in started_s:
+            families["container_start_time_seconds"].add(names, started_s[attributes["id"]])
+        pods[pod] = [sum(pair) for pair in zip(pods.get(pod, (0, 0)), used, strict=True)]
+    for pod, (seconds, size) in pods.items():
+        families["pod_cpu_usage_seconds_total"].add(pod, seconds)
+        families["pod_memory_working_set_bytes"].add(pod, size)
 
 
 def _number(item: dict[str, Any], group: str, name: str) -> int:

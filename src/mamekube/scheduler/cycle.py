@@ -11,6 +11,7 @@ from mamekube.scheduler import filters, neighbours, spreading
 from mamekube.scheduler.cluster import Cluster, NodeState
 from mamekube.scheduler.facts import PodFacts
 from mamekube.scheduler.filters import Check, Filter, Refusal
+from mamekube.scheduler.laps import FILTER, PRE_FILTER, SCORE, Laps
 from mamekube.scheduler.scores import total_scores
 
 FILTERS: tuple[tuple[str, Filter], ...] = (
@@ -74,9 +75,16 @@ class Fitness:
 
 
 def schedule(
-    facts: PodFacts, cluster: Cluster, *, start: int = 0, choose: random.Random | None = None
+    facts: PodFacts,
+    cluster: Cluster,
+    *,
+    start: int = 0,
+    choose: random.Random | None = None,
+    laps: Laps | None = None,
 ) -> Placement | Unplaced:
-    """Find the best node. `start` is where the search begins in a large cluster; `choose` decides between equals."""
+    """Find the best node. `start` is where the search begins in a large cluster; `choose` decides between equals;
+    `laps` is told how long it took."""
+    laps = laps or Laps()
     nominated = cluster.nominated.get(facts.uid)
     others = [
         other
@@ -85,18 +93,25 @@ def schedule(
     ]
     if nominated is not None and nominated.node_name in cluster.nodes:
         home = [cluster.nodes[nominated.node_name]]
-        if find_feasible(facts, cluster, home, others=others, enough=1)[0]:
+        if find_feasible(facts, cluster, home, others=others, enough=1, laps=laps)[0]:
             return Placement(nominated.node_name)
     names = list(cluster.nodes.values())
     start %= max(1, len(names))
     feasible, refusals = find_feasible(
-        facts, cluster, [*names[start:], *names[:start]], others=others, enough=compared_nodes(len(names))
+        facts,
+        cluster,
+        [*names[start:], *names[:start]],
+        others=others,
+        enough=compared_nodes(len(names)),
+        laps=laps,
     )
     if not feasible:
         return Unplaced(refusals)
     if len(feasible) == 1:
         return Placement(feasible[0].name)
+    laps.begin()
     totals = total_scores(facts, cluster, feasible)
+    laps.end(SCORE)
     best = max(totals)
     equals = [node.name for node, total in zip(feasible, totals, strict=True) if total == best]
     return Placement((choose or random).choice(equals))
@@ -109,6 +124,7 @@ def find_feasible(
     *,
     others: Sequence[PodFacts] = (),
     enough: int,
+    laps: Laps,
 ) -> tuple[list[NodeState], dict[str, tuple[str, Refusal]]]:
     """`(nodes that will do, refusals of the others by name)`; the search ends when there are `enough`.
 
@@ -116,14 +132,18 @@ def find_feasible(
     do not run yet.
     """
     refusals: dict[str, tuple[str, Refusal]] = {}
+    laps.begin()
     if others:
         with cluster.including(*others):
             crowded = Fitness(facts, cluster)
+            laps.end(PRE_FILTER)
             for node in nodes:
                 refusal = crowded.refusal(node)
                 if refusal is not None:
                     refusals[node.name] = refusal
+            laps.end(FILTER)
     fitness = Fitness(facts, cluster)
+    laps.end(PRE_FILTER)
     feasible: list[NodeState] = []
     for node in nodes:
         if node.name in refusals:
@@ -135,6 +155,7 @@ def find_feasible(
         feasible.append(node)
         if len(feasible) == enough:
             break
+    laps.end(FILTER)
     return feasible, refusals
 
 

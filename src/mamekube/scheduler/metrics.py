@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mamekube.foundation.metrics import BETA, STABLE, Family, Histogram, exponential
+from mamekube.scheduler.queue import SchedulingQueue
 
 ATTEMPT_BOUNDS_S = exponential(0.001, 2, 15)
 POD_BOUNDS_S = exponential(0.01, 2, 20)
+POINT_BOUNDS_S = exponential(0.0001, 2, 12)
 TRIES_BOUNDS = exponential(1, 2, 5)
 VICTIMS_BOUNDS = exponential(1, 2, 7)
 TRIES_TOLD_MAX = 15
@@ -26,9 +28,18 @@ class SchedulerMetrics:
         self._tries = Histogram(TRIES_BOUNDS)
         self._victims = Histogram(VICTIMS_BOUNDS)
         self._preemptions = 0
+        self._points: dict[tuple[str, str], Histogram] = {}
 
     def note_attempt(self, result: str, took_s: float) -> None:
         self._took[result].observe(took_s)
+
+    def note_point(self, point: str, took_s: float, *, status: str = "Success") -> None:
+        """All plugins of an extension point have had their say."""
+        key = (point, status)
+        histogram = self._points.get(key)
+        if histogram is None:
+            histogram = self._points[key] = Histogram(POINT_BOUNDS_S)
+        histogram.observe(took_s)
 
     def note_bound(self, *, attempts: int, waited_s: float) -> None:
         """A pod has its node; `waited_s` since it came."""
@@ -42,8 +53,7 @@ class SchedulerMetrics:
         if victims:
             self._victims.observe(victims)
 
-    def families(self, pending: Mapping[str, int]) -> Iterator[Family]:
-        """`pending`: pods by queue."""
+    def families(self, queue: SchedulingQueue) -> Iterator[Family]:
         attempts = Family(
             "scheduler_schedule_attempts_total",
             "counter",
@@ -73,7 +83,17 @@ class SchedulerMetrics:
         )
         for label, histogram in self._waited.items():
             waited.add([label], histogram)
-        yield from (attempts, took, waited, *self._unlabelled(), _pending(pending))
+        points = Family(
+            "scheduler_framework_extension_point_duration_seconds",
+            "histogram",
+            "Latency for running all plugins of a specific extension point.",
+            labels=["extension_point", "status", "profile"],
+            stability=STABLE,
+        )
+        for (point, status), histogram in self._points.items():
+            points.add([point, status, self._profile], histogram)
+        yield from (attempts, took, waited, points, *self._unlabelled())
+        yield from (_pending(queue.pending()), _incoming(queue.incoming))
 
     def _unlabelled(self) -> Iterator[Family]:
         for name, type, text, number in (
@@ -107,4 +127,17 @@ def _pending(pending: Mapping[str, int]) -> Family:
     )
     for queue, count in pending.items():
         family.add([queue], count)
+    return family
+
+
+def _incoming(counts: Mapping[tuple[str, str], int]) -> Family:
+    family = Family(
+        "scheduler_queue_incoming_pods_total",
+        "counter",
+        "Number of pods added to scheduling queues by event and queue type.",
+        labels=["queue", "event"],
+        stability=STABLE,
+    )
+    for key, count in counts.items():
+        family.add(key, count)
     return family

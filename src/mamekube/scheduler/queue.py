@@ -4,6 +4,8 @@ A pod is in exactly one of three places: `active`, where the scheduler takes it 
 `unschedulable`, where it waits for an event that could make a difference to one of the filters that refused it;
 `backoff`, where it waits until its last failure is long enough ago.
 
+How many came into each of them is counted by what brought them there, in upstream's words (`incoming`).
+
 A pod that an event brings back soon after its last failure is tried only when nobody else waits, and after many
 failures not before its back-off is over: pods that fail again and again take neither turns nor time from others.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
@@ -33,6 +36,10 @@ GATES = "SchedulingGates"
 GATED = "gated"
 ANY: frozenset[str] = frozenset()
 """Refused by no filter in particular: any event may help."""
+
+CAME, CHANGED = "UnschedulablePodAdd", "UnschedulablePodUpdate"
+FAILED, BACKED_OFF, LEFT_OVER = "ScheduleAttemptFailure", "BackoffComplete", "UnschedulableTimeout"
+"""What happens to pods in the queue by itself; the other events are the scheduler's to name."""
 
 
 class Place(Enum):
@@ -55,6 +62,8 @@ class Waiting:
 
 class SchedulingQueue:
     def __init__(self) -> None:
+        self.incoming: Counter[tuple[str, str]] = Counter()
+        """(place, event) -> how many pods it brought there."""
         self._waiting: dict[str, Waiting] = {}
         self._active: list[tuple[float, int, float, int, Waiting]] = []
         self._backoff: list[tuple[float, int, Waiting]] = []
@@ -67,11 +76,11 @@ class SchedulingQueue:
         waiting = self._waiting.get(facts.uid)
         if waiting is None:
             waiting = self._waiting[facts.uid] = Waiting(facts, _now_s())
-            self._try_soon(waiting)
+            self._try_soon(waiting, CAME)
             return
         waiting.facts = facts
         if waiting.place is Place.UNSCHEDULABLE:
-            self._try_soon(waiting)
+            self._try_soon(waiting, CHANGED)
 
     def replace(self, facts: PodFacts) -> None:
         """A pod changed in a way that cannot make it schedulable."""
@@ -95,7 +104,7 @@ class SchedulingQueue:
         """It could not be placed: wait for an event that can help one of these filters."""
         waiting.failed_s = _now_s()
         waiting.refused_by = refused_by
-        waiting.place = Place.UNSCHEDULABLE
+        self._put(waiting, Place.UNSCHEDULABLE, FAILED)
         self._waiting[waiting.facts.uid] = waiting
         self._arm()
 
@@ -103,15 +112,15 @@ class SchedulingQueue:
         """It could not be placed for a reason that has nothing to do with it: try again after its back-off."""
         waiting.failed_s = _now_s()
         self._waiting[waiting.facts.uid] = waiting
-        self._hold_back(waiting, waiting.failed_s + backoff_s(waiting.attempts))
+        self._hold_back(waiting, waiting.failed_s + backoff_s(waiting.attempts), FAILED)
 
-    def move(self, helps: Collection[str] | None = None) -> None:
+    def move(self, helps: Collection[str] | None = None, *, event: str) -> None:
         """Something happened that can help pods refused by one of these filters; None: by any."""
         for waiting in self._waiting.values():
             if waiting.place is not Place.UNSCHEDULABLE or GATES in waiting.refused_by:
                 continue
             if helps is None or not waiting.refused_by or not waiting.refused_by.isdisjoint(helps):
-                self._try_soon(waiting)
+                self._try_soon(waiting, event)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -131,26 +140,32 @@ class SchedulingQueue:
             counts[GATED if gated else waiting.place.value] += 1
         return counts
 
-    def _try_soon(self, waiting: Waiting) -> None:
+    def _put(self, waiting: Waiting, place: Place, event: str) -> None:
+        waiting.place = place
+        self.incoming[place.value, event] += 1
+
+    def _try_soon(self, waiting: Waiting, event: str) -> None:
         """Make it active, behind all others while it has to back off. Gates keep a pod where it is."""
         if waiting.facts.spec.get("schedulingGates"):
-            waiting.place, waiting.refused_by = Place.UNSCHEDULABLE, frozenset((GATES,))
+            if GATES not in waiting.refused_by:
+                self._put(waiting, Place.UNSCHEDULABLE, event)
+            waiting.refused_by = frozenset((GATES,))
             return
         due_s = waiting.failed_s + backoff_s(waiting.attempts) if waiting.attempts else 0.0
         if due_s <= _now_s():
-            self._activate(waiting)
+            self._activate(waiting, event)
         elif waiting.attempts < EARLY_TRIES_MAX:
-            self._activate(waiting, behind_s=due_s)
+            self._activate(waiting, event, behind_s=due_s)
         else:
-            self._hold_back(waiting, due_s)
+            self._hold_back(waiting, due_s, event)
 
-    def _hold_back(self, waiting: Waiting, due_s: float) -> None:
-        waiting.place = Place.BACKOFF
+    def _hold_back(self, waiting: Waiting, due_s: float, event: str) -> None:
+        self._put(waiting, Place.BACKOFF, event)
         heapq.heappush(self._backoff, (due_s, next(self._sequence), waiting))
         self._arm()
 
-    def _activate(self, waiting: Waiting, *, behind_s: float = 0.0) -> None:
-        waiting.place = Place.ACTIVE
+    def _activate(self, waiting: Waiting, event: str, *, behind_s: float = 0.0) -> None:
+        self._put(waiting, Place.ACTIVE, event)
         order = (behind_s, -waiting.facts.priority, waiting.added_s, next(self._sequence), waiting)
         heapq.heappush(self._active, order)
         self._wakeup.set()
@@ -183,11 +198,11 @@ class SchedulingQueue:
         while self._backoff and self._backoff[0][0] <= now_s:
             waiting = heapq.heappop(self._backoff)[2]
             if waiting.place is Place.BACKOFF and self._waiting.get(waiting.facts.uid) is waiting:
-                self._activate(waiting)
+                self._activate(waiting, BACKED_OFF)
         for waiting in self._waiting.values():
             left = waiting.place is Place.UNSCHEDULABLE and GATES not in waiting.refused_by
             if left and waiting.failed_s + UNSCHEDULABLE_MAX_S <= now_s:
-                self._activate(waiting)
+                self._activate(waiting, LEFT_OVER)
         self._arm()
 
 

@@ -40,6 +40,7 @@ from mamekube.objects.status import StatusError, is_reason
 from mamekube.scheduler.cluster import Cluster
 from mamekube.scheduler.cycle import Placement, Unplaced, schedule
 from mamekube.scheduler.facts import PodFacts, read_pod
+from mamekube.scheduler.laps import BIND, POST_FILTER, Laps
 from mamekube.scheduler.metrics import ERROR, SCHEDULED, UNSCHEDULABLE, SchedulerMetrics
 from mamekube.scheduler.preemption import Preemption, preempt
 from mamekube.scheduler.queue import SchedulingQueue, Waiting
@@ -62,6 +63,8 @@ MESSAGE_LENGTH_MAX = 1024
 
 POD_LEFT = frozenset(("NodeResourcesFit", "NodePorts", "InterPodAffinity", "PodTopologySpread"))
 """Filters that may think otherwise once a pod has left a node."""
+NODE_CHANGES = ("UpdateNodeTaint", "UpdateNodeAllocatable", "UpdateNodeLabel", "UpdateNodeTaint")
+"""Upstream takes a node that may be scheduled on again for one that has lost a taint."""
 POD_CAME = frozenset(("InterPodAffinity", "PodTopologySpread"))
 
 log = logging.getLogger(__name__)
@@ -105,7 +108,7 @@ class Scheduler(Component):
 
     def families(self) -> Iterator[Family]:
         """What `/metrics` says of it."""
-        return self._metrics.families(self.queue.pending())
+        return self._metrics.families(self.queue)
 
     # What happens in the cluster ----------------------------------------------------------------
 
@@ -116,7 +119,7 @@ class Scheduler(Component):
             return
         self.cluster.namespaces[name_of(namespace)] = labels_of(namespace)
         if old is not None and labels_of(old) != labels_of(namespace):
-            self.queue.move(frozenset(("InterPodAffinity",)))
+            self.queue.move(frozenset(("InterPodAffinity",)), event="NamespaceUpdate")
 
     def _on_node(self, type: str, old: Object | None, new: Object | None) -> None:
         node = new or old or {}
@@ -124,8 +127,10 @@ class Scheduler(Component):
             self.cluster.remove_node(name_of(node))
             return
         self.cluster.set_node(node)
-        if old is None or _what_filters_see(old) != _what_filters_see(node):
-            self.queue.move()
+        if old is None:
+            self.queue.move(event="NodeAdd")
+        elif changes := _changes_for_filters(old, node):
+            self.queue.move(event=f"Node{changes[0]}")
 
     def _on_pod(self, type: str, old: Object | None, new: Object | None) -> None:
         pod = new or old or {}
@@ -141,7 +146,7 @@ class Scheduler(Component):
         self.queue.discard(uid)
         self.cluster.nominated.pop(uid, None)
         if self.cluster.displace(uid) is not None:
-            self.queue.move(POD_LEFT)
+            self.queue.move(POD_LEFT, event="AssignedPodDelete")
 
     def _note_placed(self, pod: Object, old: Object | None) -> None:
         uid = uid_of(pod)
@@ -150,11 +155,11 @@ class Scheduler(Component):
         self.cluster.nominated.pop(uid, None)
         self.cluster.place(read_pod(pod))
         if before is None:
-            self.queue.move(POD_CAME)
-        elif old is not None and (
-            labels_of(old) != labels_of(pod) or before.requests != read_pod(pod).requests
-        ):
-            self.queue.move(POD_LEFT)
+            self.queue.move(POD_CAME, event="AssignedPodAdd")
+        elif old is not None and labels_of(old) != labels_of(pod):
+            self.queue.move(POD_LEFT, event="AssignedPodUpdatePodLabel")
+        elif old is not None and before.requests != read_pod(pod).requests:
+            self.queue.move(POD_LEFT, event="AssignedPodUpdatePodScaleDown")
 
     def _enqueue(self, pod: Object, old: Object | None) -> None:
         facts = read_pod(pod)
@@ -191,10 +196,10 @@ class Scheduler(Component):
 
     def _decide(self, waiting: Waiting) -> None:
         """Place one pod, as far as it goes without waiting; the slot among the bindings is given back later."""
-        facts, began_s = waiting.facts, time.perf_counter()
+        facts, began_s, laps = waiting.facts, time.perf_counter(), Laps()
         facts.siblings = self._siblings.of(facts.pod)
         try:
-            decision = schedule(facts, self.cluster, start=self._search_start, choose=self._random)
+            decision = schedule(facts, self.cluster, start=self._search_start, choose=self._random, laps=laps)
         except Exception as error:
             # A pod that cannot even be understood must not keep the others waiting.
             log.exception("%s: the scheduling cycle failed", facts.key)
@@ -203,6 +208,8 @@ class Scheduler(Component):
             self.spawn(self._report(facts, "SchedulerError", str(error)))
             return
         self._search_start += 1
+        for point, took_s in laps.took_s.items():
+            self._metrics.note_point(point, took_s)
         if isinstance(decision, Placement):
             placed = read_pod(facts.pod, node_name=decision.node_name)
             self._assumed.add(facts.uid)
@@ -223,14 +230,17 @@ class Scheduler(Component):
             },
             "target": {"kind": "Node", "name": placed.node_name},
         }
+        asked_s = time.perf_counter()
         try:
             await self._client.create(
                 PODS, binding, namespace=placed.namespace, name=name_of(placed.pod), subresource="binding"
             )
         except StatusError as error:
+            self._metrics.note_point(BIND, time.perf_counter() - asked_s, status="Error")
             self._metrics.note_attempt(ERROR, time.perf_counter() - began_s)
             self._unbind(waiting, placed, error)
         else:
+            self._metrics.note_point(BIND, time.perf_counter() - asked_s)
             self._metrics.note_attempt(SCHEDULED, time.perf_counter() - began_s)
             waited_s = asyncio.get_running_loop().time() - waiting.added_s
             self._metrics.note_bound(attempts=waiting.attempts, waited_s=waited_s)
@@ -245,7 +255,7 @@ class Scheduler(Component):
         if self.cluster.placed(placed.uid) is not placed:
             return
         self.cluster.displace(placed.uid)
-        self.queue.move(POD_LEFT)
+        self.queue.move(POD_LEFT, event="AssignedPodDelete")
         if is_reason(error, "NotFound"):
             return
         self._assumed.discard(placed.uid)
@@ -258,16 +268,23 @@ class Scheduler(Component):
     def _fail(self, waiting: Waiting, unplaced: Unplaced) -> None:
         facts = waiting.facts
         self.queue.put_back(waiting, unplaced.plugins)
-        budgets = self._budgets.list()
-        outcome = preempt(facts, self.cluster, unplaced, budgets=budgets) if unplaced.refusals else ""
-        if unplaced.refusals:
-            self._metrics.note_preemption(len(outcome.victims) if isinstance(outcome, Preemption) else 0)
+        outcome = self._preempt(facts, unplaced) if unplaced.refusals else ""
         if isinstance(outcome, Preemption):
             self._note_nominated(facts, outcome.node_name)
             self.spawn(self._evict(facts, outcome, unplaced.message()))
         else:
             self._note_nominated(facts, "")
             self.spawn(self._report(facts, "Unschedulable", unplaced.message(outcome), nominated=""))
+
+    def _preempt(self, facts: PodFacts, unplaced: Unplaced) -> Preemption | str:
+        """Look for room that others could make."""
+        began_s = time.perf_counter()
+        outcome = preempt(facts, self.cluster, unplaced, budgets=self._budgets.list())
+        victims = outcome.victims if isinstance(outcome, Preemption) else ()
+        took_s = time.perf_counter() - began_s
+        self._metrics.note_point(POST_FILTER, took_s, status="Success" if victims else "Unschedulable")
+        self._metrics.note_preemption(len(victims))
+        return outcome
 
     async def _evict(self, facts: PodFacts, preemption: Preemption, message: str) -> None:
         """Nominate the node, then make room on it."""
@@ -341,10 +358,16 @@ class Scheduler(Component):
         )
 
 
+def _changes_for_filters(old: Object, new: Object) -> list[str]:
+    """What changed of all that a filter looks at, by upstream's names and in its order: a heartbeat helps no pod."""
+    seen = zip(_what_filters_see(old), _what_filters_see(new), strict=True)
+    return [name for name, (before, after) in zip(NODE_CHANGES, seen, strict=True) if before != after]
+
+
 def _what_filters_see(node: Object) -> tuple[Any, ...]:
-    """Everything of a node that a filter looks at: a heartbeat helps no pod."""
+    """In the order of `NODE_CHANGES`."""
     spec, status = node.get("spec") or {}, node.get("status") or {}
-    return labels_of(node), spec.get("taints"), spec.get("unschedulable"), status.get("allocatable")
+    return spec.get("unschedulable"), status.get("allocatable"), labels_of(node), spec.get("taints")
 
 
 def _what_scheduling_sees(pod: Object) -> tuple[Any, ...]:

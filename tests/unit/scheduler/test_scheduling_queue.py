@@ -56,9 +56,9 @@ async def test_an_event_that_helps_brings_a_pod_back_at_once() -> None:
     queue = SchedulingQueue()
     queue.add(facts("a"))
     queue.put_back(await queue.take(), FIT)
-    queue.move(frozenset(("InterPodAffinity",)))
+    queue.move(frozenset(("InterPodAffinity",)), event="AssignedPodAdd")
     assert queue.count(Place.UNSCHEDULABLE) == 1
-    queue.move(FIT)
+    queue.move(FIT, event="AssignedPodDelete")
     assert await taken(queue) == "a"
     assert now_s() == 0
 
@@ -68,7 +68,7 @@ async def test_a_pod_that_has_just_failed_lets_others_go_first() -> None:
     queue = SchedulingQueue()
     queue.add(facts("failed", priority=5))
     queue.put_back(await queue.take(), FIT)
-    queue.move()
+    queue.move(event="NodeAdd")
     queue.add(facts("new"))
     assert [await taken(queue), await taken(queue)] == ["new", "failed"]
 
@@ -82,7 +82,7 @@ async def test_a_pod_that_has_failed_often_waits_for_the_end_of_its_back_off() -
         waiting = await queue.take()
         times.append(round(now_s()))
         queue.put_back(waiting, FIT)
-        queue.move()
+        queue.move(event="NodeAdd")
     assert times == [0] * 10 + [10, 20, 30]
 
 
@@ -92,7 +92,7 @@ async def test_a_pod_that_failed_long_ago_goes_by_its_priority() -> None:
     queue.add(facts("failed", priority=5))
     queue.put_back(await queue.take(), FIT)
     await asyncio.sleep(60)
-    queue.move()
+    queue.move(event="NodeAdd")
     queue.add(facts("new"))
     assert [await taken(queue), await taken(queue)] == ["failed", "new"]
 
@@ -122,7 +122,7 @@ async def test_failures_that_are_not_the_pods_own_back_off_too() -> None:
 async def test_a_gated_pod_waits_for_its_gates_and_for_nothing_else() -> None:
     queue = SchedulingQueue()
     queue.add(facts("gated", schedulingGates=[{"name": "example.com/gate"}]))
-    queue.move()
+    queue.move(event="NodeAdd")
     await asyncio.sleep(1000)
     assert queue.count(Place.UNSCHEDULABLE) == 1
     queue.add(facts("gated"))
@@ -148,6 +148,6 @@ async def test_a_deleted_pod_is_not_tried() -> None:
     queue.add(facts("c"))
     queue.put_back(await queue.take(), FIT)
     queue.discard("c")
-    queue.move()
+    queue.move(event="NodeAdd")
     assert len(queue) == 0
     queue.close()
