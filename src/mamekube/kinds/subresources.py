@@ -41,13 +41,13 @@ _PROXIES = {"nodes": "NodeProxyOptions", "pods": "PodProxyOptions", "services": 
 
 
 def names(kind: Kind) -> list[str]:
-    """All subresources of `kind`, status and scale too, in order of name."""
+    """All subresources of `kind`, status and scale too: in order of name, of a custom kind status first."""
     found = list(kind.subresources)
     if kind.has_status:
         found.append("status")
     if kind.scale is not None:
         found.append("scale")
-    return sorted(found)
+    return sorted(found) if isinstance(kind.schema, str) else found
 
 
 def describe(kind: Kind, name: str) -> Subresource:

@@ -81,7 +81,7 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
         conditional = states_revision(scale)
         change = _on_object(request, kind, lambda old: fresh(scale))
     else:
-        patch_type = patching.check_type(SCALE, payload.content_type)
+        patch_type = patching.check_type(kind, payload.content_type)
         applied = patch_type == patching.APPLY_YAML
         options = parse_patch(request, apply=applied)
         patch = payload.decode_patch(patch_type)

@@ -29,6 +29,8 @@ INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 UNKNOWN = object()
 """There is no old value to compare with."""
 
+TYPE_META = ("apiVersion", "kind")
+
 
 class Result:
     """What was found; `matches` counts the checks that went well, to tell the nearest of several alternatives."""
@@ -222,7 +224,11 @@ class Rules:
         for name, rules in self.properties.items():
             if name in value:
                 below = f"{path}.{name}" if path else name
-                result.merge(rules.check(value[name], below, before.get(name, UNKNOWN)))
+                # What they were before cannot be told: both objects were converted to the same.
+                unknown = not path and name in TYPE_META
+                result.merge(
+                    rules.check(value[name], below, UNKNOWN if unknown else before.get(name, UNKNOWN))
+                )
         for name in self.required:
             if name not in value:
                 result.add(fielderrors.required(_field(f"{path}.{name}")))
