@@ -168,7 +168,7 @@ class Kind(Resource):
     """Ends when this record is replaced or removed at run time, and with it the watches that go by it."""
 
     name_rule: str = "subdomain"
-    """`subdomain` (RFC 1123 subdomain), `label` (RFC 1123 label), `label1035`, `path` (path segment: RBAC names)."""
+    """`subdomain` (RFC 1123 subdomain), `label` (RFC 1123 label), `path` (path segment: RBAC names)."""
 
     grace_period_s: Callable[[Object, int | None], int] | None = None
     """Kinds deleted gracefully (pods): `(object, seconds asked for or None)` -> seconds; 0 deletes at once."""

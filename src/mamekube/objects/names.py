@@ -6,9 +6,12 @@ expression; the wording is built for wrong ones only.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
+
+from mamekube.objects.addresses import cidr as cidr
+from mamekube.objects.addresses import ip as ip
+from mamekube.objects.addresses import is_ip as is_ip
 
 LABEL_LENGTH_MAX = 63
 SUBDOMAIN_LENGTH_MAX = 253
@@ -265,32 +268,6 @@ def http_path(path: str) -> list[str]:
     return [] if _match_http_path(path) else [pattern("Invalid path", _HTTP_PATH)]
 
 
-def ip(text: str) -> list[str]:
-    if is_ip(text):
-        return []
-    return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
-
-
-def is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    # Go's parser refuses zones in an address, Python's accepts them.
-    return "%" not in text
-
-
-def cidr(text: str) -> list[str]:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        pass
-    else:
-        if "/" in text and text.rpartition("/")[2].isdecimal():
-            return []
-    return ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]
-
-
 def _directory_prefix(key: str) -> list[str]:
     if key in (".", ".."):
         return [f"must not be '{key}'"]
@@ -304,7 +281,6 @@ def _size(text: str) -> int:
 RULES: Mapping[str, Callable[[str], list[str]]] = {
     "subdomain": dns1123_subdomain,
     "label": dns1123_label,
-    "label1035": dns1035_label,
     "path": path_segment,
 }
 """By `Kind.name_rule`."""

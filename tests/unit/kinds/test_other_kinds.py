@@ -210,7 +210,7 @@ def test_an_ingress_says_where_its_paths_lead() -> None:
     where = "spec.rules[0].http.paths[0]"
     assert errors_of(INGRESSES, {"spec": {"rules": [{"http": {"paths": [path]}}]}}) == [
         f'{where}.path: Invalid value: "x": must be an absolute path',
-        f"{where}.backend.service: Required value: port name or number is required",
+        f"{where}.backend: Required value: port name or number is required",
     ]
 
 

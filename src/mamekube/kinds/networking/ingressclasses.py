@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check_immutable
+from mamekube.kinds.fields import Found, check, check_domain_path, check_immutable
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects.fielderrors import invalid, required, too_long
+from mamekube.kinds.networking.references import check_reference
+from mamekube.objects import names
+from mamekube.objects.fielderrors import forbidden, not_supported, required, too_long
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -20,7 +22,7 @@ COLUMNS = (
 
 def default(ingress_class: Object) -> None:
     parameters = cells.spec_of(ingress_class).get("parameters")
-    if parameters is not None and not parameters.get("scope"):
+    if parameters is not None and parameters.get("scope") is None:
         parameters["scope"] = "Cluster"
 
 
@@ -35,25 +37,45 @@ def row(ingress_class: Object, now_s: float) -> list[Any]:
 
 
 CONTROLLER_LENGTH_MAX = 250
+SCOPES = frozenset(("Cluster", "Namespace"))
 
 
-def validate(ingress_class: Object) -> Found:
+def validate_create(ingress_class: Object) -> Found:
     found: Found = []
-    controller = cells.spec_of(ingress_class).get("controller") or ""
-    if not controller:
-        found.append(required("spec.controller"))
-    elif len(controller) > CONTROLLER_LENGTH_MAX:
-        found.append(too_long("spec.controller", CONTROLLER_LENGTH_MAX))
-    elif not all(controller.partition("/")):
-        detail = 'must be a domain-prefixed path (such as "acme.io/foo")'
-        found.append(invalid("spec.controller", controller, detail))
+    _validate(cells.spec_of(ingress_class), found)
     return found
+
+
+def _validate(spec: dict[str, Any], found: Found) -> None:
+    controller = spec.get("controller") or ""
+    if len(controller.encode()) > CONTROLLER_LENGTH_MAX:
+        found.append(too_long("spec.controller", CONTROLLER_LENGTH_MAX))
+    check_domain_path(controller, "spec.controller", found)
+    if spec.get("parameters") is not None:
+        _validate_parameters(spec["parameters"], found)
+
+
+def _validate_parameters(parameters: dict[str, Any], found: Found) -> None:
+    path = "spec.parameters"
+    check_reference(parameters, path, found)
+    scope, namespace = parameters.get("scope"), parameters.get("namespace")
+    if scope is None:
+        found.append(required(f"{path}.scope"))
+    elif scope not in SCOPES:
+        found.append(not_supported(f"{path}.scope", scope, SCOPES))
+    elif scope == "Cluster" and namespace is not None:
+        found.append(forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'"))
+    elif scope == "Namespace" and namespace is None:
+        found.append(required(f"{path}.namespace", "`parameters.scope` is set to 'Namespace'"))
+    elif namespace is not None:
+        check(namespace, f"{path}.namespace", names.dns1123_label, found)
 
 
 def validate_update(new: Object, old: Object) -> Found:
     found: Found = []
     after, before = cells.spec_of(new), cells.spec_of(old)
     check_immutable(after, before, "controller", "spec.controller", found)
+    _validate(after, found)
     return found
 
 
@@ -69,6 +91,6 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
-    validate=validate,
+    validate_create=validate_create,
     validate_update=validate_update,
 )

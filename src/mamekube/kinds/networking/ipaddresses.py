@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check, check_immutable
+from mamekube.kinds.fields import IMMUTABLE, Found, check, check_required, shown_pointer
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects import names
-from mamekube.objects.fielderrors import required
+from mamekube.objects import addresses, names
+from mamekube.objects.fielderrors import Struct, invalid, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (cells.NAME, Column(name="ParentRef"))
@@ -27,20 +27,35 @@ def row(address: Object, now_s: float) -> list[Any]:
 
 def validate(address: Object) -> Found:
     found: Found = []
+    check(cells.name(address), "metadata.name", addresses.canonical_ip, found)
     parent = cells.spec_of(address).get("parentRef")
-    check(cells.name(address), "metadata.name", names.ip, found)
-    if not parent:
+    if parent is None:
         found.append(required("spec.parentRef"))
         return found
-    found.extend(required(f"spec.parentRef.{key}") for key in ("resource", "name") if not parent.get(key))
+    path = "spec.parentRef"
+    if parent.get("group"):
+        check(parent["group"], f"{path}.group", names.dns1123_subdomain, found)
+    for field in ("resource", "name"):
+        check_required(parent.get(field), f"{path}.{field}", names.path_segment, found)
+    if parent.get("namespace"):
+        check(parent["namespace"], f"{path}.namespace", names.path_segment, found)
     return found
 
 
 def validate_update(new: Object, old: Object) -> Found:
     found: Found = []
-    after, before = cells.spec_of(new), cells.spec_of(old)
-    check_immutable(after, before, "parentRef", "spec.parentRef", found)
+    after, before = (_reference(cells.spec_of(one).get("parentRef")) for one in (new, old))
+    if after != before:
+        found.append(invalid("spec.parentRef", shown_pointer(after), IMMUTABLE))
     return found
+
+
+def _reference(parent: dict[str, Any] | None) -> Struct | None:
+    """As upstream keeps it."""
+    if parent is None:
+        return None
+    fields = ("Group", "Resource", "Namespace", "Name")
+    return Struct({field: parent.get(field.lower()) or "" for field in fields})
 
 
 KIND = Kind(

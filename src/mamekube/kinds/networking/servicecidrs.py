@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check, check_immutable
+from mamekube.kinds.fields import IMMUTABLE, Found, check
 from mamekube.kinds.kind import ALL_METADATA, Column, Kind
-from mamekube.objects import names
-from mamekube.objects.fielderrors import invalid, required
+from mamekube.objects import addresses
+from mamekube.objects.fielderrors import Struct, invalid, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (cells.NAME, Column(name="CIDRs"), cells.AGE)
@@ -25,23 +25,40 @@ def row(service_cidr: Object, now_s: float) -> list[Any]:
 CIDRS_MAX = 2
 
 
-def validate(service_cidr: Object) -> Found:
+def validate_create(service_cidr: Object) -> Found:
     found: Found = []
-    cidrs = cells.spec_of(service_cidr).get("cidrs") or []
-    if not cidrs:
-        found.append(required("spec.cidrs", "at least one CIDR required"))
-    elif len(cidrs) > CIDRS_MAX:
-        detail = "may only hold up to 2 values"
-        found.append(invalid("spec.cidrs", cidrs, detail))
-    for index, block in enumerate(cidrs):
-        check(block or "", f"spec.cidrs[{index}]", names.cidr, found)
+    _validate(cells.spec_of(service_cidr).get("cidrs") or [], found)
     return found
 
 
+def _validate(cidrs: list[str], found: Found) -> None:
+    if not cidrs:
+        found.append(required("spec.cidrs", "at least one CIDR required"))
+        return
+    if len(cidrs) > CIDRS_MAX:
+        found.append(invalid("spec.cidrs", Struct(CIDRs=cidrs), "may only hold up to 2 values"))
+        return
+    for index, block in enumerate(cidrs):
+        check(block or "", f"spec.cidrs[{index}]", addresses.canonical_cidr, found)
+    families = [addresses.family(block or "") for block in cidrs]
+    if len(families) == CIDRS_MAX and families[0] == families[1] != "":
+        detail = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+        found.append(invalid("spec.cidrs", cidrs, detail))
+
+
 def validate_update(new: Object, old: Object) -> Found:
+    """What it has stays; the other family may come."""
     found: Found = []
-    after, before = cells.spec_of(new), cells.spec_of(old)
-    check_immutable(after, before, "cidrs", "spec.cidrs", found)
+    after, before = (cells.spec_of(one).get("cidrs") or [] for one in (new, old))
+    becomes_dual = (len(before), len(after)) == (1, CIDRS_MAX)
+    if len(before) != len(after) and not becomes_dual:
+        found.append(invalid("spec.cidrs", cells.spec_of(new).get("cidrs"), IMMUTABLE))
+        return found
+    for index, (block, was) in enumerate(zip(after, before, strict=False)):
+        if block != was:
+            found.append(invalid(f"spec.cidrs[{index}]", block, IMMUTABLE))
+    if becomes_dual:
+        _validate(after, found)
     return found
 
 
@@ -57,6 +74,6 @@ KIND = Kind(
     status_resets=(ALL_METADATA,),
     columns=COLUMNS,
     row=row,
-    validate=validate,
+    validate_create=validate_create,
     validate_update=validate_update,
 )
