@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.conformance import results
+from tests.conformance import definitions, results
 from tests.conformance.api import Api
 from tests.conformance.control_plane import ControlPlane
 
@@ -44,6 +44,26 @@ _numbers = itertools.count(1)
 def unique():
     """A word that no other test has, for the names of what is in no namespace."""
     return f"c{next(_numbers)}"
+
+
+@pytest.fixture
+def group(unique):
+    """A group of the test's own."""
+    return f"{unique}.example.com"
+
+
+@pytest.fixture
+def made(api):
+    """Establishes definitions, and removes them when the test is over."""
+    paths = []
+
+    def make(crd):
+        paths.append(definitions.establish(api, crd))
+        return paths[-1]
+
+    yield make
+    for path in paths:
+        api.send("DELETE", path)
 
 
 @pytest.fixture

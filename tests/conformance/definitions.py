@@ -43,6 +43,20 @@ def definition(
     }
 
 
+def noxu(group: str, *versions: Object, scope: str = "Namespaced") -> Object:
+    """The definition of upstream's integration tests: no name of it is made of another."""
+    crd = definition(group, *versions or (version("v1beta1"),), kind="Noxu", scope=scope)
+    crd["spec"]["names"] = {
+        "plural": "noxus",
+        "singular": "nonenglishnoxu",
+        "kind": "WishIHadChosenNoxu",
+        "shortNames": ["foo", "bar", "abc", "def"],
+        "listKind": "NoxuItemList",
+        "categories": ["all"],
+    }
+    return crd
+
+
 def establish(api: Api, obj: Object) -> str:
     """Create a definition and wait until its resources are served; its path."""
     api.create(DEFINITIONS, obj)

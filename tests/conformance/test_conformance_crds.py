@@ -18,11 +18,6 @@ from tests.conformance.webhook_server import WebhookServer
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
-@pytest.fixture
-def group(unique):
-    return f"{unique}.example.com"
-
-
 def as_string(name, **more):
     """A schema with one property."""
     return {"type": "object", "properties": {name: {"type": "string", **more}}}

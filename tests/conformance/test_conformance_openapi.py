@@ -42,11 +42,6 @@ EMBEDDED = {
 }
 
 
-@pytest.fixture
-def group(unique):
-    return f"{unique}.example.com"
-
-
 def published(api):
     """Group, version and kind of every definition in the OpenAPI of version 2."""
     definitions = api.get("/openapi/v2")["definitions"]
