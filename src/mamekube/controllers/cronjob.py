@@ -8,7 +8,6 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from mamekube.controllers import cronschedule
 from mamekube.controllers import pods as podfacts
 from mamekube.controllers.adoption import typed_reference
 from mamekube.controllers.job.plan import is_finished
@@ -17,6 +16,7 @@ from mamekube.controllers.resources import CRON_JOBS, JOBS
 from mamekube.controllers.runtime import Context, Controller, Watch, itself, owner
 from mamekube.foundation.clock import format_time, parse_time
 from mamekube.foundation.metrics import STABLE, Family, Histogram, exponential
+from mamekube.kinds.batch import schedules
 from mamekube.objects import conditions
 from mamekube.objects.meta import Object, being_deleted, metadata, name_of, namespace_of, uid_of
 from mamekube.objects.owners import is_controlled_by
@@ -68,8 +68,8 @@ def plan(cron_job: Object, jobs: Sequence[Object], *, now_s: float) -> Plan:
     if spec.get("suspend"):
         return result
     try:
-        schedule = cronschedule.parse(spec["schedule"])
-    except cronschedule.ScheduleError as error:
+        schedule = schedules.parse(spec["schedule"])
+    except schedules.ScheduleError as error:
         result.events.append(
             ("UnparseableSchedule", f'unparseable schedule: "{spec["schedule"]}" : {error}', True)
         )
@@ -110,7 +110,7 @@ def _date(moment_s: float) -> str:
 
 
 def _most_recent(
-    cron_job: Object, schedule: cronschedule.Schedule, zone: tzinfo, *, now_s: float
+    cron_job: Object, schedule: schedules.Schedule, zone: tzinfo, *, now_s: float
 ) -> tuple[float | None, int]:
     """The latest time that is due and has no Job yet, and how many were missed."""
     last = (cron_job.get("status") or {}).get("lastScheduleTime")
@@ -130,7 +130,7 @@ def _most_recent(
     return due_s if step_s <= 0 else _before(schedule, zone, now_s), missed
 
 
-def _before(schedule: cronschedule.Schedule, zone: tzinfo, now_s: float) -> float | None:
+def _before(schedule: schedules.Schedule, zone: tzinfo, now_s: float) -> float | None:
     for back_s in (120, 7200, 172_800, 5_356_800, 63_244_800):
         moment, found = schedule.next_after(now_s - back_s, zone), None
         while moment is not None and moment <= now_s:

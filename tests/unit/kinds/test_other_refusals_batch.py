@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mamekube.kinds.batch import cronjobs, indexes, jobs
+from mamekube.kinds.batch import cronjobs, indexes, jobs, schedules
 
 TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "nginx:1"}], "restartPolicy": "Never"}}
 
@@ -330,5 +330,46 @@ def test_jobs_warn_of_names_that_are_no_labels_and_of_more_indexes_than_can_be_t
     assert name.startswith("metadata.name: this is used in Pod names and hostnames")
     assert many.startswith("In Indexed Jobs with a number of completions higher than 10^5")
     assert jobs.KIND.warnings(made, made) == []
-    (zone,) = cronjobs.KIND.warnings(cron_job(schedule=ZONED), None)
-    assert zone.startswith("CRON_TZ or TZ used in spec.schedule is not officially supported")
+
+
+def test_a_cron_job_that_kept_a_zone_in_its_schedule_is_told_with_every_update() -> None:
+    zoned = cron_job(schedule=ZONED)
+    assert cronjobs.KIND.warnings(zoned, None) == []
+    assert cronjobs.KIND.warnings(zoned, zoned) == [
+        "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see "
+        "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+    ]
+
+
+INT = "failed to parse int from"
+SCHEDULES = [
+    ("* * * *", "expected exactly 5 fields, found 4: [* * * *]"),
+    ("60 * * * *", "end of range (60) above maximum (59): 60"),
+    ("* * 0 * *", "beginning of range (0) below minimum (1): 0"),
+    ("5-1 * * * *", "beginning of range (5) beyond end of range (1): 5-1"),
+    ("0 0 * * 7", "end of range (7) above maximum (6): 7"),
+    ("*/0 * * * *", "step of range should be a positive number: */0"),
+    ("70/0 * * * *", "beginning of range (70) beyond end of range (59): 70/0"),
+    ("1-2-3 * * * *", "too many hyphens: 1-2-3"),
+    ("1/2/3 * * * *", "too many slashes: 1/2/3"),
+    ("*/-5 * * * *", "negative number (-5) not allowed: -5"),
+    ("a * * * *", f'{INT} a: strconv.Atoi: parsing "a": invalid syntax'),
+    ("1,-5 * * * *", f'{INT} : strconv.Atoi: parsing "": invalid syntax'),
+    ("mon * * * *", f'{INT} mon: strconv.Atoi: parsing "mon": invalid syntax'),
+    (f"{2**63} * * * *", f'{INT} {2**63}: strconv.Atoi: parsing "{2**63}": value out of range'),
+    ("@Daily", "unrecognized descriptor: @Daily"),
+    ("@every 1d", 'failed to parse duration @every 1d: time: unknown unit "d" in duration "1d"'),
+    ("TZ=No/Where @daily", "provided bad location No/Where: unknown time zone No/Where"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), SCHEDULES)
+def test_a_schedule_is_refused_for(text: str, why: str) -> None:
+    with pytest.raises(schedules.ScheduleError) as caught:
+        schedules.parse(text)
+    assert str(caught.value) == why
+
+
+@pytest.mark.parametrize("text", ["@every 1h30m", ", * * * *", "1,,+3 * * jan-MAR Sun", "? */5 1/7 * *"])
+def test_what_is_rarely_written_is_a_schedule_still(text: str) -> None:
+    assert cronjobs.KIND.validate_create(cron_job(schedule=text)) == []

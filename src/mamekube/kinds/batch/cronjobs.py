@@ -106,7 +106,7 @@ def _validate(spec: dict[str, Any], old: dict[str, Any] | None, found: Found) ->
 
 def _validate_schedule(schedule: str, found: Found, *, had_zone: bool, zone: str | None) -> None:
     try:
-        schedules.check(schedule)
+        schedules.parse(schedule)
     except schedules.ScheduleError as error:
         found.append(invalid("spec.schedule", schedule, str(error)))
     if "TZ" not in schedule:
@@ -154,9 +154,9 @@ def warn(new: Object, old: Object | None) -> list[str]:
     if old is None or spec != cells.spec_of(old):
         said += jobspec.warnings_of((spec.get("jobTemplate") or {}).get("spec") or {})
     said += _of_template(new, old)
-    if "TZ" in (spec.get("schedule") or ""):
+    if old is not None and "TZ" in (spec.get("schedule") or ""):
         said.append(
-            "CRON_TZ or TZ used in spec.schedule is not officially supported, see "
+            "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see "
             "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
         )
     return said
