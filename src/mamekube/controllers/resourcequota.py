@@ -9,31 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from mamekube.controllers import pods as podfacts
 from mamekube.controllers.deletables import Deletables
 from mamekube.controllers.resources import PERSISTENT_VOLUME_CLAIMS, PODS, RESOURCE_QUOTAS, SERVICES
 from mamekube.controllers.runtime import Context, Controller, Watch, itself
 from mamekube.objects import quantity
 from mamekube.objects.meta import Object, key_of, namespace_of
-from mamekube.objects.quota import matches, usage_of
+from mamekube.objects.quota import NEVER_S, counted_names, matches, usage_of
 from mamekube.objects.resource import Resource
 
 RESYNC_S = 300.0
 """Upstream: --resource-quota-sync-period. Mends what admission charged for objects that were never stored."""
+
+CHANGING = frozenset((PODS, SERVICES, PERSISTENT_VOLUME_CLAIMS))
+"""What may count otherwise without having gone."""
 
 RECOUNT_S = 1.0
 """After a count that changed something. Admission charges before an object is stored, so a count that comes in
 between misses the object, and nothing else would tell of it."""
 
 
-def plan(quota: Object, objects: Iterable[tuple[Resource, Object]]) -> dict[str, Any]:
+def plan(
+    quota: Object, objects: Iterable[tuple[Resource, Object]], *, now_s: float = NEVER_S
+) -> dict[str, Any]:
     """The status of a quota in whose namespace these objects are."""
     hard = quota["spec"].get("hard") or {}
     used: dict[str, str] = dict.fromkeys(hard, "0")
     for resource, obj in objects:
         if not matches(quota, resource, obj):
             continue
-        for name, amount in usage_of(resource, obj).items():
+        for name, amount in usage_of(resource, obj, now_s=now_s).items():
             if name in used:
                 used[name] = quantity.add(used[name], amount)
     return {"hard": dict(hard), "used": used}
@@ -41,29 +45,14 @@ def plan(quota: Object, objects: Iterable[tuple[Resource, Object]]) -> dict[str,
 
 def limited_resources(quota: Object, known: Iterable[Resource]) -> list[Resource]:
     """The resources whose objects count for any of the quota's limits."""
-    names = set(quota["spec"].get("hard") or {})
-    return [resource for resource in known if resource.namespaced and _counts(resource, names)]
-
-
-def _counts(resource: Resource, names: set[str]) -> bool:
-    if f"count/{resource.group_resource}" in names:
-        return True
-    if resource.group:
-        return False
-    if resource == PODS:
-        # Whatever is not a number of objects is something that containers ask for.
-        return any(name == "pods" or not name.startswith("count/") for name in names)
-    if resource == SERVICES:
-        return any(name.startswith("services") for name in names)
-    if resource == PERSISTENT_VOLUME_CLAIMS:
-        return any(name.endswith(("persistentvolumeclaims", "requests.storage")) for name in names)
-    return resource.plural in names
+    names = quota["spec"].get("hard") or {}
+    return [resource for resource in known if resource.namespaced and counted_names(resource, names)]
 
 
 class ResourceQuotaController(Controller):
     """Duty: the status of each ResourceQuota tells its limits and what is used of them.
 
-    Woken by quotas whose limits change, by everything that goes from their namespace, by pods that end, and every
+    Woken by quotas whose limits change, by everything that goes from their namespace or counts otherwise, and every
     five minutes.
     Invariant: a count is written only over the version of the quota that the count began with, so that it never
     undoes what admission has charged meanwhile.
@@ -94,10 +83,11 @@ class ResourceQuotaController(Controller):
         def handle(event: str, old: Object | None, new: Object | None) -> None:
             obj = new or old
             assert obj is not None, "an event without any state"
-            if event == "ADDED" or (event == "MODIFIED" and not _ended(resource, old, obj)):
+            if event == "ADDED" or (event == "MODIFIED" and resource not in CHANGING):
                 return
             for quota in self.cache(RESOURCE_QUOTAS).list(namespace=namespace_of(obj)):
-                self.enqueue(key_of(quota))
+                if event == "DELETED" or _counts_otherwise(quota, resource, old or {}, obj):
+                    self.enqueue(key_of(quota))
 
         return handle
 
@@ -105,7 +95,7 @@ class ResourceQuotaController(Controller):
         quota = self.cache(RESOURCE_QUOTAS).get(key)
         if quota is None:
             return None
-        status = plan(quota, self._objects(quota))
+        status = plan(quota, self._objects(quota), now_s=self.clock.now())
         if status != (quota.get("status") or {}):
             # Admission may have charged it since the cache heard of it: then this is refused, and tried again.
             await self.client.update(RESOURCE_QUOTAS, {**quota, "status": status}, subresource="status")
@@ -120,7 +110,8 @@ class ResourceQuotaController(Controller):
         return found
 
 
-def _ended(resource: Resource, old: Object | None, new: Object) -> bool:
-    return (
-        resource == PODS and old is not None and not podfacts.is_terminal(old) and podfacts.is_terminal(new)
-    )
+def _counts_otherwise(quota: Object, resource: Resource, old: Object, new: Object) -> bool:
+    """Whether a change made a difference to the quota: a pod ended, a resize is done, a scope was entered or left."""
+    return matches(quota, resource, old) != matches(quota, resource, new) or usage_of(
+        resource, old
+    ) != usage_of(resource, new)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from mamekube.objects import quantity
-from mamekube.objects.meta import Object, annotations_of
+from mamekube.foundation.clock import parse_time
+from mamekube.objects import conditions, quantity
+from mamekube.objects.meta import Object, annotations_of, metadata
 from mamekube.objects.resource import Resource
 
 Usage = dict[str, str]
@@ -30,17 +31,50 @@ POD_CONSTRAINTS = {
     **{f"limits.{name}": ("limits", name) for name in ("cpu", "memory")},
 }
 """What every container has to say where a quota limits it: (requests or limits, resource)."""
+OF_CLASS = ".storageclass.storage.k8s.io/"
+DEVICES = ".deviceclass.resource.k8s.io/devices"
+DEVICES_MAX = 32
+"""As many devices one claim is given at most, however many there are."""
+NEVER_S = 0.0
+POD_NAMES = frozenset(
+    ("pods", *COMPUTE, *(f"{field}.{name}" for field in ("requests", "limits") for name in COMPUTE))
+)
+SERVICE_NAMES = frozenset(("services", "services.nodeports", "services.loadbalancers"))
+CLAIM_NAMES = ("persistentvolumeclaims", "requests.storage")
 
 
-def usage_of(kind: Resource, obj: Object) -> Usage:
+def counted_names(kind: Resource, names: Iterable[str]) -> list[str]:
+    """Of the names that a quota limits, those that objects of a kind may count for."""
+    return [name for name in names if name == f"count/{kind.group_resource}" or _concerns(kind, name)]
+
+
+def _concerns(kind: Resource, name: str) -> bool:
+    if kind.group_resource == "resourceclaims.resource.k8s.io":
+        return name.endswith(DEVICES)
+    if kind.group:
+        return False
+    if kind.plural == "pods":
+        asked = name.removeprefix("requests.")
+        return name in POD_NAMES or asked.startswith("hugepages-") or (asked != name and "/" in asked)
+    if kind.plural == "services":
+        return name in SERVICE_NAMES
+    if kind.plural == "persistentvolumeclaims":
+        return name in CLAIM_NAMES or name.endswith(tuple(OF_CLASS + one for one in CLAIM_NAMES))
+    return name == kind.plural and name in COUNTED_BY_NAME
+
+
+def usage_of(kind: Resource, obj: Object, *, now_s: float = NEVER_S) -> Usage:
+    """`now_s` tells pods that should be long gone, which count for nothing but an object."""
     usage: Usage = {f"count/{kind.group_resource}": "1"}
     if not kind.group and kind.plural in COUNTED_BY_NAME:
         usage[kind.plural] = "1"
+    if kind.plural == "resourceclaims" and kind.group == "resource.k8s.io":
+        return usage | _devices(obj.get("spec") or {})
     if kind.group:
         return usage
     if kind.plural == "pods":
         # A pod that ended takes no room; as an object it is still there.
-        return usage | _compute(obj.get("spec") or {}) if not is_finished(obj) else {"count/pods": "1"}
+        return {"count/pods": "1"} if is_finished(obj, now_s=now_s) else usage | _compute(obj)
     if kind.plural == "services":
         return usage | _service(obj.get("spec") or {})
     if kind.plural == "persistentvolumeclaims":
@@ -48,15 +82,21 @@ def usage_of(kind: Resource, obj: Object) -> Usage:
     return usage
 
 
-def is_finished(pod: Object) -> bool:
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+def is_finished(pod: Object, *, now_s: float = NEVER_S) -> bool:
+    """Whether it has ended, or is being deleted and its grace is over: its node may be lost."""
+    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return True
+    meta = metadata(pod)
+    if not now_s or "deletionTimestamp" not in meta or "deletionGracePeriodSeconds" not in meta:
+        return False
+    return now_s > parse_time(meta["deletionTimestamp"]) + meta["deletionGracePeriodSeconds"]
 
 
-def _compute(spec: Mapping[str, Any]) -> Usage:
+def _compute(pod: Object) -> Usage:
     usage: Usage = {}
-    overhead = spec.get("overhead") or {}
+    overhead = (pod.get("spec") or {}).get("overhead") or {}
     for field in ("requests", "limits"):
-        total = dict(pod_total(spec, field))
+        total = dict(pod_total(pod, field))
         for name, amount in overhead.items():
             if field == "requests" or name in total:
                 total[name] = quantity.add(total.get(name, "0"), amount)
@@ -73,24 +113,69 @@ def _compute(spec: Mapping[str, Any]) -> Usage:
     return usage
 
 
-def pod_total(spec: Mapping[str, Any], field: str) -> Usage:
+def pod_total(pod: Object, field: str) -> Usage:
     """What a pod's containers ask for (`field`: requests or limits), without its overhead.
 
     All that run together; or, where that is more, what one init container asks for beside the sidecars that were
-    started before it.
+    started before it. What the pod itself asks for stands in for them.
     """
+    spec = pod.get("spec") or {}
+    have = _have(pod, field)
     together: Usage = {}
     for container in spec.get("containers") or ():
-        together = add(together, _asked(container, field))
+        together = add(together, _held(container, field, have))
     sidecars: Usage = {}
     peak: Usage = {}
     for container in spec.get("initContainers") or ():
         if container.get("restartPolicy") == "Always":
-            sidecars = add(sidecars, _asked(container, field))
+            sidecars = add(sidecars, _held(container, field, have))
             peak = _larger(peak, sidecars)
         else:
             peak = _larger(peak, add(sidecars, _asked(container, field)))
-    return _larger(add(together, sidecars), peak)
+    whole = {name: amount for name, amount in _asked(spec, field).items() if is_for_pods(name)}
+    return _larger(add(together, sidecars), peak) | whole
+
+
+def is_for_pods(name: str) -> bool:
+    """Whether a pod may ask for that resource as a whole."""
+    return name in ("cpu", "memory") or name.startswith("hugepages-")
+
+
+class _Held(NamedTuple):
+    """What a container has got, and whether what it asks for is out of reach."""
+
+    amounts: Usage
+    alone: bool
+
+
+def _have(pod: Object, field: str) -> Mapping[str, _Held]:
+    """By the names of containers: while a resize is under way, what they have counts as long as it is more."""
+    status = pod.get("status") or {}
+    reports = [
+        report
+        for report in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
+        if report.get("resources")
+    ]
+    if not reports:
+        return {}
+    pending = conditions.find(status.get("conditions") or (), "PodResizePending") or {}
+    alone = pending.get("reason") == "Infeasible"
+    return {
+        report["name"]: _Held(
+            _larger(
+                _asked(report, field), (report.get("allocatedResources") or {}) if field == "requests" else {}
+            ),
+            alone,
+        )
+        for report in reports
+    }
+
+
+def _held(container: Mapping[str, Any], field: str, have: Mapping[str, _Held]) -> Usage:
+    held = have.get(container.get("name", ""))
+    if held is None:
+        return _asked(container, field)
+    return held.amounts if held.alone else _larger(_asked(container, field), held.amounts)
 
 
 def _asked(container: Mapping[str, Any], field: str) -> Usage:
@@ -110,24 +195,46 @@ def _service(spec: Mapping[str, Any]) -> Usage:
 
 
 def _claim(claim: Object) -> Usage:
-    spec = claim.get("spec") or {}
-    storage = str(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0"))
-    usage = {"requests.storage": quantity.canonical(storage)}
+    spec, usage = claim.get("spec") or {}, {}
+    requested = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    if requested is not None:
+        allocated = ((claim.get("status") or {}).get("allocatedResources") or {}).get("storage", "0")
+        storage = str(allocated if quantity.compare(allocated, requested) > 0 else requested)
+        usage["requests.storage"] = _in_bytes(storage)
     name = annotations_of(claim).get("volume.beta.kubernetes.io/storage-class") or spec.get(
         "storageClassName"
     )
     if name:
-        prefix = f"{name}.storageclass.storage.k8s.io"
-        usage |= {
-            f"{prefix}/persistentvolumeclaims": "1",
-            f"{prefix}/requests.storage": usage["requests.storage"],
-        }
+        usage |= {f"{name}{OF_CLASS}{one}": amount for one, amount in usage.items()}
+        usage[f"{name}{OF_CLASS}persistentvolumeclaims"] = "1"
+    return usage
+
+
+def _in_bytes(amount: str) -> str:
+    """A part of a byte counts as a whole one."""
+    whole = str(quantity.value(amount))
+    return quantity.canonical(amount if quantity.compare(amount, whole) == 0 else whole)
+
+
+def _devices(spec: Mapping[str, Any]) -> Usage:
+    """Devices by their class; of requests that leave a choice, the worst for each class."""
+    usage: Usage = {}
+    for request in (spec.get("devices") or {}).get("requests") or ():
+        worst: dict[str, int] = {}
+        for one in request.get("firstAvailable") or (request.get("exactly") or {},):
+            everything = one.get("allocationMode") == "All"
+            count = DEVICES_MAX if everything else one.get("count") or 0
+            name = one.get("deviceClassName", "") + DEVICES
+            worst[name] = max(worst.get(name, 0), count)
+        usage = add(usage, {name: str(count) for name, count in worst.items()})
     return usage
 
 
 def missing_constraints(pod: Object, limited: Iterable[str]) -> str:
     """What containers fail to say though a quota limits it; `""` where nothing is missing."""
     spec = pod.get("spec") or {}
+    if any(is_for_pods(name) for field in ("requests", "limits") for name in _asked(spec, field)):
+        return ""
     parts: list[str] = []
     for name in sorted(limited):
         if name not in POD_CONSTRAINTS:
@@ -147,14 +254,19 @@ def missing_constraints(pod: Object, limited: Iterable[str]) -> str:
 
 
 def matches(quota: Object, kind: Resource, obj: Object) -> bool:
-    """Whether all of the quota's scopes are about the object. Scopes select pods, so a quota with one is about
-    nothing else."""
+    """Whether all of the quota's scopes are about the object. Scopes select pods and claims of volumes, so a quota
+    with one is about nothing else."""
     requirements = scopes_of(quota)
     if not requirements:
         return True
-    if kind.plural != "pods" or kind.group:
+    if kind.group:
         return False
-    return all(_in_scope(requirement, obj.get("spec") or {}) for requirement in requirements)
+    if kind.plural == "persistentvolumeclaims":
+        return all(
+            requirement["scopeName"] == "VolumeAttributesClass" and _by_attributes(requirement, obj)
+            for requirement in requirements
+        )
+    return kind.plural == "pods" and all(_in_scope(requirement, obj) for requirement in requirements)
 
 
 def scopes_of(quota: Object) -> list[Mapping[str, Any]]:
@@ -163,22 +275,33 @@ def scopes_of(quota: Object) -> list[Mapping[str, Any]]:
     return [*plain, *((spec.get("scopeSelector") or {}).get("matchExpressions") or ())]
 
 
-def _in_scope(requirement: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
-    scope = requirement["scopeName"]
+def _in_scope(requirement: Mapping[str, Any], pod: Object) -> bool:
+    scope, spec = requirement["scopeName"], pod.get("spec") or {}
     if scope == "PriorityClass":
-        return _by_priority(requirement, spec.get("priorityClassName") or "")
+        return _by_name(requirement, spec.get("priorityClassName") or "")
     if scope == "Terminating":
         return spec.get("activeDeadlineSeconds") is not None
     if scope == "NotTerminating":
         return spec.get("activeDeadlineSeconds") is None
     if scope == "BestEffort":
-        return _best_effort(spec)
+        return _best_effort(pod)
     if scope == "NotBestEffort":
-        return not _best_effort(spec)
+        return not _best_effort(pod)
     return scope == "CrossNamespacePodAffinity" and _crosses_namespaces(spec)
 
 
-def _by_priority(requirement: Mapping[str, Any], name: str) -> bool:
+def _by_attributes(requirement: Mapping[str, Any], claim: Object) -> bool:
+    """By any class of attributes that the claim wants, has, or is on the way to."""
+    spec, status = claim.get("spec") or {}, claim.get("status") or {}
+    names = {
+        spec.get("volumeAttributesClassName"),
+        status.get("currentVolumeAttributesClassName"),
+        (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName"),
+    } - {None, ""}
+    return any(_by_name(requirement, str(name)) for name in names or {""})
+
+
+def _by_name(requirement: Mapping[str, Any], name: str) -> bool:
     operator, values = requirement.get("operator"), requirement.get("values") or ()
     if operator == "In":
         return name in values
@@ -187,9 +310,13 @@ def _by_priority(requirement: Mapping[str, Any], name: str) -> bool:
     return bool(name) is (operator == "Exists")
 
 
-def _best_effort(spec: Mapping[str, Any]) -> bool:
-    """No container asks for or is limited in CPU or memory."""
-    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
+def _best_effort(pod: Object) -> bool:
+    """Neither the pod nor a container of it asks for or is limited in CPU or memory."""
+    known = (pod.get("status") or {}).get("qosClass")
+    if known:
+        return bool(known == "BestEffort")
+    spec = pod.get("spec") or {}
+    for container in (spec, *(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
         resources = container.get("resources") or {}
         for field in ("requests", "limits"):
             for name in ("cpu", "memory"):

@@ -304,10 +304,14 @@ def test_a_pod_needs_its_containers_together_or_its_largest_initialiser():
         return {"name": "c", "resources": {"requests": {"cpu": cpu}}, **fields}
 
     containers = [container("1"), container("500m")]
-    assert pod_total({"containers": containers}, "requests") == {"cpu": "1500m"}
+    assert pod_total({"spec": {"containers": containers}}, "requests") == {"cpu": "1500m"}
     initial = [container("2"), container("1", restartPolicy="Always")]
-    assert pod_total({"containers": containers, "initContainers": initial}, "requests") == {"cpu": "2500m"}
-    assert pod_total({"containers": containers, "initContainers": initial[:1]}, "requests") == {"cpu": "2"}
+    assert pod_total({"spec": {"containers": containers, "initContainers": initial}}, "requests") == {
+        "cpu": "2500m"
+    }
+    assert pod_total({"spec": {"containers": containers, "initContainers": initial[:1]}}, "requests") == {
+        "cpu": "2"
+    }
 
 
 def quota(hard, used=None, **spec):

@@ -89,6 +89,7 @@ def _set_container(container: dict[str, Any], limit: Mapping[str, Any], title: s
 
 def pod_errors(pod: Object, limits: Iterable[Mapping[str, Any]]) -> list[str]:
     spec = pod.get("spec") or {}
+    asked = {"spec": spec}
     errors: list[str] = []
     for limit in limits:
         if limit.get("type") == "Container":
@@ -96,7 +97,7 @@ def pod_errors(pod: Object, limits: Iterable[Mapping[str, Any]]) -> list[str]:
                 resources = container.get("resources") or {}
                 errors += range_errors(limit, resources.get("requests") or {}, resources.get("limits") or {})
         elif limit.get("type") == "Pod":
-            errors += range_errors(limit, pod_total(spec, "requests"), pod_total(spec, "limits"))
+            errors += range_errors(limit, pod_total(asked, "requests"), pod_total(asked, "limits"))
     return errors
 
 

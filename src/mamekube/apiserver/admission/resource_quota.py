@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from mamekube.apiserver import builtin, races
@@ -18,6 +19,7 @@ from mamekube.objects import quantity, status
 from mamekube.objects import quota as quota_usage
 from mamekube.objects.meta import Object, edited, name_of, revision_of
 from mamekube.objects.quota import Usage
+from mamekube.objects.resource import Resource
 from mamekube.store.store import Store
 
 RETRIES_MAX = 20
@@ -34,25 +36,26 @@ class ResourceQuota(Plugin):
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def validate(self, write: Write) -> None:
-        if not write.namespace or (write.subresource and write.subresource != RESIZE):
+        if not write.namespace or not _handles(write):
             return
-        if not await self._quotas(write):
+        quotas = await self._quotas(write)
+        if not quotas:
             return
-        new = quota_usage.usage_of(write.kind, write.object or {})
-        old = quota_usage.usage_of(write.kind, write.old) if write.operation == UPDATE and write.old else {}
-        added = quota_usage.increase(new, old)
-        if not added:
+        whole = quota_usage.usage_of(write.kind, write.object or {})
+        known = write.old if write.operation == UPDATE else None
+        added = quota_usage.increase(whole, quota_usage.usage_of(write.kind, known) if known else {})
+        if not added and not (known and any(map(quota_usage.scopes_of, quotas))):
             return
         turn = self._turns.setdefault(write.namespace, asyncio.Lock())
         async with turn:
-            await self._charge(write, added)
+            await self._charge(write, Charges(added, whole, known))
 
-    async def _charge(self, write: Write, added: Usage) -> None:
+    async def _charge(self, write: Write, charges: Charges) -> None:
         """Charge every quota that the object counts in, or none where one of them is used up."""
         done: set[str] = set()
         for _ in range(RETRIES_MAX):
             quotas = [quota for quota in await self._quotas(write) if name_of(quota) not in done]
-            plan = plan_charges(write, quotas, added)
+            plan = plan_charges(write, quotas, charges)
             if write.dry_run:
                 return
             try:
@@ -76,24 +79,47 @@ class ResourceQuota(Plugin):
         return list(await self._reader.list(builtin.RESOURCE_QUOTAS, namespace=write.namespace))
 
 
-def plan_charges(write: Write, quotas: Sequence[Object], added: Usage) -> list[tuple[Object, Usage]]:
-    """Each quota that counts any of `added`, with its new `used` of those. Raises 403."""
+class Charges(NamedTuple):
+    """What a write asks of quotas: of one that counted the object before, what is `added`; else the `whole`."""
+
+    added: Usage
+    whole: Usage
+    known: Object | None = None
+    """The object before, if there was one."""
+
+    def to(self, quota: Object, kind: Resource) -> Usage:
+        counted = self.known is None or quota_usage.matches(quota, kind, self.known)
+        return self.added if counted else self.whole
+
+
+def _handles(write: Write) -> bool:
+    """Whether what is written can ask for more."""
+    of_core = "" if write.kind.group else write.kind.plural
+    if write.subresource:
+        return (of_core, write.subresource) in (("pods", RESIZE), ("persistentvolumeclaims", "status"))
+    if of_core == "pods" and write.operation == UPDATE:
+        return _deadline(write.object) != _deadline(write.old)
+    return True
+
+
+def _deadline(pod: Object | None) -> bool:
+    return ((pod or {}).get("spec") or {}).get("activeDeadlineSeconds") is not None
+
+
+def plan_charges(write: Write, quotas: Sequence[Object], charges: Charges) -> list[tuple[Object, Usage]]:
+    """Each quota that counts any of it, with its new `used` of those. Raises 403."""
+    concerned = [quota for quota in quotas if quota_usage.matches(quota, write.kind, write.object or {})]
+    for quota in concerned:
+        _check_constraints(write, quota)
     plan: list[tuple[Object, Usage]] = []
-    for quota in quotas:
-        hard, used = ((quota.get("status") or {}).get(field) or {} for field in ("hard", "used"))
-        if not quota_usage.matches(quota, write.kind, write.object or {}):
-            continue
-        _check_constraints(write, quota, hard)
-        counted = {name: amount for name, amount in added.items() if name in hard}
+    for quota in concerned:
+        hard, used = _limits_of(quota)
+        counted = {name: amount for name, amount in charges.to(quota, write.kind).items() if name in hard}
         if not counted:
             continue
-        unknown = sorted(name for name in counted if name not in used)
-        if unknown:
-            why = f"status unknown for quota: {name_of(quota)}, resources: {','.join(unknown)}"
-            raise forbidden(write, why)
         total = {name: quantity.add(used[name], amount) for name, amount in counted.items()}
         exceeded = [name for name, amount in total.items() if quantity.compare(amount, hard[name]) > 0]
-        if exceeded:
+        if exceeded and write.subresource != "status":
             shown = (quota_usage.text(usage, exceeded) for usage in (counted, used, hard))
             requested, in_use, limited = shown
             raise forbidden(
@@ -104,9 +130,20 @@ def plan_charges(write: Write, quotas: Sequence[Object], added: Usage) -> list[t
     return plan
 
 
-def _check_constraints(write: Write, quota: Object, hard: Object) -> None:
-    if write.kind.plural != "pods" or write.kind.group:
-        return
-    missing = quota_usage.missing_constraints(write.object or {}, hard)
-    if missing:
-        raise forbidden(write, f"failed quota: {name_of(quota)}: {missing}")
+def _limits_of(quota: Object) -> tuple[Usage, Usage]:
+    """`(hard, used)` as its status tells them."""
+    told = quota.get("status") or {}
+    return told.get("hard") or {}, told.get("used") or {}
+
+
+def _check_constraints(write: Write, quota: Object) -> None:
+    """Refuse an object that does not say what the quota limits, or that a quota would count that has yet to count."""
+    hard, used = _limits_of(quota)
+    limited = quota_usage.counted_names(write.kind, hard)
+    if write.kind.plural == "pods" and not write.kind.group:
+        missing = quota_usage.missing_constraints(write.object or {}, limited)
+        if missing:
+            raise forbidden(write, f"failed quota: {name_of(quota)}: {missing}")
+    if any(name not in used for name in limited):
+        why = f"status unknown for quota: {name_of(quota)}, resources: {','.join(sorted(limited))}"
+        raise forbidden(write, why)
