@@ -359,9 +359,3 @@ def test_a_patch_itself_may_repeat_keys_and_have_unknown_fields() -> None:
         'json patch duplicate field "[0].op"',
         'json patch unknown field "[0].vlaue"',
     ]
-
-
-def test_go_prints_maps_in_order_of_their_keys() -> None:
-    assert fieldvalidation.print_go_map({"b": [1, "x"], "a": None, "c": {"d": True}}) == (
-        "map[a:<nil> b:[1 x] c:map[d:true]]"
-    )

@@ -246,6 +246,23 @@ def test_a_patch_that_does_not_fit_the_schema_is_upstreams_500(spec: dict[str, A
     )
 
 
+def test_what_is_there_and_does_not_fit_is_upstreams_500() -> None:
+    live = deployment(template=pod_template({"image": "a"}))
+    error = refusal(live, deployment(template=pod_template({"name": "a"})), DEPLOYMENT)
+    assert (error.code, error.reason) == (500, "")
+    assert error.message.startswith(
+        "failed to create typed live object (default/web; apps/v1, Kind=Deployment): "
+        ".spec.template.spec.containers: element 0: associative list with keys has an element that omits"
+    )
+
+
+def test_names_that_are_no_text_are_none_in_a_refusal() -> None:
+    error = refusal(None, {"apiVersion": "apps/v1", "metadata": {"name": True}}, DEPLOYMENT)
+    assert error.message.startswith(
+        "failed to create typed patch object (/; apps/v1, Kind=): .metadata.name: "
+    )
+
+
 def test_null_is_as_good_as_absent_where_the_kind_is_built_in() -> None:
     live = apply(None, deployment(replicas=1), DEPLOYMENT)
     assert apply(live, deployment(replicas=None), DEPLOYMENT, force=True)["spec"] == {}

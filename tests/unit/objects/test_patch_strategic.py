@@ -152,6 +152,20 @@ REFUSED: list[tuple[str, Any, Any, int, str]] = [
         500,
         "map: map[image:x] does not contain declared merge key: name",
     ),
+    (
+        "an element without its key that holds more than text",
+        {"containers": [A]},
+        {"containers": [{"env": [{"name": "a"}], "stdin": True}]},
+        500,
+        "map: map[env:[map[name:a]] stdin:true] does not contain declared merge key: name",
+    ),
+    (
+        "an element that is no map",
+        {"containers": [A]},
+        {"containers": ["x"]},
+        500,
+        "expected a map, but received a string",
+    ),
     ("an unknown directive", {"containers": [A]}, {"$patch": "mend"}, 500, "unknown patch type found: mend"),
     (
         "an order that is no list",

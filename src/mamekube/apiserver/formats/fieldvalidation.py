@@ -23,7 +23,7 @@ import orjson
 from mamekube.apiserver.formats import codec, omissions
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import builtin_registry
-from mamekube.objects import fielderrors, schema
+from mamekube.objects import fielderrors, gotext, schema
 from mamekube.objects.meta import Object
 from mamekube.objects.patches import json_patch
 from mamekube.objects.schema import Schema, builtin_schema, schema_from_crd
@@ -173,7 +173,7 @@ def check_patched(
     if not problem and strict and mode == STRICT:
         problem = "strict decoding error: " + ", ".join(strict)
     if problem:
-        error = fielderrors.invalid("patch", print_go_map(patch) if strategic else before, problem)
+        error = fielderrors.invalid("patch", gotext.print_value(patch) if strategic else before, problem)
         cause = {"reason": error.reason, "message": error.message, "field": error.field}
         raise StatusError(422, "Invalid", f' "" is invalid: {error}', details={"causes": [cause]})
     return obj, strict if mode == WARN else []
@@ -593,16 +593,3 @@ def _not_restored(value: Any, go_type: str) -> str:
     if found == "float64" or (found == "int64" and go_type == "string"):
         return f"cannot convert {found} to {go_type}" if go_type != "bool" else "unrecognized type: bool"
     return f"unrecognized type: {go_type}"
-
-
-def print_go_map(value: Any) -> str:
-    """A JSON value as Go prints a `map[string]interface{}`: `map[spec:map[replicas:3]]`."""
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{print_go_map(value[key])}" for key in sorted(value)) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(print_go_map(item) for item in value) + "]"
-    if value is None:
-        return "<nil>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import orjson
 
 from mamekube.foundation.clock import parse_time
-from mamekube.objects.meta import Object, metadata, name_of, namespace_of
+from mamekube.objects.meta import Object, metadata
 from mamekube.objects.patches import field_sets, typed
 from mamekube.objects.patches.field_sets import FieldSet
 from mamekube.objects.patches.typed_validation import problems
@@ -514,7 +514,10 @@ class _Apply(NamedTuple):
             applied = field_sets.difference_below(applied, field_sets.of_paths(self.ignored))
         version = self.applied.get("apiVersion", "")
         entry = Entry(applied, version, last.time if last else self.time)
-        result = typed.merge(self.schema, live, self.applied)
+        try:
+            result = typed.merge(self.schema, live, self.applied)
+        except ValueError:  # what is applied fits the schema, so it is what is there that does not
+            raise _untyped("live", live, problems(self.schema, live)) from None
         if last is not None and last.fields:
             # What nobody owns counts here: the name that is applied keeps `metadata` from going with its last label.
             result = yield from self._pruned(result, {**managers, self.identity: entry}, last)
@@ -614,10 +617,22 @@ def _check_applied(applied: Object, schema: Schema) -> None:
         raise bad_request("metadata.managedFields must be nil")
     found = problems(schema, applied)
     if found:
-        namespace, name = namespace_of(applied), name_of(applied)
-        named = f"{namespace}/{name}; {applied.get('apiVersion')}, Kind={applied.get('kind')}"
-        text = found[0] if len(found) == 1 else "errors:\n" + "\n".join(f"  {problem}" for problem in found)
-        raise StatusError(500, "", f"failed to create typed patch object ({named}): {text}")
+        raise _untyped("patch", applied, found)
+
+
+def _untyped(what: str, obj: Object, found: Sequence[str]) -> StatusError:
+    """500, as upstream has it, for an object that does not fit its schema; what is no text there has no name."""
+    meta = obj.get("metadata")
+    texts = [*(_text(meta, field) for field in ("namespace", "name"))]
+    texts += [_text(obj, field) for field in ("apiVersion", "kind")]
+    named = "{}/{}; {}, Kind={}".format(*texts)
+    text = found[0] if len(found) == 1 else "errors:\n" + "\n".join(f"  {problem}" for problem in found)
+    return StatusError(500, "", f"failed to create typed {what} object ({named}): {text}")
+
+
+def _text(fields: Any, name: str) -> str:
+    value = fields.get(name) if isinstance(fields, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 # Coming from client-side apply --------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mamekube.objects import gotext
 from mamekube.objects.meta import Object
 from mamekube.objects.schema import LIST, UNTYPED, Schema
 from mamekube.objects.status import StatusError, bad_request
@@ -196,7 +197,7 @@ def _without_directives(
     replaced = False
     for item in patch:
         if not isinstance(item, dict):
-            raise _failure(f"expected a map, but received a {type(item).__name__}")
+            raise _failure(f"expected a map, but received a {gotext.kind_name(item)}")
         directive = item.get(DIRECTIVE)
         if directive is None:
             rest.append(item)
@@ -219,8 +220,8 @@ def _namer(merge_key: str) -> Callable[[Any], Any]:
         if not merge_key or not isinstance(item, dict):
             return _scalar(item)
         if merge_key not in item:
-            printed = " ".join(f"{key}:{item[key]}" for key in sorted(item))
-            raise _failure(f"map: map[{printed}] does not contain declared merge key: {merge_key}")
+            printed = gotext.print_value(item)
+            raise _failure(f"map: {printed} does not contain declared merge key: {merge_key}")
         return _scalar(item[merge_key])
 
     return name

@@ -1,0 +1,28 @@
+"""JSON values as Go prints them with `%v`, which upstream's messages do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+
+def print_value(value: Any) -> str:
+    """`map[spec:map[replicas:3]]`."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{print_value(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(print_value(item) for item in value) + "]"
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def kind_name(value: Any) -> str:
+    """What Go's reflection calls the kind of a decoded value."""
+    if isinstance(value, bool):
+        return "bool"
+    kinds: dict[type, str] = {str: "string", int: "int64", float: "float64", list: "slice", dict: "map"}
+    return kinds.get(type(value), "nil")
