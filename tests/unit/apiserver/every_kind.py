@@ -450,8 +450,8 @@ SAMPLES = (
         kind="ResourceClaim",
         body={"spec": {"devices": {"requests": [REQUEST]}}},
         statuses=(
-            {"reservedFor": [{"resource": "pods", "name": "a", "uid": "a"}]},
-            {"reservedFor": [{"resource": "pods", "name": "b", "uid": "a"}]},
+            {"allocation": {}, "reservedFor": [{"resource": "pods", "name": "a", "uid": "a"}]},
+            {"allocation": {}, "reservedFor": [{"resource": "pods", "name": "b", "uid": "a"}]},
         ),
         change={"spec": {"devices": {"requests": [{**REQUEST, "exactly": {**REQUESTED, "count": 2}}]}}},
     ),

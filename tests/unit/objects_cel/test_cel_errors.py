@@ -123,3 +123,13 @@ def test_what_nests_too_deeply_is_refused_or_evaluated_but_never_breaks(expressi
 def test_long_chains_of_conditions_are_no_deep_ones() -> None:
     expression = " && ".join(f"any != {number}" for number in range(5000))
     assert cel.compile(expression, variables=("any",)).evaluate({"any": -1}, budget=1_000_000) is True
+
+
+def test_names_can_be_given_to_values_where_that_is_known() -> None:
+    expression = "cel.bind(twice, self.replicas * 2, twice + twice)"
+    program = cel.compile(expression, variables={"self": SELF}, binds=True)
+    assert program.type == INT and program.evaluate({"self": {"replicas": 3}}, budget=100) == 12
+    assert cel.estimate(expression, variables={"self": SELF}, size_of=lambda path: None, binds=True) == 16
+    assert errors(expression).startswith("ERROR: <input>:1:1: undeclared reference to 'cel'")
+    with pytest.raises(cel.CelCompileError, match="variable names must be simple identifiers"):
+        cel.compile("cel.bind(self.a, 1, 2)", variables={"self": SELF}, binds=True)

@@ -7,7 +7,8 @@ from typing import Any
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, check_immutable
 from mamekube.kinds.kind import ALL_METADATA, Column, Kind
-from mamekube.kinds.resource.requests import default_claim_spec, validate_claim_spec
+from mamekube.kinds.resource.allocations import default_results, drop_deallocated, validate_status
+from mamekube.kinds.resource.requests import claim_warnings, default_claim_spec, validate_claim_spec
 from mamekube.objects.meta import Object, being_deleted
 
 COLUMNS = (
@@ -22,6 +23,7 @@ COLUMNS = (
 
 def default(claim: Object) -> None:
     default_claim_spec(claim.get("spec"))
+    default_results(claim)
 
 
 def prepare_create(claim: Object) -> None:
@@ -42,10 +44,18 @@ def _state_text(claim: Object) -> str:
     return ",".join(states)
 
 
-def validate(claim: Object) -> Found:
+def validate_create(claim: Object) -> Found:
     found: Found = []
     validate_claim_spec(cells.spec_of(claim), "spec", found)
     return found
+
+
+def prepare_status(new: Object, old: Object, now_s: float) -> None:
+    drop_deallocated(new, old)
+
+
+def warnings(new: Object, old: Object | None) -> list[str]:
+    return claim_warnings(cells.spec_of(new), "spec")
 
 
 def validate_update(new: Object, old: Object) -> Found:
@@ -67,6 +77,9 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
-    validate=validate,
+    prepare_status=prepare_status,
+    validate_create=validate_create,
     validate_update=validate_update,
+    validate_status=validate_status,
+    warnings=warnings,
 )

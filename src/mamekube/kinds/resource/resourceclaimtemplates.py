@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check_immutable
+from mamekube.kinds.fields import Found, check_annotations, check_immutable, check_labels
 from mamekube.kinds.kind import Kind
-from mamekube.kinds.resource.requests import default_claim_spec, validate_claim_spec
+from mamekube.kinds.resource.requests import claim_warnings, default_claim_spec, validate_claim_spec
 from mamekube.objects.meta import Object
 
 
@@ -13,9 +13,13 @@ def default(template: Object) -> None:
     default_claim_spec(cells.spec_of(template).get("spec"))
 
 
-def validate(template: Object) -> Found:
+def validate_create(template: Object) -> Found:
     found: Found = []
-    validate_claim_spec(cells.spec_of(template).get("spec") or {}, "spec.spec", found)
+    spec = cells.spec_of(template)
+    meta = spec.get("metadata") or {}
+    check_annotations(meta.get("annotations"), "spec.metadata.annotations", found)
+    check_labels(meta.get("labels"), "spec.metadata.labels", found)
+    validate_claim_spec(spec.get("spec") or {}, "spec.spec", found)
     return found
 
 
@@ -23,6 +27,10 @@ def validate_update(new: Object, old: Object) -> Found:
     found: Found = []
     check_immutable(new, old, "spec", "spec", found)
     return found
+
+
+def warnings(new: Object, old: Object | None) -> list[str]:
+    return claim_warnings(cells.spec_of(new).get("spec") or {}, "spec.spec")
 
 
 KIND = Kind(
@@ -35,6 +43,7 @@ KIND = Kind(
     default=default,
     columns=cells.NAME_AND_AGE,
     row=cells.name_and_age,
-    validate=validate,
+    validate_create=validate_create,
     validate_update=validate_update,
+    warnings=warnings,
 )

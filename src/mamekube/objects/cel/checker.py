@@ -380,6 +380,8 @@ class _Checker:
         source = self.resolve(self.visit(node.range, scope))
         if node.macro in ("optMap", "optFlatMap"):
             return self._optional_map(node, source, scope)
+        if node.macro == "bind":
+            return self.visit(node.parts[0], {**scope, node.variables[0]: source})
         if source.name == "list":
             kinds = [INT, source.args[0]] if len(node.variables) == 2 else [source.args[0]]
         elif source.name == "map":

@@ -192,6 +192,9 @@ class Estimator:
         source = self.visit(node.range, scope)
         if node.macro in ("optMap", "optFlatMap"):
             return self._optional_map(node, source, scope)
+        if node.macro == "bind":
+            bound = self.visit(node.parts[0], {**scope, node.variables[0]: source._replace(cost=1)})
+            return bound._replace(cost=total(source.cost, LIST_COST, bound.cost))
         inner = {**scope, **self._variables(node, source)}
         parts = [self.visit(part, inner) for part in node.parts]
         loop = _LOOPS[node.macro]

@@ -409,6 +409,8 @@ def _message(node: MessageLiteral) -> Run:
 def _comprehension(node: Comprehension) -> Run:
     if node.macro in ("optMap", "optFlatMap"):
         return _optional_map(node)
+    if node.macro == "bind":
+        return _bind(node)
     source = build(node.range)
     parts = [build(part) for part in node.parts]
     loop = _transform_map(node.variables) if node.macro == "transformMap" else _LOOPS[node.macro]
@@ -545,6 +547,15 @@ def _optional_map(node: Comprehension) -> Run:
             return NONE
         made = body({**bindings, name: value.value}, budget)
         return made if flat else Optional(made)
+
+    return run
+
+
+def _bind(node: Comprehension) -> Run:
+    source, body, name = build(node.range), build(node.parts[0]), node.variables[0]
+
+    def run(bindings: Bindings, budget: Budget) -> Any:
+        return body({**bindings, name: source(bindings, budget)}, budget)
 
     return run
 

@@ -68,12 +68,12 @@ MACROS: dict[tuple[str, int], tuple[str, int]] = {
 """(name, number of arguments) -> (macro, how many of them name variables)"""
 
 
-def parse(source: str) -> Node:
-    """Raises CelCompileError."""
+def parse(source: str, *, binds: bool = False) -> Node:
+    """Raises CelCompileError. `binds`: whether `cel.bind(name, value, expression)` is known."""
     if len(source) > CODE_POINTS_MAX:
         text = f"expression code point size exceeds limit: size: {len(source)}, limit {CODE_POINTS_MAX}"
         raise CelCompileError("", [(0, text)])
-    parser = _Parser(source)
+    parser = _Parser(source, binds=binds)
     node = parser.expression()
     token = parser.peek
     if token.kind != "end":
@@ -86,8 +86,9 @@ def _unexpected(token: Token) -> str:
 
 
 class _Parser:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, binds: bool = False) -> None:
         self.source = source
+        self._binds = binds
         self._tokens = tokenize(source)
         self._position = 0
         self._depth = 0
@@ -294,6 +295,8 @@ class _Parser:
         return Call(pos=opening.pos, function=name.text, args=arguments)
 
     def _member_call(self, target: Node, name: Token, opening: Token, arguments: list[Node]) -> Node:
+        if self._binds and name.text == "bind" and dotted(target) == "cel" and len(arguments) == 3:
+            return self._bind(opening, arguments)
         macro = MACROS.get((name.text, len(arguments)))
         if macro is None:
             return Call(pos=opening.pos, function=name.text, args=arguments, target=target)
@@ -310,6 +313,13 @@ class _Parser:
         return Comprehension(
             pos=opening.pos, macro=kind, range=target, variables=tuple(variables), parts=arguments[count:]
         )
+
+    def _bind(self, opening: Token, arguments: list[Node]) -> Node:
+        name, value, body = arguments
+        if not isinstance(name, Ident):
+            text = "cel.bind() variable names must be simple identifiers"
+            raise CelCompileError(self.source, [(name.pos, text)])
+        return Comprehension(pos=opening.pos, macro="bind", range=value, variables=(name.name,), parts=[body])
 
 
 class _Chain(NamedTuple):

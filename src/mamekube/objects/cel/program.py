@@ -64,20 +64,24 @@ class Program:
 
 
 def compile(
-    expression: str, *, variables: Iterable[str] | Mapping[str, Type], containers: Containers | None = None
+    expression: str,
+    *,
+    variables: Iterable[str] | Mapping[str, Type],
+    containers: Containers | None = None,
+    binds: bool = False,
 ) -> Program:
     """Raises CelCompileError, whose text is cel-go's.
 
     `variables`: the names that may stand in it, each of any type, or the type of each. `containers`: the types of
-    message literals by name, None for a name that is no type.
+    message literals by name, None for a name that is no type. `binds`: whether `cel.bind` is known.
     """
     declared = variables if isinstance(variables, Mapping) else dict.fromkeys(variables, DYN)
-    if not isinstance(variables, Mapping) and not containers:
+    if not isinstance(variables, Mapping) and not containers and not binds:
         return _compile(expression, tuple(declared))
-    return _checked(expression, declared, containers)
+    return _checked(expression, declared, containers, binds=binds)
 
 
-def estimate(expression: str, *, variables: Mapping[str, Type], size_of: SizeOf) -> int:
+def estimate(expression: str, *, variables: Mapping[str, Type], size_of: SizeOf, binds: bool = False) -> int:
     """What one evaluation may cost at worst. `size_of`: how large the value at a path from a variable can be.
 
     Raises CelCompileError.
@@ -87,7 +91,7 @@ def estimate(expression: str, *, variables: Mapping[str, Type], size_of: SizeOf)
     from mamekube.objects.cel.parser import parse
 
     try:
-        node = parse(expression)
+        node = parse(expression, binds=binds)
         types = types_of(expression, node, variables)
         return Estimator(types, size_of).visit(node, {}).cost
     except RecursionError:
@@ -99,12 +103,14 @@ def _compile(expression: str, names: tuple[str, ...]) -> Program:
     return _checked(expression, dict.fromkeys(names, DYN), None)
 
 
-def _checked(expression: str, declared: Mapping[str, Type], containers: Containers | None) -> Program:
+def _checked(
+    expression: str, declared: Mapping[str, Type], containers: Containers | None, *, binds: bool = False
+) -> Program:
     from mamekube.objects.cel.checker import check
     from mamekube.objects.cel.parser import parse
 
     try:
-        node = parse(expression)
+        node = parse(expression, binds=binds)
         found = check(expression, node, declared, containers)
     except RecursionError:
         raise CelCompileError(expression, [(0, "expression nests too deeply")]) from None
