@@ -54,6 +54,10 @@ class ControlPlane:
         context.load_cert_chain(self.certificates / "admin.crt", self.certificates / "admin.key")
         return context
 
+    def anonymous_tls(self) -> ssl.SSLContext:
+        """The end of somebody without a certificate."""
+        return ssl.create_default_context(cafile=self.certificates / "ca.crt")
+
     def __enter__(self) -> ControlPlane:
         self._thread.start()
         assert self._ready.wait(START_TIMEOUT_S), "the control plane did not start"

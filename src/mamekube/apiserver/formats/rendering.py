@@ -139,12 +139,12 @@ def _tables(
 
     def write(event: watching.Told) -> bytes:
         nonlocal first
+        # A bookmark is a row, too: what it is annotated with stands in the row's object.
         obj = event.document.object
-        bookmark = event.type == watching.BOOKMARK
         shown = tables.of_objects(
             kind,
-            [] if bookmark else [obj],
-            obj["metadata"] if bookmark else {"resourceVersion": obj["metadata"]["resourceVersion"]},
+            [obj],
+            {"resourceVersion": obj["metadata"]["resourceVersion"]},
             version=form.version,
             include=include,
             now_s=clock.now(),
