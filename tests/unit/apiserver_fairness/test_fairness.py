@@ -221,7 +221,7 @@ async def test_a_rejected_request_is_429_and_says_when_to_come_back(web: Any) ->
     schema: Object = {
         "metadata": {"name": "none"},
         "spec": {
-            "matchingPrecedence": 1,
+            "matchingPrecedence": 2,
             "priorityLevelConfiguration": {"name": "none"},
             "rules": [
                 {

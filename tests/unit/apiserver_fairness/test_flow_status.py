@@ -41,6 +41,6 @@ async def test_a_schema_dangles_while_its_level_is_not_there(monkeypatch: pytest
             await client.create(builtin.FLOW_SCHEMAS, {"metadata": {"name": "mine"}, "spec": spec})
             text = 'This FlowSchema references the PriorityLevelConfiguration object named "later" '
             assert await condition(client, "True") == text + "but there is no such object"
-            level = {"type": "Exempt"}
+            level = {"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}}
             await client.create(builtin.PRIORITY_LEVELS, {"metadata": {"name": "later"}, "spec": level})
             assert await condition(client, "False") == text + "and it exists"

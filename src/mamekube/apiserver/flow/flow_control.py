@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
+from mamekube.kinds.flowcontrol import mandatory
 from mamekube.objects.meta import Object
 
 API_VERSION = "flowcontrol.apiserver.k8s.io/v1"
 AUTO_UPDATE = {"apf.kubernetes.io/autoupdate-spec": "true"}
 
-MASTERS = "system:masters"
 NODES = "system:nodes"
 EVERYBODY = ("system:unauthenticated", "system:authenticated")
 CONTROLLER_MANAGER = "system:kube-controller-manager"
@@ -30,9 +31,7 @@ QUEUE_LENGTH_MAX = 50
 
 def priority_levels() -> list[Object]:
     """The mandatory levels `exempt` and `catch-all`, and the suggested ones."""
-    exempt = {"type": "Exempt", "exempt": {"nominalConcurrencyShares": 0, "lendablePercent": 0}}
-    rejecting = {"nominalConcurrencyShares": 5, "lendablePercent": 0, "limitResponse": {"type": "Reject"}}
-    specs = {"exempt": exempt, "catch-all": {"type": "Limited", "limited": rejecting}}
+    specs = deepcopy(mandatory.PRIORITY_LEVELS)
     for name, shares, lendable, queues, hand_size in _QUEUED:
         queuing = {"queues": queues, "handSize": hand_size, "queueLengthLimit": QUEUE_LENGTH_MAX}
         limited = {
@@ -67,7 +66,7 @@ def flow_schemas() -> list[Object]:
     leaders = [*_users(CONTROLLER_MANAGER, SCHEDULER), *kube_system]
     health = [{"verbs": ["get"], "nonResourceURLs": ["/healthz", "/readyz", "/livez"]}]
     return [
-        _schema("exempt", "exempt", 1, "", _groups(MASTERS)),
+        _mandatory("exempt"),
         _schema("probes", "exempt", 2, "", _groups(*EVERYBODY), resources=[], paths=health),
         _schema("system-leader-election", "leader-election", 100, "ByUser", leaders, endpoints, []),
         _schema("endpoint-controller", "workload-high", 150, "ByUser", endpoint_users, endpoint_rules, []),
@@ -87,7 +86,7 @@ def flow_schemas() -> list[Object]:
         _schema("kube-system-service-accounts", "workload-high", 900, "ByNamespace", kube_system),
         _schema("service-accounts", "workload-low", 9000, "ByUser", _groups("system:serviceaccounts")),
         _schema("global-default", "global-default", 9900, "ByUser", _groups(*EVERYBODY)),
-        _schema("catch-all", "catch-all", 10000, "ByUser", _groups(*EVERYBODY)),
+        _mandatory("catch-all"),
     ]
 
 
@@ -108,6 +107,10 @@ _ALL_RESOURCES = [
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": True, "namespaces": ["*"]}
 ]
 _ALL_PATHS = [{"verbs": ["*"], "nonResourceURLs": ["*"]}]
+
+
+def _mandatory(name: str) -> Object:
+    return _object("FlowSchema", name, deepcopy(mandatory.FLOW_SCHEMAS[name]))
 
 
 def _schema(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check_required, section
+from mamekube.kinds.fields import Found, check, section
+from mamekube.kinds.flowcontrol import flowrules, mandatory
 from mamekube.kinds.kind import ALL_METADATA, Column, Kind
 from mamekube.objects import conditions, names
-from mamekube.objects.fielderrors import invalid
+from mamekube.objects.fielderrors import Struct, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 MATCHING_PRECEDENCE = 1000
@@ -50,18 +51,39 @@ def row(schema: Object, now_s: float) -> list[Any]:
 MATCHING_PRECEDENCE_MAX = 10000
 
 
+DISTINGUISHERS = frozenset(("ByNamespace", "ByUser"))
+
+
 def validate(schema: Object) -> Found:
     found: Found = []
-    spec = cells.spec_of(schema)
+    spec, name = cells.spec_of(schema), cells.name(schema)
     precedence = cells.count(spec, "matchingPrecedence")
     if precedence <= 0:
         found.append(invalid("spec.matchingPrecedence", precedence, "must be a positive value"))
     elif precedence > MATCHING_PRECEDENCE_MAX:
         detail = f"must not be greater than {MATCHING_PRECEDENCE_MAX}"
         found.append(invalid("spec.matchingPrecedence", precedence, detail))
-    level = (spec.get("priorityLevelConfiguration") or {}).get("name")
-    check_required(level, "spec.priorityLevelConfiguration.name", names.dns1123_subdomain, found)
+    if precedence == 1 and name != mandatory.EXEMPT:
+        detail = "only the schema named 'exempt' may have matchingPrecedence 1"
+        found.append(invalid("spec.matchingPrecedence", precedence, detail))
+    method = spec.get("distinguisherMethod")
+    if method is not None and method.get("type") not in DISTINGUISHERS:
+        shown = Struct(Type=method.get("type") or "")
+        found.append(not_supported("spec.distinguisherMethod.type", shown, DISTINGUISHERS))
+    level, path = (spec.get("priorityLevelConfiguration") or {}).get("name"), "priorityLevelConfiguration"
+    if level:
+        check(level, f"spec.{path}.name", names.dns1123_subdomain, found)
+    else:
+        found.append(required(f"spec.{path}.name", "must reference a priority level"))
+    for index, rule in enumerate(spec.get("rules") or ()):
+        flowrules.validate_rule(rule, f"spec.rules[{index}]", found)
+    if spec != mandatory.FLOW_SCHEMAS.get(name, spec):
+        found.append(invalid("spec", spec, f"spec of '{name}' must equal the fixed value"))
     return found
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    return flowrules.validate_conditions(new)
 
 
 KIND = Kind(
@@ -80,4 +102,5 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     validate=validate,
+    validate_status=validate_status,
 )
