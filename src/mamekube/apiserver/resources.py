@@ -256,7 +256,7 @@ class Resources:
         errors = await _checked(lambda: strategy.validate_update(rules, kind, new, old), write.heavy_bytes)
         if errors:
             raise await _invalid(kind, request.name, errors, write.heavy_bytes)
-        warn = partial(kind.warnings, new, old)
+        warn = partial(rules.warnings, kind, new, old)
         write.warnings.extend(await sidetrack.run(warn, size_bytes=write.heavy_bytes))
         await self._admission.validate(write)
         if options.dry_run:

@@ -66,6 +66,14 @@ def allows_unconditional_update(kind: Kind) -> bool:
     return not custom and kind.group_resource not in CONDITIONAL_ONLY
 
 
+def _warnings_of_whole(kind: Kind, new: Object, old: Object) -> list[str]:
+    return kind.warnings(new, old)
+
+
+def _warnings_of_status(kind: Kind, new: Object, old: Object) -> list[str]:
+    return kind.status_warnings(new, old)
+
+
 @dataclass(frozen=True, slots=True)
 class Strategy:
     """Rules of one way to update an object. `prepare` changes the new object, which is the request's own."""
@@ -74,6 +82,8 @@ class Strategy:
     prepare: Callable[[Kind, Object, Object, float], None]
     """`(kind, new, old, now in seconds)`"""
     validate: Callable[[Kind, Object, Object], list[FieldError]]
+    """`(kind, new, old)`"""
+    warnings: Callable[[Kind, Object, Object], list[str]] = _warnings_of_whole
     """`(kind, new, old)`"""
 
 
@@ -117,7 +127,7 @@ def _copy(new: Object, old: Object, key: str) -> None:
 
 
 WHOLE = Strategy("", _prepare_whole, _validate_whole)
-STATUS = Strategy("status", _prepare_status, _validate_status)
+STATUS = Strategy("status", _prepare_status, _validate_status, _warnings_of_status)
 
 
 def prepare_update(strategy: Strategy, kind: Kind, new: Object, old: Object, *, now_s: float) -> None:

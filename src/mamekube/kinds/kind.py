@@ -121,6 +121,8 @@ class Kind(Resource):
     """`(new, old)` of a write to the status subresource."""
     warnings: Callable[[Object, Object | None], list[str]] = _no_warnings
     """Texts for the `Warning` header, `(new, old or None)`: deprecated fields and the like."""
+    status_warnings: Callable[[Object, Object | None], list[str]] = _no_warnings
+    """The same of a write to the status subresource."""
 
     prepare_create: Callable[[Object], None] = _nothing
     """Drop or set what a client may not choose. The API server drops `status` where it is a subresource."""

@@ -217,6 +217,22 @@ async def test_every_warning_has_a_header_of_its_own(web):
     ]
 
 
+async def test_who_writes_a_status_is_warned_of_the_status_alone(web):
+    services = "/api/v1/namespaces/default/services"
+    spec = {"ports": [{"port": 80}], "type": "LoadBalancer", "externalName": "a.b"}
+    made = await web.send("POST", services, {"metadata": {"name": "a"}, "spec": spec})
+    status = {"loadBalancer": {"ingress": [{"ip": "2001:DB8::1"}]}}
+    written = await web.send("PUT", f"{services}/a/status", {**made.body, "status": status})
+    assert (made.code, written.code) == (201, 200), written.body
+    assert made.headers.getall("Warning") == [
+        '299 - "spec.externalName is ignored when spec.type is not \\"ExternalName\\""'
+    ]
+    assert written.headers.getall("Warning") == [
+        '299 - "status.loadBalancer.ingress[0]: IPv6 address \\"2001:DB8::1\\" should be in RFC 5952 canonical format '
+        '(\\"2001:db8::1\\")"'
+    ]
+
+
 def test_short_warnings_are_all_told_once():
     assert warnings.limited(["a", "b", "a", ""]) == ["a", "b"]
     assert warnings.limited(["x" * 4096]) == ["x" * 4096]

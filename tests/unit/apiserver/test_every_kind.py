@@ -277,6 +277,9 @@ async def test_the_generation_counts_changes_of_the_spec_and_no_others(kinds):
         ("csidrivers", {"metadata": {"labels": {"a": "b"}}}, (0, 0)),
         ("podtemplates", {"template": {"metadata": {"labels": {"a": "c"}}}}, (1, 2)),
         ("configmaps", {"data": {"a": "c"}}, (0, 0)),
+        ("endpointslices", {"metadata": {"labels": {"a": "b"}}}, (1, 2)),
+        ("endpointslices", {"metadata": {"annotations": {"a": "b"}}}, (1, 1)),
+        ("ingressclasses", {"metadata": {"labels": {"a": "b"}}}, (1, 1)),
     ],
 )
 async def test_kinds_without_status_that_count_or_do_not(kinds, plural, patch, generations):

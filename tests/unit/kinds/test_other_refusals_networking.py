@@ -131,6 +131,17 @@ def test_what_was_wrong_of_an_ingress_before_may_stay() -> None:
     assert len(updated(ingresses.KIND, ruled("example.com", path="/.."), rule)) == 1
 
 
+def test_the_class_of_a_new_ingress_is_better_said_in_its_spec() -> None:
+    obj = ingress()
+    obj["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "a"}
+    assert ingresses.KIND.warnings(obj, None) == [
+        "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead"
+    ]
+    assert ingresses.KIND.warnings(obj, obj) == []
+    obj["spec"]["ingressClassName"] = "a"
+    assert ingresses.KIND.warnings(obj, None) == []
+
+
 def with_addresses(*balancers: dict[str, Any]) -> dict[str, Any]:
     return {"status": {"loadBalancer": {"ingress": [*balancers]}}}
 
@@ -146,6 +157,14 @@ def test_an_ingress_is_reached_at_addresses_and_names() -> None:
     assert written(wrong, {}) == [
         f'{path}.ip: Invalid value: "a": {NO_IP}',
         f'{path}.hostname: Invalid value: "10.0.0.1": must be a DNS name, not an IP address',
+    ]
+
+
+def test_who_says_where_an_ingress_is_reached_is_warned_of_odd_spellings() -> None:
+    odd = with_addresses({"hostname": "a.b"}, {"ip": "2001:DB8::1"})
+    assert ingresses.KIND.status_warnings(odd, odd) == [
+        'status.loadBalancer.ingress[1]: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format '
+        '("2001:db8::1")'
     ]
 
 

@@ -154,3 +154,44 @@ def test_a_client_that_knows_only_one_address_changes_the_first() -> None:
 def test_addresses_and_ports_in_the_table(spec: dict, status: dict, cells: list[str]) -> None:
     assert KIND.row is not None
     assert KIND.row({**service(**spec), "status": status}, 0.0)[1:5] == cells
+
+
+IGNORED = "is ignored for headless services"
+HEADLESS = {"clusterIP": "None", "clusterIPs": ["None"]}
+CANONICAL = "should be in RFC 5952 canonical format"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, []),
+        ({"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "trafficDistribution": "PreferSameZone"}, []),
+        ({"clusterIP": "2001:DB8::1", "clusterIPs": ["2001:DB8::1"]},
+         [f'spec.clusterIPs[0]: IPv6 address "2001:DB8::1" {CANONICAL} ("2001:db8::1")']),
+        (HEADLESS, []),
+        ({**HEADLESS, "loadBalancerIP": "10.0.0.1", "externalIPs": ["10.0.0.1"], "sessionAffinity": "ClientIP"},
+         [f"spec.loadBalancerIP {IGNORED}", f"spec.externalIPs {IGNORED}", f"spec.SessionAffinity {IGNORED}",
+          "spec.externalIPs is deprecated"]),
+        ({"type": "ExternalName", "externalName": "a.b", "externalIPs": ["10.0.0.1"]},
+         ["spec.externalIPs is deprecated", 'spec.externalIPs is ignored when spec.type is "ExternalName"']),
+        ({"externalName": "a.b"}, ['spec.externalName is ignored when spec.type is not "ExternalName"']),
+        ({"loadBalancerIP": "010.0.0.1", "loadBalancerSourceRanges": ["2001:DB8::/32"]},
+         ['spec.loadBalancerIP: non-standard IP address "010.0.0.1" will be considered invalid in a future Kubernetes '
+          'release: use "10.0.0.1"',
+          f'spec.loadBalancerSourceRanges[0]: IPv6 CIDR value "2001:DB8::/32" {CANONICAL} ("2001:db8::/32")']),
+        ({"trafficDistribution": "PreferClose"},
+         ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"']),
+    ],
+)  # fmt: skip
+def test_a_service_is_warned_of(spec: dict[str, Any], expected: list[str]) -> None:
+    made = service(**spec)
+    assert KIND.warnings(made, None) == KIND.warnings(made, made) == expected
+
+
+def test_a_service_is_warned_of_hints_that_have_another_name_now() -> None:
+    made = service()
+    made["metadata"]["annotations"] = {"service.kubernetes.io/topology-aware-hints": "auto"}
+    assert KIND.warnings(made, None) == [
+        "annotation service.kubernetes.io/topology-aware-hints is deprecated, please use "
+        "service.kubernetes.io/topology-mode instead"
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.core import servicerules
+from mamekube.kinds.core import servicerules, servicewarnings
 from mamekube.kinds.core.servicerules import externally_accessible
 from mamekube.kinds.fields import section
 from mamekube.kinds.kind import Column, Kind
@@ -133,4 +133,6 @@ KIND = Kind(
     validate_update=servicerules.validate_update,
     validate_status=servicerules.validate_status,
     prepare_update=prepare_update,
+    warnings=servicewarnings.of_service,
+    status_warnings=servicewarnings.of_balancers,
 )

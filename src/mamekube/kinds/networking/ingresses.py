@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
+from mamekube.kinds.core import servicewarnings
 from mamekube.kinds.fields import Found, check, check_required
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.networking.references import check_reference
@@ -199,6 +200,13 @@ def _validate_service(service: dict[str, Any], path: str, found: Found) -> None:
         found.append(required(path, "port name or number is required"))
 
 
+def warn(new: Object, old: Object | None) -> list[str]:
+    said = CLASS_ANNOTATION in (metadata(new).get("annotations") or {})
+    if old is not None or not said or cells.spec_of(new).get("ingressClassName") is not None:
+        return []
+    return [f"annotation \"{CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"]
+
+
 KIND = Kind(
     group="networking.k8s.io",
     version="v1",
@@ -215,4 +223,6 @@ KIND = Kind(
     validate_create=validate_create,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=warn,
+    status_warnings=servicewarnings.of_balancers,
 )
