@@ -16,6 +16,14 @@ Answerer = Callable[[Object], Object]
 """From a review's request to its response; the uid is added."""
 
 
+class HttpError(Exception):
+    """Raised by an answerer that answers with a code alone."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(str(code))
+        self.code = code
+
+
 class WebhookServer(HttpsServer):
     """Answers reviews at the paths of `answers`, to which a test may add. `seen` has the requests in order.
 
@@ -45,7 +53,11 @@ class WebhookServer(HttpsServer):
                 review = json.loads(self.read())
                 request = review.pop("request")
                 owner.seen.append(request)
-                answer = owner.answers[self.path.partition("?")[0]](request)
+                try:
+                    answer = owner.answers[self.path.partition("?")[0]](request)
+                except HttpError as error:
+                    self.answer(error.code, b"")
+                    return
                 review["response"] = {"uid": request["uid"], **answer}
                 self.answer(200, json.dumps(review).encode())
 

@@ -308,8 +308,8 @@ def test_custom_objects_are_pruned_and_no_more() -> None:
     assert obj["spec"] == {"size": "big", "note": None, "free": {"any": [1]}}
     assert warnings == [
         'unknown field "metadata.foo"',
-        'unknown field "spec.bar"',
         'unknown field "extra"',
+        'unknown field "spec.bar"',
     ]
 
 

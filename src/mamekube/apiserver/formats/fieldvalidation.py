@@ -14,8 +14,9 @@ from __future__ import annotations
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import orjson
@@ -86,10 +87,15 @@ def decode(
         raise of_another_kind(kind, str(value.get("apiVersion") or kind.api_version), found)
     try:
         if mode != IGNORE and media_type == codec.JSON and may_repeat_keys(body, value):
+            if not isinstance(kind.schema, str):
+                # It is taken as it is first, and pruned then.
+                return check(value, kind, mode, repeated=repeated_keys(body, value))
             value, warnings = check(json.loads(body, object_pairs_hook=_Repeating), kind, mode)
             return orjson.loads(orjson.dumps(value)), warnings
-        repeated = _repeated_in_yaml(body) if mode != IGNORE and media_type == codec.YAML else ""
-        return check(value, kind, mode, repeated=repeated)
+        if media_type == codec.YAML:
+            repeated = _repeated_in_yaml(body) if mode != IGNORE else ()
+            return check(value, kind, mode, repeated=repeated, by_name=True)
+        return check(value, kind, mode)
     except (RecursionError, orjson.JSONEncodeError):  # what cannot be encoded again cannot be stored either
         raise bad_request("json parse error: exceeded max depth") from None
 
@@ -118,18 +124,20 @@ def of_another_kind(kind: Kind, api_version: str, found: str) -> StatusError:
     return bad_request(f'{found} in version "{version}" cannot be handled as a {kind.kind}: {why}')
 
 
-def check(obj: Object, kind: Kind, mode: str = WARN, *, repeated: str = "") -> tuple[Object, list[str]]:
+def check(
+    obj: Object, kind: Kind, mode: str = WARN, *, repeated: Sequence[str] = (), by_name: bool = False
+) -> tuple[Object, list[str]]:
     """`obj`, changed in place to what the kind knows of it, and the warnings about it. Raises 400.
 
     `repeated` is what was found in the text of the object already.
     """
-    findings = inspect(obj, schema_of(kind))
+    findings = inspect(obj, schema_of(kind), by_name=by_name)
     if findings.error:
         raise _undecodable(obj, kind, findings.error)
-    strict = [repeated, *findings.strict] if repeated else findings.strict
+    strict = [*repeated, *findings.strict] if repeated else findings.strict
     if strict and mode == STRICT:
         raise _undecodable(obj, kind, "strict decoding error: " + ", ".join(strict))
-    return obj, strict if mode == WARN else []
+    return obj, [text for problem in strict for text in _lines_of(problem)] if strict and mode == WARN else []
 
 
 def check_applied(body: bytes, value: Any, mode: str) -> list[str]:
@@ -139,17 +147,28 @@ def check_applied(body: bytes, value: Any, mode: str) -> list[str]:
     repeated = _repeated_in_yaml(body)
     if not repeated:
         return []
-    problem = f"error converting YAML to JSON: {repeated}"
     if mode == STRICT:
-        raise bad_request(f"error strict decoding YAML: {problem}")
-    return [problem]
+        raise bad_request(f"error strict decoding YAML: error converting YAML to JSON: {repeated[0]}")
+    return _lines_of(repeated[0])
 
 
-def _repeated_in_yaml(body: bytes) -> str:
+YAML_PREFIX = "yaml: unmarshal errors:\n"
+
+
+def _repeated_in_yaml(body: bytes) -> list[str]:
+    """One problem, or none."""
     # Loaded with the first YAML: most servers see none before they are ready.
     from mamekube.apiserver.formats import yamls
 
-    return yamls.repeated_keys(body)
+    problem = yamls.repeated_keys(body)
+    return [problem] if problem else []
+
+
+def _lines_of(problem: str) -> list[str]:
+    """The warnings about a problem: one for each line of YAML."""
+    if not problem.startswith(YAML_PREFIX):
+        return [problem]
+    return [line.strip() for line in problem.removeprefix(YAML_PREFIX).split("\n")]
 
 
 def check_patched(
@@ -167,7 +186,7 @@ def check_patched(
     """
     # Go prints a strategic patch as a map, and of the other patches the whole patched object.
     before = "" if strategic else orjson.dumps(obj).decode()
-    findings = inspect(obj, schema_of(kind), restoring=strategic)
+    findings = inspect(obj, schema_of(kind), restoring=strategic, by_name=True)
     strict = (repeated or []) + findings.strict
     problem = findings.error
     if not problem and strict and mode == STRICT:
@@ -277,15 +296,24 @@ class Findings:
         self.error = self.error or problem
 
 
-def inspect(obj: Object, of: Schema, *, restoring: bool = False) -> Findings:
+def inspect(obj: Object, of: Schema, *, restoring: bool = False, by_name: bool = False) -> Findings:
     """What does not fit; unknown fields, nulls and empty values that upstream leaves out are removed from `obj`.
 
     `restoring`: word wrong types as Go's converter from maps does, instead of as its JSON decoder does.
+    `by_name`: tell of fields in the order of their names, as of what upstream writes as JSON again before it looks.
     """
     findings = Findings()
     if type(obj) is not dict or not _clean_struct(of, obj):
-        _Pass(findings, restoring=restoring).struct(of, obj, "", "")
+        found = _Pass(findings, restoring=restoring, by_name=by_name)
+        found.struct(of, obj, "", "")
+        if of.custom:
+            # Upstream decodes the metadata, prunes, and decodes metadata within, each with its own list.
+            findings.strict.sort(key=lambda problem: (not problem.startswith(_OF_METADATA), problem))
+            findings.strict += sorted(found.inner)
     return findings
+
+
+_OF_METADATA = 'unknown field "metadata.'
 
 
 def _compiled(of: Schema) -> dict[str, tuple[type, Check | None, Schema, bool]]:
@@ -418,14 +446,20 @@ _QUICK: Mapping[str, tuple[type, Check | None]] = {
 class _Pass:
     """Walks with paths. `path` is the strict one with indices, `fields` Go's, which knows field names only."""
 
-    def __init__(self, findings: Findings, *, restoring: bool) -> None:
+    def __init__(self, findings: Findings, *, restoring: bool, by_name: bool = False) -> None:
         self.findings = findings
+        self.inner: list[str] = []
+        """What strict decoding names in the metadata of embedded resources."""
         self._restoring = restoring
+        self._by_name = by_name
+
+    def _items(self, value: dict[str, Any]) -> list[tuple[str, Any]]:
+        return sorted(value.items(), key=itemgetter(0)) if self._by_name else list(value.items())
 
     def struct(self, of: Schema, value: dict[str, Any], path: str, fields: str) -> None:
         repeated = value.repeated if isinstance(value, _Repeating) else ()
         omitted = omissions.of(of)
-        for key, item in list(value.items()):
+        for key, item in self._items(value):
             below = f"{path}.{key}" if path else key
             field = of.child(key)
             if field is None:
@@ -451,9 +485,12 @@ class _Pass:
     def _metadata(self, of: Schema, value: Any, path: str) -> Any:
         """That of a custom object, or of one inside of it: upstream decodes it apart from the rest."""
         found, shown = Findings(), json.dumps(value)
-        made = _Pass(found, restoring=self._restoring).value(of, value, path, "", "Go value")
+        made = _Pass(found, restoring=self._restoring, by_name=True).value(of, value, path, "", "Go value")
         for problem in found.strict:
-            self.findings.note(problem)
+            if path == "metadata":
+                self.findings.note(problem)
+            else:
+                self.inner.append(problem)
         if found.error and path == "metadata":
             self.findings.fail(found.error)
         elif found.error:
@@ -482,7 +519,7 @@ class _Pass:
             self.struct(of, value, path, fields)
             return value
         repeated = value.repeated if isinstance(value, _Repeating) else ()
-        for key, item in value.items():
+        for key, item in self._items(value):
             below = f"{path}.{key}"
             if key in repeated:
                 self.findings.note(f'duplicate field "{below}"')
