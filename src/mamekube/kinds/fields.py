@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mamekube.objects import names, quantity
-from mamekube.objects.fielderrors import FieldError, invalid, not_supported, required
+from mamekube.objects.fielderrors import FieldError, invalid, not_supported, required, too_long
 
 Found = list[FieldError]
 
 IMMUTABLE = "field is immutable"
 NOT_NEGATIVE = "must be greater than or equal to 0"
 INT32_MAX = 2**31 - 1
+DRIVER_BYTES_MAX = 63
 PROTOCOLS = frozenset(("SCTP", "TCP", "UDP"))
 
 _LINK_MULTICAST = tuple(ipaddress.ip_network(text) for text in ("224.0.0.0/24", "ff02::/16"))
@@ -40,6 +41,17 @@ def check_required(text: str | None, path: str, rule: Callable[[str], list[str]]
         found.append(required(path))
     else:
         check(text, path, rule, found)
+
+
+def check_driver(name: str | None, path: str, found: Found) -> None:
+    """The name of a driver of volumes or of devices, which may be in capitals."""
+    text = name or ""
+    if not text:
+        found.append(required(path))
+    if len(text.encode()) > DRIVER_BYTES_MAX:
+        found.append(too_long(path, DRIVER_BYTES_MAX))
+    for message in names.dns1123_subdomain(text.lower()):
+        found.append(invalid(path, text, message))
 
 
 def check_not_negative(section: Mapping[str, Any], field: str, path: str, found: Found) -> None:

@@ -12,6 +12,7 @@ from mamekube.kinds.fields import (
     check,
     check_annotations,
     check_choice,
+    check_driver,
     check_labels,
     check_no_backsteps,
     check_quantity,
@@ -19,7 +20,7 @@ from mamekube.kinds.fields import (
 )
 from mamekube.kinds.podspec import projections
 from mamekube.objects import names
-from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required, too_long
+from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
 
 HOST_PATH_TYPES = frozenset(
     ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
@@ -31,7 +32,6 @@ MANAGED_DISK = (
     "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"
 )
 BLOB_DISK = "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"
-DRIVER_LENGTH_MAX = 63
 UNIT_MAX = 255
 """Of partitions and LUNs."""
 
@@ -277,18 +277,8 @@ def _storage_os(source: Mapping[str, Any], path: str, found: Found) -> None:
     _cinder(source, path, found)
 
 
-def _driver(source: Mapping[str, Any], path: str, found: Found) -> None:
-    name = source.get("driver") or ""
-    if not name:
-        found.append(required(f"{path}.driver"))
-    if len(name.encode()) > DRIVER_LENGTH_MAX:
-        found.append(too_long(f"{path}.driver", DRIVER_LENGTH_MAX))
-    for message in names.dns1123_subdomain(name.lower()):
-        found.append(invalid(f"{path}.driver", name, message))
-
-
 def _csi(source: Mapping[str, Any], path: str, found: Found) -> None:
-    _driver(source, path, found)
+    check_driver(source.get("driver"), f"{path}.driver", found)
     reference = source.get("nodePublishSecretRef")
     if reference is not None and not reference.get("name"):
         found.append(required(f"{path}.nodePublishSecretRef.name"))
@@ -297,7 +287,7 @@ def _csi(source: Mapping[str, Any], path: str, found: Found) -> None:
 
 
 def _persistent_csi(source: Mapping[str, Any], path: str, found: Found) -> None:
-    _driver(source, path, found)
+    check_driver(source.get("driver"), f"{path}.driver", found)
     if not source.get("volumeHandle"):
         found.append(required(f"{path}.volumeHandle"))
     for field in ("controllerPublish", "controllerExpand", "nodePublish", "nodeExpand"):

@@ -6,11 +6,11 @@ import ipaddress
 from typing import Any
 
 from mamekube.kinds import cells, statusconditions
-from mamekube.kinds.fields import IMMUTABLE, Found
+from mamekube.kinds.fields import IMMUTABLE, Found, check_driver
 from mamekube.kinds.podspec.defaults import canonicalize
 from mamekube.kinds.podspec.scheduling import validate_node_selector
 from mamekube.kinds.resource.configurations import CONFIGURATIONS_MAX, check_configuration, check_object
-from mamekube.kinds.resource.identifiers import check_driver, check_label, check_pool, check_uid
+from mamekube.kinds.resource.identifiers import check_label, check_pool, check_uid
 from mamekube.kinds.resource.lists import check_list, check_set
 from mamekube.kinds.resource.requests import RequestNames, check_reference, check_references, names_of
 from mamekube.kinds.resource.tolerations import (

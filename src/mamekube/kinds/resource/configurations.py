@@ -7,8 +7,7 @@ from typing import Any
 
 import orjson
 
-from mamekube.kinds.fields import Found
-from mamekube.kinds.resource.identifiers import check_driver
+from mamekube.kinds.fields import Found, check_driver
 from mamekube.objects.fielderrors import invalid, required, too_long
 
 CONFIGURATIONS_MAX = 32

@@ -5,27 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mamekube.kinds.fields import Found, check
+from mamekube.kinds.fields import DRIVER_BYTES_MAX, Found, check, check_driver
 from mamekube.objects import names
 from mamekube.objects.fielderrors import invalid, required, too_long
 
-DOMAIN_LENGTH_MAX = names.LABEL_LENGTH_MAX
+DOMAIN_LENGTH_MAX = DRIVER_BYTES_MAX
 IDENTIFIER_LENGTH_MAX = 32
 KEY_LENGTH_MAX = DOMAIN_LENGTH_MAX + 1 + IDENTIFIER_LENGTH_MAX
 
 _IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-def check_driver(name: str | None, path: str, found: Found) -> None:
-    """The name of a driver is one of CSI drivers, too: in capitals as well."""
-    text = name or ""
-    if not text:
-        found.append(required(path))
-    if len(text.encode()) > DOMAIN_LENGTH_MAX:
-        found.append(too_long(path, DOMAIN_LENGTH_MAX))
-    for message in names.dns1123_subdomain(text.lower()):
-        found.append(invalid(path, text, message))
 
 
 def check_pool(name: str | None, path: str, found: Found) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import IMMUTABLE, Found, shown_pointer
+from mamekube.kinds.fields import IMMUTABLE, Found, check_driver, shown_pointer
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec.scheduling import validate_node_selector
 from mamekube.kinds.resource import devices
 from mamekube.kinds.resource.configurations import capitals_warning
-from mamekube.kinds.resource.identifiers import check_driver, check_pool
+from mamekube.kinds.resource.identifiers import check_pool
 from mamekube.kinds.resource.lists import check_set
 from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object

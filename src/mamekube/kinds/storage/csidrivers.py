@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, section
+from mamekube.kinds.fields import IMMUTABLE, Found, section
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects.fielderrors import invalid, not_supported
+from mamekube.objects.fielderrors import duplicate, invalid, not_supported
 from mamekube.objects.meta import Object, metadata
 
 COLUMNS = (
@@ -55,20 +56,49 @@ def row(driver: Object, now_s: float) -> list[Any]:
     ]
 
 
-LIFECYCLE_MODES = frozenset(("Ephemeral", "Persistent"))
-GROUP_POLICIES = ("ReadWriteOnceWithFSType", "File", "None")
+LIFECYCLE_MODES = ("Persistent", "Ephemeral")
+GROUP_POLICIES = frozenset(("ReadWriteOnceWithFSType", "File", "None"))
+TOKEN_EXPIRATION_S_MIN = 600
+TOKEN_EXPIRATION_S_MAX = 2**32
+UPDATE_PERIOD_S_MIN = 10
 
 
 def validate(driver: Object) -> Found:
     found: Found = []
     spec = cells.spec_of(driver)
+    policy, tokens = spec.get("fsGroupPolicy"), spec.get("tokenRequests") or ()
+    if policy is not None and policy not in GROUP_POLICIES:
+        found.append(not_supported("spec.fsGroupPolicy", policy, GROUP_POLICIES))
+    _validate_tokens(tokens, found)
     for mode in spec.get("volumeLifecycleModes") or ():
         if mode not in LIFECYCLE_MODES:
             found.append(not_supported("spec.volumeLifecycleModes", mode, LIFECYCLE_MODES))
-    policy = spec.get("fsGroupPolicy")
-    if policy and policy not in GROUP_POLICIES:
-        found.append(not_supported("spec.fsGroupPolicy", policy, GROUP_POLICIES))
+    period = spec.get("nodeAllocatableUpdatePeriodSeconds")
+    if period is not None and period < UPDATE_PERIOD_S_MIN:
+        detail = f"must be greater than or equal to {UPDATE_PERIOD_S_MIN} seconds"
+        found.append(invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, detail))
+    secret = spec.get("serviceAccountTokenInSecrets")
+    if secret is not None and not tokens:
+        detail = "serviceAccountTokenInSecrets is set but no tokenRequests are specified"
+        found.append(invalid("spec.serviceAccountTokenInSecrets", secret, detail))
     return found
+
+
+def _validate_tokens(tokens: Sequence[dict[str, Any]], found: Found) -> None:
+    seen = set()
+    for index, token in enumerate(tokens):
+        path, audience = f"spec.tokenRequests[{index}]", token.get("audience") or ""
+        seconds = token.get("expirationSeconds")
+        if audience in seen:
+            found.append(duplicate(f"{path}.audience", audience))
+            continue
+        seen.add(audience)
+        if seconds is not None and seconds < TOKEN_EXPIRATION_S_MIN:
+            detail = "may not specify a duration less than 10 minutes"
+            found.append(invalid(f"{path}.expirationSeconds", seconds, detail))
+        if seconds is not None and seconds > TOKEN_EXPIRATION_S_MAX:
+            detail = "may not specify a duration larger than 2^32 seconds"
+            found.append(invalid(f"{path}.expirationSeconds", seconds, detail))
 
 
 def prepare_update(new: Object, old: Object) -> None:
@@ -80,8 +110,11 @@ def prepare_update(new: Object, old: Object) -> None:
 def validate_update(new: Object, old: Object) -> Found:
     after, before = cells.spec_of(new), cells.spec_of(old)
     return [
-        invalid(f"spec.{field}", after.get(field), "field is immutable")
-        for field in ("attachRequired", "fsGroupPolicy", "volumeLifecycleModes")
+        invalid(f"spec.{shown}", after.get(field), IMMUTABLE)
+        for field, shown in (
+            ("attachRequired", "attachedRequired"),
+            ("volumeLifecycleModes", "volumeLifecycleModes"),
+        )
         if after.get(field) != before.get(field)
     ]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells, selectors
-from mamekube.kinds.fields import Found, check_immutable, check_quantity, check_required
+from mamekube.kinds.fields import Found, check, check_immutable, check_quantity
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec.defaults import canonical_or_same
+from mamekube.kinds.storage import topologies
 from mamekube.objects import names
 from mamekube.objects.meta import Object
 
@@ -31,12 +32,15 @@ def row(capacity: Object, now_s: float) -> list[Any]:
 
 def validate(capacity: Object) -> Found:
     found: Found = []
-    check_required(capacity.get("storageClassName"), "storageClassName", names.dns1123_subdomain, found)
     selectors.validate(capacity.get("nodeTopology"), "nodeTopology", found)
-    for field in ("capacity", "maximumVolumeSize"):
-        if capacity.get(field) is not None:
-            check_quantity(capacity[field], field, found)
+    check(capacity.get("storageClassName") or "", "storageClassName", names.dns1123_subdomain, found)
+    if capacity.get("capacity") is not None:
+        check_quantity(capacity["capacity"], "capacity", found)
     return found
+
+
+def warnings(new: Object, old: Object | None) -> list[str]:
+    return topologies.selector_warnings(new.get("nodeTopology"), "nodeTopology")
 
 
 def validate_update(new: Object, old: Object) -> Found:
@@ -58,4 +62,5 @@ KIND = Kind(
     row=row,
     validate=validate,
     validate_update=validate_update,
+    warnings=warnings,
 )

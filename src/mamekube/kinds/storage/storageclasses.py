@@ -7,6 +7,7 @@ from typing import Any
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found, check_immutable
 from mamekube.kinds.kind import Column, Kind
+from mamekube.kinds.storage import parameters, topologies
 from mamekube.objects.fielderrors import forbidden, not_supported, required
 from mamekube.objects.meta import Object, annotations_of
 
@@ -55,8 +56,8 @@ BINDING_MODES = frozenset(("Immediate", "WaitForFirstConsumer"))
 
 def validate(storage_class: Object) -> Found:
     found: Found = []
-    if not storage_class.get("provisioner"):
-        found.append(required("provisioner"))
+    parameters.check_provisioner(storage_class.get("provisioner"), "provisioner", found)
+    parameters.check_parameters(storage_class.get("parameters"), found)
     policy, mode = storage_class.get("reclaimPolicy"), storage_class.get("volumeBindingMode")
     if policy and policy not in RECLAIM_POLICIES:
         found.append(not_supported("reclaimPolicy", policy, RECLAIM_POLICIES))
@@ -64,7 +65,12 @@ def validate(storage_class: Object) -> Found:
         found.append(required("volumeBindingMode"))
     elif mode not in BINDING_MODES:
         found.append(not_supported("volumeBindingMode", mode, BINDING_MODES))
+    topologies.validate(storage_class.get("allowedTopologies") or (), "allowedTopologies", found)
     return found
+
+
+def warnings(new: Object, old: Object | None) -> list[str]:
+    return topologies.warnings(new.get("allowedTopologies") or (), "allowedTopologies")
 
 
 def validate_update(new: Object, old: Object) -> Found:
@@ -90,4 +96,5 @@ KIND = Kind(
     row=row,
     validate=validate,
     validate_update=validate_update,
+    warnings=warnings,
 )

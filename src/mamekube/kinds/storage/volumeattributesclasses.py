@@ -7,7 +7,8 @@ from typing import Any
 from mamekube.kinds import cells
 from mamekube.kinds.fields import Found
 from mamekube.kinds.kind import Column, Kind
-from mamekube.objects.fielderrors import forbidden, required
+from mamekube.kinds.storage import parameters
+from mamekube.objects.fielderrors import forbidden
 from mamekube.objects.meta import Object, annotations_of
 
 DEFAULT_ANNOTATIONS = (
@@ -27,10 +28,8 @@ def row(attributes_class: Object, now_s: float) -> list[Any]:
 
 def validate(attributes_class: Object) -> Found:
     found: Found = []
-    if not attributes_class.get("driverName"):
-        found.append(required("driverName"))
-    if not attributes_class.get("parameters"):
-        found.append(required("parameters", "must contain at least one key/value pair"))
+    parameters.check_provisioner(attributes_class.get("driverName"), "driverName", found)
+    parameters.check_parameters(attributes_class.get("parameters"), found, needed=True)
     return found
 
 
