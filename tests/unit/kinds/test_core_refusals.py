@@ -24,7 +24,7 @@ CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 def refusals(kind: Kind, obj: dict[str, Any]) -> list[str]:
     kind.default(obj)
-    return [str(error) for error in kind.validate(obj)]
+    return [str(error) for error in kind.validate(obj) + kind.validate_create(obj)]
 
 
 def service(annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
@@ -101,6 +101,19 @@ def test_a_service_is_refused_for(case: tuple[Any, ...]) -> None:
 
 def changed(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
     return [str(error) for error in services.KIND.validate_update(new, old)]
+
+
+def test_addresses_that_a_service_had_may_stay() -> None:
+    blocks = ["10.0.0.1/8", " 010.0.0.0/8"]
+    old = service(**BALANCED, externalIPs=["010.0.0.1"], loadBalancerSourceRanges=blocks)
+    assert len(refusals(services.KIND, old)) == 3
+    assert changed(old, old) == []
+    assert changed(service(**BALANCED, loadBalancerSourceRanges=["10.0.0.2/8", *blocks]), old) == [
+        'spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.2/8": must not have bits set beyond the prefix length'
+    ]
+    told = {"status": {"loadBalancer": {"ingress": [{"ip": "::ffff:10.0.0.1", "ipMode": "VIP"}]}}}
+    assert len(services.KIND.validate_status({**old, **told}, old)) == 1
+    assert services.KIND.validate_status({**old, **told}, {**old, **told}) == []
 
 
 def dual(addresses: list[str], **spec: Any) -> dict[str, Any]:

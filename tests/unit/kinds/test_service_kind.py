@@ -102,7 +102,7 @@ def test_traffic_policies_follow_the_type(spec: dict, external: str | None, inte
     ],
 )
 def test_a_service_is_refused_for(spec: dict, expected: list[str]) -> None:
-    assert [str(error) for error in KIND.validate(service(**spec))] == expected
+    assert [str(error) for error in KIND.validate_create(service(**spec))] == expected
 
 
 def test_an_address_once_given_stays() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from mamekube.kinds import cells
@@ -47,8 +47,14 @@ def needs_health_check(spec: Mapping[str, Any]) -> bool:
     return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
-def validate(service: Object) -> Found:
+def validate_create(service: Object) -> Found:
     found: Found = []
+    _validate(service, found, known=frozenset())
+    return found
+
+
+def _validate(service: Object, found: Found, *, known: Set[str]) -> None:
+    """`known`: addresses and blocks of them that are not looked at."""
     spec, annotations = cells.spec_of(service), annotations_of(service)
     ports, kind = spec.get("ports") or [], spec.get("type") or ""
     hints, mode = annotations.get(TOPOLOGY_HINTS), annotations.get(TOPOLOGY_MODE)
@@ -64,17 +70,26 @@ def validate(service: Object) -> Found:
     check_labels(spec.get("selector"), "spec.selector", found)
     _validate_affinity(spec, found)
     if kind != "ExternalName":
-        _validate_addresses(spec, found)
+        _validate_addresses(spec, found, known=known)
     for index, address in enumerate(spec.get("externalIPs") or ()):
         path, before = f"spec.externalIPs[{index}]", len(found)
+        if address in known:
+            continue
         check(address or "", path, names.ip, found)
         if len(found) == before:
             check_public_ip(address, path, found)
     check_choice(kind, "spec.type", TYPES, found)
     _validate_unique_ports(ports, kind, found)
-    _validate_balancing(spec, kind, annotations, found)
+    _validate_balancing(spec, kind, annotations, found, known=known)
     _validate_traffic(spec, kind, found)
-    return found
+
+
+def _addresses_of(service: Object) -> Set[str]:
+    """All that may have been written when less was refused."""
+    spec = cells.spec_of(service)
+    texts = [*(spec.get("clusterIPs") or ()), *(spec.get("externalIPs") or ())]
+    texts += spec.get("loadBalancerSourceRanges") or annotations_of(service).get(SOURCE_RANGES, "").split(",")
+    return {(text or "").strip() for text in texts} - {""}
 
 
 def _validate_by_type(spec: Mapping[str, Any], kind: str, found: Found) -> None:
@@ -132,7 +147,7 @@ def _validate_affinity(spec: Mapping[str, Any], found: Found) -> None:
         found.append(invalid(f"{path}.clientIP.timeoutSeconds", seconds, detail))
 
 
-def _validate_addresses(spec: Mapping[str, Any], found: Found) -> None:
+def _validate_addresses(spec: Mapping[str, Any], found: Found, *, known: Set[str]) -> None:
     addresses, first = spec.get("clusterIPs") or [], spec.get("clusterIP") or ""
     path = "spec.clusterIPs"
     if first and addresses and addresses[0] != first:
@@ -152,7 +167,8 @@ def _validate_addresses(spec: Mapping[str, Any], found: Found) -> None:
     before = len(found)
     for index, address in enumerate(given):
         if index or address != "None":
-            check(address or "", f"{path}[{index}]", names.ip, found)
+            if address not in known:
+                check(address or "", f"{path}[{index}]", names.ip, found)
         elif len(given) > 1:
             found.append(invalid(path, addresses, "'None' must be the first and only value"))
     wrong = len(found) > before
@@ -191,7 +207,7 @@ def _validate_unique_ports(ports: list[dict[str, Any]], kind: str, found: Found)
 
 
 def _validate_balancing(
-    spec: Mapping[str, Any], kind: str, annotations: Mapping[str, str], found: Found
+    spec: Mapping[str, Any], kind: str, annotations: Mapping[str, str], found: Found, *, known: Set[str]
 ) -> None:
     """What only services behind a load balancer may say."""
     balanced, ranges = kind == "LoadBalancer", spec.get("loadBalancerSourceRanges")
@@ -200,13 +216,15 @@ def _validate_balancing(
         if not balanced:
             found.append(forbidden(path, ONLY_BALANCED))
         for index, block in enumerate(ranges):
-            check(block.strip(), f"{path}[{index}]", names.cidr, found)
+            if (text := (block or "").strip()) not in known:
+                check(text, f"{path}[{index}]", names.cidr, found)
     elif SOURCE_RANGES in annotations:
         path, text = f"metadata.annotations[{SOURCE_RANGES}]", annotations[SOURCE_RANGES].strip()
         if not balanced:
             found.append(forbidden(path, ONLY_BALANCED))
         for block in text.split(",") if text else ():
-            check(block.strip(), path, names.cidr, found)
+            if block.strip() not in known:
+                check(block.strip(), path, names.cidr, found)
     if spec.get("allocateLoadBalancerNodePorts") is not None and not balanced:
         found.append(forbidden("spec.allocateLoadBalancerNodePorts", ONLY_BALANCED))
     elif spec.get("allocateLoadBalancerNodePorts") is None and balanced:
@@ -267,6 +285,7 @@ def validate_update(new: Object, old: Object) -> Found:
     port, had = (spec.get("healthCheckNodePort") or 0 for spec in (after, before))
     if needs_health_check(after) and needs_health_check(before) and port != had:
         found.append(forbidden("spec.healthCheckNodePort", "field is immutable"))
+    _validate(new, found, known=_addresses_of(old))
     return found
 
 
@@ -300,15 +319,18 @@ def validate_status(new: Object, old: Object) -> Found:
     ingresses = (cells.status_of(new).get("loadBalancer") or {}).get("ingress") or ()
     if ingresses and cells.spec_of(new).get("type") != "LoadBalancer":
         return [forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")]
+    told = (cells.status_of(old).get("loadBalancer") or {}).get("ingress") or ()
+    known = {ingress.get("ip") for ingress in told}
     for index, ingress in enumerate(ingresses):
-        _validate_ingress(ingress, f"{path}[{index}]", found)
+        _validate_ingress(ingress, f"{path}[{index}]", found, known=known)
     return found
 
 
-def _validate_ingress(ingress: Mapping[str, Any], path: str, found: Found) -> None:
+def _validate_ingress(ingress: Mapping[str, Any], path: str, found: Found, *, known: Set[str | None]) -> None:
     address, mode, host = ingress.get("ip"), ingress.get("ipMode"), ingress.get("hostname")
     if address:
-        check(address, f"{path}.ip", names.ip, found)
+        if address not in known:
+            check(address, f"{path}.ip", names.ip, found)
         if mode is None:
             found.append(required(f"{path}.ipMode", "must be specified when `ip` is set"))
     elif mode is not None:

@@ -129,7 +129,7 @@ KIND = Kind(
         "spec.clusterIP": lambda obj: cells.spec_of(obj).get("clusterIP") or "",
         "spec.type": lambda obj: cells.spec_of(obj).get("type") or "",
     },
-    validate=servicerules.validate,
+    validate_create=servicerules.validate_create,
     validate_update=servicerules.validate_update,
     validate_status=servicerules.validate_status,
     prepare_update=prepare_update,
