@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from mamekube.apiserver.request import Request
 from mamekube.kinds.kind import Kind
+from mamekube.objects.meta import Object
+from mamekube.objects.status import bad_request
 
 
 def _body(group: str, version: str, kind: str, schema: str) -> Kind:
@@ -23,3 +26,11 @@ SCALE = _body("autoscaling", "v1", "Scale", "io.k8s.api.autoscaling.v1.Scale")
 TOKEN_REQUEST = _body(
     "authentication.k8s.io", "v1", "TokenRequest", "io.k8s.api.authentication.v1.TokenRequest"
 )
+
+
+def check_namespace(request: Request, obj: Object) -> None:
+    """400 for an object of another namespace than that of the path."""
+    if (obj.get("metadata") or {}).get("namespace") not in (None, "", request.namespace):
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )

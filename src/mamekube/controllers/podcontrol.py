@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from mamekube.controllers.expectations import Expectations
 from mamekube.controllers.resources import PODS
 from mamekube.controllers.runtime import Context, Controller
-from mamekube.objects.meta import Object, being_deleted, make_key, name_of, namespace_of, uid_of
+from mamekube.objects.meta import Object, being_deleted, make_key, metadata, name_of, namespace_of, uid_of
 from mamekube.objects.owners import controller_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError, is_reason
@@ -118,6 +118,7 @@ async def mark_disrupted(
         "reason": reason,
         "message": message,
         "lastTransitionTime": controller.clock.timestamp(),
+        "observedGeneration": metadata(pod).get("generation", 0),
     }
     patch: dict[str, Any] = {"metadata": {"uid": uid_of(pod)}, "status": {"conditions": [condition]}}
     if fail:

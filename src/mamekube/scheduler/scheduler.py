@@ -306,6 +306,7 @@ class Scheduler(Component):
             "message": f"{self._name}: preempting to accommodate a higher priority pod",
             "lastProbeTime": None,
             "lastTransitionTime": self._clock.timestamp(),
+            "observedGeneration": metadata(victim.pod).get("generation", 0),
         }
         await self._patch_status(victim.pod, {"conditions": [condition]})
         await self._client.delete(PODS, name_of(victim.pod), namespace=victim.namespace, uid=victim.uid)

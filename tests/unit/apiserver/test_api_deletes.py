@@ -176,11 +176,12 @@ def budget(allowed: int):
     }
 
 
-async def evict(client, name):
+async def evict(client, name, **fields):
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
         "metadata": {"name": name, "namespace": "default"},
+        **fields,
     }
     return await client.create(PODS, eviction, namespace="default", name=name, subresource="eviction")
 
@@ -215,6 +216,91 @@ async def test_an_eviction_is_counted_against_the_budget(client):
     counts = (await client.get(BUDGETS, "b", namespace="default"))["status"]
     assert counts["disruptionsAllowed"] == 0
     assert list(counts["disruptedPods"]) == ["p"]
+    (condition,) = counts["conditions"]
+    assert (condition["type"], condition["reason"]) == ("DisruptionAllowed", "InsufficientPods")
+
+
+@pytest.mark.parametrize("phase", ["Running", "Succeeded"])
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_pod_is_told_that_it_is_evicted(client, phase, dry_run):
+    await add_service_account(client)
+    held = pod("p")
+    held["metadata"]["finalizers"] = ["example.com/held"]
+    made = await client.create(PODS, held)
+    await client.update(PODS, {**made, "status": {**made["status"], "phase": phase}}, subresource="status")
+    await evict(client, "p", deleteOptions={"dryRun": ["All"]} if dry_run else {})
+    left = await client.get(PODS, "p", namespace="default")
+    told = [
+        (one["status"], one["reason"], one["message"], one["observedGeneration"])
+        for one in left["status"].get("conditions", ())
+        if one["type"] == "DisruptionTarget"
+    ]
+    assert told == ([] if dry_run else [("True", "EvictionByEvictionAPI", "Eviction API: evicting", 1)])
+    assert ("deletionTimestamp" in left["metadata"]) is not dry_run
+
+
+@pytest.mark.parametrize("named", ["right", "wrong"])
+@pytest.mark.parametrize("field", ["uid", "resourceVersion"])
+async def test_only_the_pod_that_was_meant_is_evicted(client, field, named):
+    """Though what it is told gives it another revision."""
+    await add_service_account(client)
+    made = await client.create(PODS, pod("p"))
+    wanted = made["metadata"][field] if named == "right" else "1"
+    evicted = evict(client, "p", deleteOptions={"preconditions": {field: wanted}})
+    if named == "right":
+        assert (await evicted)["status"] == "Success"
+        return
+    error = await refused(evicted)
+    assert error.code == 409
+    assert error.message.startswith('Operation cannot be fulfilled on Pod "p": the ')
+    assert " in the precondition (1) does not match the " in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            {"apiVersion": "policy/v2", "kind": "Eviction"},
+            'Eviction in version "v2" cannot be handled as a Eviction: no kind "Eviction" is registered for version '
+            '"policy/v2" in scheme "pkg/api/legacyscheme/scheme.go:30"',
+        ),
+        ({"apiVersion": "policy/v1beta1", "kind": "Eviction"}, None),
+        (
+            {"metadata": {"name": "p", "namespace": "other"}},
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+    ],
+)
+async def test_evictions_have_two_versions_and_one_namespace(client, body, message):
+    await add_service_account(client)
+    await client.create(PODS, pod("p"))
+    if message is None:
+        await evict(client, "p", **body)
+    else:
+        error = await refused(evict(client, "p", **body))
+        assert (error.code, error.message) == (400, message)
+
+
+async def test_two_budgets_for_one_pod_are_no_answer(client):
+    await prepare_eviction(client, 1)
+    obj, _ = budget(1)
+    await client.create(BUDGETS, {**obj, "metadata": {**obj["metadata"], "name": "second"}})
+    error = await refused(evict(client, "p"))
+    assert (error.code, error.reason) == (500, "")
+    assert error.message == (
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+    )
+
+
+async def test_whoever_is_not_ready_goes_without_being_counted(client):
+    await prepare_eviction(client, 0)
+    known = await client.get(PODS, "p", namespace="default")
+    status = {**known["status"], "conditions": [{"type": "Ready", "status": "False"}]}
+    await client.update(PODS, {**known, "status": status}, subresource="status")
+    await evict(client, "p")
+    assert (await client.get(PODS, "p", namespace="default"))["metadata"]["deletionTimestamp"]
+    counts = (await client.get(BUDGETS, "b", namespace="default"))["status"]
+    assert "disruptedPods" not in counts
 
 
 @pytest.mark.parametrize(

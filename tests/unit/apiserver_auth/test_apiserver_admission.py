@@ -382,6 +382,38 @@ async def test_a_scoped_quota_counts_only_pods_in_its_scope(world, chain, scopes
         assert not counted
 
 
+# Topology ---------------------------------------------------------------------------------------------
+
+ZONE, REGION = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
+
+
+@pytest.mark.parametrize(
+    ("of_node", "of_pod", "expected"),
+    [
+        ({ZONE: "z", REGION: "r"}, {}, {ZONE: "z", REGION: "r"}),
+        ({"sub.topology.kubernetes.io/zone": "z", REGION: "r"}, {}, {REGION: "r"}),
+        ({ZONE: "z", "topology.kubernetes.io/abc": "1"}, {ZONE: "bad", "a": "b"}, {ZONE: "z", "a": "b"}),
+        ({}, {ZONE: "kept"}, {ZONE: "kept"}),
+    ],
+)
+async def test_a_pod_is_labelled_with_the_zone_and_the_region_of_its_node(
+    world, chain, of_node, of_pod, expected
+):
+    """Upstream: TestPodTopologyLabels. A Binding carries them to the pod."""
+    await world.account("default")
+    await world.put("nodes", {"metadata": {"name": "n", "labels": of_node}})
+    placed = pod(nodeName="n")
+    placed["metadata"]["labels"] = dict(of_pod)
+    made = world.write("pods", placed)
+    await admit(chain, made)
+    assert made.object["metadata"]["labels"] == expected
+    target = {"kind": "Node", "name": "n"}
+    binding = {"metadata": {**placed["metadata"], "labels": dict(of_pod)}, "target": target}
+    bound = world.write("pods", binding, subresource="binding")
+    await chain.mutate(bound)
+    assert bound.object["metadata"]["labels"] == expected
+
+
 # Pod security -----------------------------------------------------------------------------------------
 
 

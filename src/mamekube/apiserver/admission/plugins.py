@@ -25,6 +25,7 @@ from mamekube.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from mamekube.apiserver.admission.node_restriction import NodeRestriction
 from mamekube.apiserver.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from mamekube.apiserver.admission.pod_security import PodSecurity
+from mamekube.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from mamekube.apiserver.admission.policy_records import AdmissionPolicies
 from mamekube.apiserver.admission.priority import Priority
 from mamekube.apiserver.admission.resource_quota import ResourceQuota
@@ -75,6 +76,7 @@ def admission(
             CertificateSigning(authorizer),
             CertificateSubjectRestriction(),
             DefaultIngressClass(reader),
+            PodTopologyLabels(reader),
             MutatingAdmissionPolicy(policies.mutating, reader, authorizer),
             MutatingAdmissionWebhook(webhooks.mutating, webhooks.client, reader, authorizer),
             ValidatingAdmissionPolicy(policies.validating, reader, authorizer),

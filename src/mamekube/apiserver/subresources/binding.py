@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mamekube.apiserver import races
-from mamekube.apiserver.bodies import BINDING
+from mamekube.apiserver.bodies import BINDING, check_namespace
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_write
 from mamekube.apiserver.request import Request
@@ -38,7 +38,8 @@ async def bind_named(api: Api, request: Request, binding: Object) -> Answer:
 
 
 async def bind(api: Api, request: Request, kind: Kind, binding: Object, *, dry_run: bool) -> Answer:
-    """Raises 404, 409, 422."""
+    """Raises 400, 404, 409, 422."""
+    check_namespace(request, binding)
     _check(request, binding)
     write = Write(
         operation=CREATE,
@@ -86,7 +87,7 @@ def _check(request: Request, binding: Object) -> None:
 
 
 def _bound(request: Request, pod: Object, binding: Object, *, now: str) -> Object:
-    """The pod with its node, its condition and the binding's annotations. Raises 409."""
+    """The pod with its node, its condition and the binding's annotations and labels. Raises 409."""
     name, meta = request.name, metadata(binding)
     for what, field in (("UID", "uid"), ("ResourceVersion", "resourceVersion")):
         wanted, found = meta.get(field), metadata(pod).get(field)
@@ -114,7 +115,8 @@ def _bound(request: Request, pod: Object, binding: Object, *, now: str) -> Objec
         "spec": {**spec, "nodeName": binding["target"]["name"]},
         "status": {**before, "conditions": [*others, condition]},
     }
-    if meta.get("annotations"):
-        annotations = {**(metadata(pod).get("annotations") or {}), **meta["annotations"]}
-        bound["metadata"] = {**metadata(pod), "annotations": annotations}
+    for field in ("annotations", "labels"):
+        if meta.get(field):
+            both = {**(metadata(pod).get(field) or {}), **meta[field]}
+            bound["metadata"] = {**metadata(bound), field: both}
     return bound
