@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenarios.cluster import run
+from tests.scenarios.cluster import EVENTS, run
 
 from mamekube.controllers.resources import (
     CONFIG_MAPS,
@@ -66,6 +66,35 @@ def test_what_names_an_owner_that_never_existed_is_removed():
         await cluster.create(CONFIG_MAPS, {"metadata": {"name": "heir", "ownerReferences": [owner]}})
         await cluster.settle(2)
         assert await cluster.get(CONFIG_MAPS, "heir") is None
+
+    run(scenario)
+
+
+def test_an_owner_in_another_namespace_is_none_and_the_user_is_told():
+    """Upstream: TestCrossNamespaceReferences. What is in no namespace is kept: better litter than loss."""
+
+    async def scenario(cluster):
+        await cluster.create(NAMESPACES, {"metadata": {"name": "other"}})
+        owner = await cluster.create(CONFIG_MAPS, {"metadata": {"name": "parent"}})
+        uid = owner["metadata"]["uid"]
+        reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "parent", "uid": uid}
+        child = {"metadata": {"name": "child", "ownerReferences": [reference]}}
+        await cluster.create(CONFIG_MAPS, child, namespace="other")
+        await cluster.create(NODES, {"metadata": {"name": "child", "ownerReferences": [reference]}})
+        await cluster.settle(5)
+        assert await cluster.get(CONFIG_MAPS, "child", namespace="other") is None
+        assert await cluster.get(NODES, "child") is not None
+        told = [
+            (event["type"], event["involvedObject"]["kind"], event["message"])
+            for namespace in ("other", "default")
+            for event in await cluster.list(EVENTS, namespace=namespace)
+            if event["reason"] == "OwnerRefInvalidNamespace"
+        ]
+        shown = 'ownerRef [v1/ConfigMap, namespace: {0}, name: parent, uid: {1}] does not exist in namespace "{0}"'
+        assert told == [
+            ("Warning", "ConfigMap", shown.format("other", uid)),
+            ("Warning", "Node", shown.format("", uid)),
+        ]
 
     run(scenario)
 

@@ -225,6 +225,10 @@ class GarbageCollector(Controller):
     async def _classify(self, node: Node, live: Object) -> Owners:
         owners = Owners()
         for reference in owners_of(live):
+            if self.graph.is_elsewhere(reference["uid"], node.namespace):
+                self.record(
+                    live, "OwnerRefInvalidNamespace", _not_there(reference, node.namespace), warning=True
+                )
             owner = await self._owner(node, reference)
             if owner is None:
                 owners.dangling.append(reference)
@@ -342,3 +346,12 @@ def _same_relations(old: Object, new: Object) -> bool:
     before, after = metadata(old), metadata(new)
     fields = ("ownerReferences", "finalizers", "deletionTimestamp", "uid")
     return all(before.get(field) == after.get(field) for field in fields)
+
+
+def _not_there(reference: Reference, namespace: str) -> str:
+    """What the user reads who gave an object an owner from another namespace."""
+    owner = (
+        f"[{reference['apiVersion']}/{reference['kind']}, namespace: {namespace}, name: {reference['name']}, "
+        f"uid: {reference['uid']}]"
+    )
+    return f'ownerRef {owner} does not exist in namespace "{namespace}"'

@@ -84,6 +84,11 @@ class Graph:
         """Dependents that keep a foreground deletion waiting."""
         return [dependent for dependent in self.dependents(uid) if _blocks(dependent.owners, uid)]
 
+    def is_elsewhere(self, uid: str, namespace: str) -> bool:
+        """Whether the object was seen in a namespace from which it can own nothing in this one."""
+        node = self.nodes.get(uid)
+        return node is not None and not node.virtual and node.namespace not in ("", namespace)
+
     def _describe(self, node: Node, resource: Resource, obj: Object) -> None:
         node.resource = resource
         node.api_version, node.kind = resource.api_version, resource.kind
