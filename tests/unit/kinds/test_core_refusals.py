@@ -367,6 +367,30 @@ def test_others_are_refused_for(case: tuple[Any, ...]) -> None:
     assert refusals(kind, obj) == expected
 
 
+def reached_at(*addresses: str, **labels: str) -> dict[str, Any]:
+    subsets = [{"addresses": [{"ip": address} for address in addresses]}]
+    return {"metadata": {"name": "e", "labels": labels}, "subsets": subsets}
+
+
+def test_endpoints_keep_the_addresses_that_they_had() -> None:
+    old = reached_at("010.0.0.1")
+    path = "subsets[0].addresses[0].ip: Invalid value"
+    assert refusals(endpoints.KIND, old) == [f'{path}: "010.0.0.1": must not have leading 0s']
+    assert endpoints.KIND.validate_update(old, old) == []
+    assert refusals(endpoints.KIND, reached_at("x")) == [
+        f'{path}: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+        f'{path}: "x": must be a valid IP address',
+    ]
+
+
+def test_endpoints_are_warned_of_odd_spellings_but_not_the_controller() -> None:
+    assert endpoints.KIND.warnings(reached_at("10.0.0.1", "2001:DB8::1"), None) == [
+        'subsets[0].addresses[1].ip: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")'
+    ]
+    managed = {"endpoints.kubernetes.io/managed-by": "endpoint-controller"}
+    assert endpoints.KIND.warnings(reached_at("2001:DB8::1", **managed), None) == []
+
+
 def test_a_claim_of_no_class_may_be_given_one_and_its_attributes_never_go() -> None:
     def update(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
         errors = persistentvolumeclaims.KIND.validate_update(new, old)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
 from typing import Any
 
 from mamekube.kinds import cells
 from mamekube.kinds.fields import PROTOCOLS, Found, check, check_choice, check_public_ip
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import names
+from mamekube.objects.addresses import ip_warnings
 from mamekube.objects.fielderrors import invalid, required
-from mamekube.objects.meta import Object
+from mamekube.objects.meta import Object, metadata
 
 COLUMNS = (cells.NAME, Column(name="Endpoints"), cells.AGE)
 SHOWN_MAX = 3
@@ -43,33 +45,70 @@ def _joined(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def validate(endpoints: Object) -> Found:
+MANAGED_BY = "endpoints.kubernetes.io/managed-by"
+CONTROLLER = "endpoint-controller"
+"""Writes addresses rightly, so nobody needs to look."""
+_FIELDS = ("addresses", "notReadyAddresses")
+
+
+def validate_create(endpoints: Object) -> Found:
     found: Found = []
+    _validate(endpoints, found, known=frozenset())
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    """Addresses that it had may stay, however they are written."""
+    found: Found = []
+    _validate(new, found, known={address.get("ip") for _, address in _addresses_of(old)})
+    return found
+
+
+def _addresses_of(endpoints: Object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each with its path."""
+    for index, subset in enumerate(endpoints.get("subsets") or ()):
+        for field in _FIELDS:
+            for address_index, address in enumerate(subset.get(field) or ()):
+                yield f"subsets[{index}].{field}[{address_index}]", address
+
+
+def _validate(endpoints: Object, found: Found, *, known: Set[str | None]) -> None:
+    """`known`: addresses that are not looked at."""
     for index, subset in enumerate(endpoints.get("subsets") or ()):
         path = f"subsets[{index}]"
         if not subset.get("addresses") and not subset.get("notReadyAddresses"):
             found.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
-        for field in ("addresses", "notReadyAddresses"):
+        for field in _FIELDS:
             for address_index, address in enumerate(subset.get(field) or ()):
-                _validate_address(address, f"{path}.{field}[{address_index}]", found)
+                _validate_address(address, f"{path}.{field}[{address_index}]", found, known=known)
         ports = subset.get("ports") or ()
         for port_index, port in enumerate(ports):
             _validate_port(port, f"{path}.ports[{port_index}]", found, named=len(ports) > 1)
-    return found
 
 
-def _validate_address(address: dict[str, Any], path: str, found: Found) -> None:
+def _validate_address(address: dict[str, Any], path: str, found: Found, *, known: Set[str | None]) -> None:
     text, before = address.get("ip") or "", len(found)
-    check(text, f"{path}.ip", names.ip, found)
+    if text not in known:
+        check(text, f"{path}.ip", names.ip, found)
     wrong = len(found) > before
     if address.get("hostname"):
         check(address["hostname"], f"{path}.hostname", names.dns1123_label, found)
     if address.get("nodeName") is not None:
         check(address["nodeName"], f"{path}.nodeName", names.dns1123_subdomain, found)
-    if wrong:
+    if not names.is_ip(text):
         found.append(invalid(f"{path}.ip", text, "must be a valid IP address"))
-    else:
+    elif not wrong and text not in known:
         check_public_ip(text, f"{path}.ip", found)
+
+
+def warn(new: Object, old: Object | None) -> list[str]:
+    if (metadata(new).get("labels") or {}).get(MANAGED_BY) == CONTROLLER:
+        return []
+    return [
+        warning
+        for path, address in _addresses_of(new)
+        for warning in ip_warnings(address.get("ip") or "", f"{path}.ip")
+    ]
 
 
 def _validate_port(port: dict[str, Any], path: str, found: Found, *, named: bool) -> None:
@@ -96,6 +135,8 @@ KIND = Kind(
     default=default,
     columns=COLUMNS,
     row=row,
-    validate=validate,
+    validate_create=validate_create,
+    validate_update=validate_update,
+    warnings=warn,
     deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 )
