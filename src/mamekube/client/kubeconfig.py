@@ -160,7 +160,10 @@ def _data(entry: Mapping[str, Any], field: str) -> bytes:
     """What `field-data` holds, or else the file that `field` names."""
     inline = entry.get(f"{field}-data")
     if inline:
-        return base64.b64decode(inline)
+        try:
+            return base64.b64decode("".join(str(inline).split()), validate=True)
+        except ValueError:
+            raise KubeconfigError(f"{field}-data is no base64") from None
     return Path(entry[field]).read_bytes() if entry.get(field) else b""
 
 
@@ -192,9 +195,27 @@ def _parse(path: Path) -> dict[str, Any]:
         config = _parse_yaml(path, text)
     if config is None:
         return {}
+    if problem := _shape_problem(config):
+        raise KubeconfigError(f'error loading config file "{path}": {problem}')
+    return dict(config)
+
+
+def _shape_problem(config: Any) -> str:
+    """What is no list, map or text where there must be one; empty where all is as it must be."""
     if not isinstance(config, dict):
-        raise KubeconfigError(f'error loading config file "{path}": not an object')
-    return config
+        return "not an object"
+    for plural, singular in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
+        entries = config.get(plural) or []
+        if not isinstance(entries, list):
+            return f"{plural} is no list"
+        for index, entry in enumerate(entries):
+            if not isinstance(entry, dict):
+                return f"{plural}[{index}] is no map"
+            if not isinstance(entry.setdefault("name", ""), str):
+                return f"{plural}[{index}].name is no text"
+            if not isinstance(entry.get(singular) or {}, dict):
+                return f"{plural}[{index}].{singular} is no map"
+    return ""
 
 
 def _parse_yaml(path: Path, text: bytes) -> Any:

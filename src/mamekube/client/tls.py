@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 
-from mamekube.client.kubeconfig import ClientConfig
+from mamekube.client.kubeconfig import ClientConfig, KubeconfigError
 
 
 def client_context(config: ClientConfig) -> ssl.SSLContext:
@@ -15,11 +15,19 @@ def client_context(config: ClientConfig) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif config.ca_data:
-        context.load_verify_locations(cadata=config.ca_data.decode())
+        try:
+            context.load_verify_locations(cadata=config.ca_data.decode())
+        except (ssl.SSLError, UnicodeDecodeError):
+            raise KubeconfigError(
+                "unable to load root certificates: they are no certificates in PEM"
+            ) from None
     else:
         context.load_default_certs()
     if config.client_certificate_data and config.client_key_data:
-        load_identity(context, config.client_certificate_data, config.client_key_data)
+        try:
+            load_identity(context, config.client_certificate_data, config.client_key_data)
+        except ssl.SSLError as error:
+            raise KubeconfigError(f"the client certificate and its key cannot be used: {error}") from None
     return context
 
 

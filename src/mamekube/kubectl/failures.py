@@ -68,7 +68,9 @@ def _invalid(status: dict[str, Any], message: str) -> str:
         else "The request is invalid"
     )
     texts = [
-        f"{cause.get('field')}: {cause.get('message')}" if cause.get("field") else cause["message"]
+        f"{cause.get('field')}: {cause.get('message')}"
+        if cause.get("field")
+        else str(cause.get("message", ""))
         for cause in causes
     ]
     if not texts:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mamekube.kubectl.failures import Failure
+from mamekube.objects import durations
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag. `kind` is bool, string, int, list (may be repeated, commas split) or array (repeated, not split)."""
+    """One flag. `kind` is bool, string, int, duration, list (may be repeated, commas split) or array (not split)."""
 
     name: str
     kind: str = "string"
@@ -128,6 +129,11 @@ def _store(flag: Flag, value: str, arguments: Arguments) -> None:
                 f'error: invalid argument "{value}" for "{shown}" flag: strconv.ParseInt: parsing "{value}": '
                 "invalid syntax"
             ) from None
+    elif flag.kind == "duration":
+        try:
+            known[flag.name] = durations.parse_s(value)
+        except ValueError as error:
+            raise Failure(f'error: invalid argument "{value}" for "{shown}" flag: {error}') from None
     elif flag.kind == "list":
         known[flag.name] = [*known.get(flag.name, []), *value.split(",")]
     elif flag.kind == "array":

@@ -6,6 +6,8 @@ The library takes a fiftieth of a second to load, so that it is loaded only when
 from __future__ import annotations
 
 import base64
+import json
+import math
 import re
 from collections.abc import Callable
 from functools import cache
@@ -14,9 +16,11 @@ from typing import Any
 NULL = re.compile(r"~|null|Null|NULL|")
 TRUE = re.compile(r"y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON")
 FALSE = re.compile(r"n|N|no|No|NO|false|False|FALSE|off|Off|OFF")
-INTEGER = re.compile(r"[-+]?(?=[0-9])(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|[1-9][0-9_]*|0)")
+INTEGER = re.compile(
+    r"[-+]?(?=[0-9])(0[xX]_*[0-9a-fA-F][0-9a-fA-F_]*|0[bB]_*[01][01_]*|0[oO]?_*[0-7][0-7_]*|[1-9][0-9_]*|0)"
+)
 FLOAT = re.compile(
-    r"[-+]?(\.[0-9_]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+    r"[-+]?(\._*[0-9][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
 TIME = re.compile(r"\d{4}-\d\d?-\d\d?([Tt ].*)?")
 SIXTIES = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
@@ -39,9 +43,11 @@ def load_all(text: str) -> list[Any]:
     import yaml
 
     try:
-        return list(yaml.load_all(text, Loader=_loader()))
+        return [_as_json(document, ()) for document in yaml.load_all(text, Loader=_loader())]
     except yaml.YAMLError as error:
         raise YamlError(f"yaml: {_problem(error)}") from None
+    except RecursionError:
+        raise YamlError("yaml: exceeded max depth") from None
 
 
 def dump(obj: Any) -> str:
@@ -51,8 +57,31 @@ def dump(obj: Any) -> str:
     return str(yaml.dump(obj, Dumper=_dumper(), default_flow_style=False, allow_unicode=True))
 
 
+def _as_json(value: Any, above: tuple[int, ...]) -> Any:
+    """The value with keys that are text, as JSON has them. Raises YamlError for what JSON cannot say."""
+    if isinstance(value, dict | list):
+        if id(value) in above:
+            raise YamlError("yaml: anchor value contains itself")
+        above = (*above, id(value))
+    if isinstance(value, dict):
+        return {_key(key, item): _as_json(item, above) for key, item in value.items()}
+    return [_as_json(item, above) for item in value] if isinstance(value, list) else value
+
+
+def _key(key: Any, value: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool | int | float):
+        return json.dumps(key)
+    raise YamlError(
+        f"unsupported map key of type: %!s(<nil>), key: <nil>, value: {json.dumps(value, default=str)}"
+    )
+
+
 def _problem(error: Any) -> str:
     """The line and the words, as Go's parser gives them."""
+    if getattr(error, "reason", ""):
+        return str(error.reason)
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     # Go's parser counts the lines before the one that it stopped at.
     return f"line {max(1, mark.line)}: {problem}" if mark else str(error)
@@ -64,8 +93,12 @@ def _integer(text: str) -> int | float:
     return number if -INTEGER_MAX < number < INTEGER_MAX else float(number)
 
 
-def _float(text: str) -> int | float:
+def _float(text: str) -> int | float | str:
     number = float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if not math.isfinite(number):
+        if text[-1:].isdigit():  # too large for a number, so it is text
+            return text
+        raise YamlError(f"json: unsupported value: {text}")
     # JSON has one kind of number: what is whole is written as such.
     return int(number) if abs(number) < EXACT_MAX and number == int(number) else number
 
@@ -104,7 +137,10 @@ def _text(loader: Any, node: Any) -> str:
     """`<<` that merges nothing, and bytes, which JSON has only as text."""
     if node.tag.endswith("merge"):
         return str(node.value)
-    return base64.b64decode(node.value).decode(errors="replace")
+    try:
+        return base64.b64decode("".join(node.value.split()), validate=True).decode(errors="replace")
+    except ValueError:
+        raise YamlError("yaml: !!binary value contains invalid base64 data") from None
 
 
 @cache

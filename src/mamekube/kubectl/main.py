@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mamekube.client.kubeconfig import KubeconfigError
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Arguments, Flag, parse
 from mamekube.kubectl.session import GLOBAL_FLAGS, Session
@@ -153,17 +156,31 @@ GROUPS = {
 def main(arguments: Sequence[str]) -> int:
     """Run one command line; answers the exit code."""
     try:
-        return _run(list(arguments))
+        code = _run(list(arguments))
+        sys.stdout.flush()
+        return code
     except Failure as failure:
         sys.stdout.flush()
         sys.stderr.write(f"{failure.text}\n")
         return failure.code
     except BrokenPipeError:
-        return 141
+        return _unheard()
     except KeyboardInterrupt:
         return 130
-    finally:
-        sys.stdout.flush()
+    except KubeconfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {what}{(error.strerror or str(error)).lower()}\n")
+        return 1
+
+
+def _unheard() -> int:
+    """Nobody reads what is printed: what is left of it goes nowhere, so that the end of the process is quiet."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _run(words: list[str]) -> int:

@@ -46,7 +46,7 @@ def printer(session: Session, format_text: str) -> Callable[[Any], str]:
         case "jsonpath":
             return lambda obj: _jsonpath(argument, obj)
         case "jsonpath-as-json":
-            return lambda obj: json_text(jsonpath.find(argument, obj))
+            return lambda obj: _jsonpath_as_json(argument, obj)
         case "go-template" | "template":
             return lambda obj: _go_template(argument, obj)
         case "custom-columns":
@@ -96,6 +96,13 @@ def _jsonpath(template: str, obj: Any) -> str:
         return jsonpath.render(jsonpath.relaxed(template) if "{" not in template else template, obj)
     except jsonpath.JSONPathError as error:
         raise Failure(f"error: error parsing jsonpath {template}, {error}") from None
+
+
+def _jsonpath_as_json(path: str, obj: Any) -> str:
+    try:
+        return json_text(jsonpath.find(path, obj))
+    except jsonpath.JSONPathError as error:
+        raise Failure(f"error: error parsing jsonpath {path}, {error}") from None
 
 
 def _go_template(template: str, obj: Any) -> str:

@@ -13,6 +13,7 @@ from mamekube.kubectl.discovery import Discovery
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Arguments, Flag
 from mamekube.kubectl.transport import Api
+from mamekube.objects import durations
 
 GLOBAL_FLAGS = (
     Flag("namespace", short="n"),
@@ -63,10 +64,12 @@ class Session:
                 cluster=self.flag("cluster", ""),
                 user=self.flag("user", ""),
             )
-        except (OSError, ValueError, KeyError) as error:
+        except FileNotFoundError as error:
+            raise Failure(f"error: stat {error.filename}: no such file or directory") from None
+        except ValueError as error:
             raise Failure(f"error: {error}") from None
-        if self.arguments.given("server"):
-            config.server = self.flag("server")
+        server = self.flag("server") or config.server
+        config.server = server if "://" in server else f"http://{server}"
         if self.arguments.given("token"):
             config.token = self.flag("token")
         if self.flag("insecure-skip-tls-verify"):
@@ -88,7 +91,11 @@ class Session:
 
     @cached_property
     def api(self) -> Api:
-        return Api(self.config, on_warning=lambda text: self.warn(f"Warning: {text}"))
+        return Api(
+            self.config,
+            on_warning=lambda text: self.warn(f"Warning: {text}"),
+            timeout_s=_timeout_s(self.flag("request-timeout", "0")),
+        )
 
     def close(self) -> None:
         """End the connection, if there was one."""
@@ -106,15 +113,26 @@ class Session:
 
     def read_input(self, path: str) -> str:
         """The text of a file, or of standard input for `-`."""
-        if path == "-":
-            return sys.stdin.read()
         try:
+            if path == "-":
+                return sys.stdin.read()
             with open(path, encoding="utf-8") as file:
                 return file.read()
         except FileNotFoundError:
             raise Failure(f'error: the path "{path}" does not exist') from None
-        except OSError as error:
-            raise Failure(f"error: {error.strerror}: {path}") from None
+        except UnicodeDecodeError as error:
+            raise Failure(f"error: {path} is no text in UTF-8: {error}") from None
+
+
+def _timeout_s(text: str) -> float:
+    """Of one request; 0 for none. Raises Failure."""
+    try:
+        return float(text) if text.isdecimal() else durations.parse_s(text)
+    except ValueError:
+        raise Failure(
+            "error: Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a "
+            "corresponding time unit (e.g. 1s | 2m | 3h)"
+        ) from None
 
 
 def manifest_paths(names: Sequence[str], *, recursive: bool) -> Iterable[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from mamekube.kubectl.discovery import Found
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session, manifest_paths
-from mamekube.objects.meta import Object, metadata, name_of, namespace_of
+from mamekube.objects import gotext, selectors
+from mamekube.objects.meta import Object, labels_of, metadata, name_of, namespace_of
 
 FILE_FLAGS = (
     Flag("filename", "list", short="f"),
@@ -45,7 +46,14 @@ class Target:
 
     @property
     def path(self) -> str:
-        return self.found.resource.path(namespace=self.namespace, name=self.name)
+        return self.path_of("")
+
+    def path_of(self, subresource: str) -> str:
+        """The path of the object or of a subresource. Raises Failure for a name that a path cannot hold."""
+        if not self.name and self.manifest is not None:
+            raise Failure("error: resource name may not be empty")
+        check_segment(self.name)
+        return self.found.resource.path(namespace=self.namespace, name=self.name, subresource=subresource)
 
     def display(self, name: str = "") -> str:
         """`deployment.apps/web`: how kubectl names an object."""
@@ -58,12 +66,29 @@ def kind_name(found: Found) -> str:
     return f"{kind}.{found.resource.group}" if found.resource.group else kind
 
 
+def check_segment(name: str) -> None:
+    """Raises Failure for what would be another path than that of one object."""
+    problems = [f"may not be '{name}'"] if name in (".", "..") else []
+    problems += [f"may not contain '{character}'" for character in "/%" if character in name]
+    if problems:
+        raise Failure(f"error: invalid resource name {json.dumps(name)}: [{' '.join(problems)}]")
+
+
 def resolve(session: Session, words: Sequence[str], *, usage: str) -> list[Target]:
     """The targets that words and flags name."""
+    if session.flag("all") and session.flag("selector"):
+        raise Failure("error: setting 'all' parameter but found a non empty selector. ")
     if session.flag("filename"):
+        if words:
+            raise Failure(
+                "error: when paths, URLs, or stdin is provided as input, you may not specify resource arguments as "
+                "well"
+            )
         return list(manifest_targets(session))
     if not words:
         raise Failure(usage)
+    if "" in words[1:]:
+        raise Failure("error: resource name may not be empty")
     if any("/" in word for word in words):
         return [_slashed(session, word) for word in words]
     types = [found for word in words[0].split(",") for found in _types(session, word)]
@@ -85,7 +110,7 @@ def resolve_named(
     """The same, with a list request for every target that has no name, so that each is one object."""
     named: list[Target] = []
     for target in resolve(session, words, usage=usage):
-        if target.name:
+        if target.name or target.manifest is not None:
             named.append(target)
             continue
         chosen = session.flag("selector") or session.flag("all") or session.flag("field-selector")
@@ -101,9 +126,21 @@ def selection_query(session: Session) -> dict[str, Any]:
 
 
 def manifest_targets(session: Session, *, verb: str = "apply") -> Iterator[Target]:
-    """The target of every object in the files that -f names."""
+    """The target of every object in the files that -f names, as far as -l selects it."""
+    matches = _selection(session)
     for source, manifest in _sourced_manifests(session, verb):
-        yield target_of(session, manifest, source=source)
+        if matches(labels_of(manifest)):
+            yield target_of(session, manifest, source=source)
+
+
+def _selection(session: Session) -> Callable[[Mapping[str, str]], bool]:
+    selector = session.flag("selector") or ""
+    try:
+        return selectors.parse(selector).matches
+    except selectors.SelectorError as error:
+        raise Failure(
+            f"error: the provided selector {json.dumps(selector)} is not valid: unable to parse requirement: {error}"
+        ) from None
 
 
 def target_of(session: Session, manifest: Object, *, source: str = "") -> Target:
@@ -161,6 +198,8 @@ def decode_manifests(text: str, source: str) -> list[Any]:
         except ValueError:
             # A map as YAML writes it in a line.
             pass
+        except RecursionError:
+            raise Failure(f"error: error parsing {source}: json parse error: exceeded max depth") from None
     try:
         return [document for document in goyaml.load_all(text) if document is not None]
     except goyaml.YamlError as error:
@@ -179,19 +218,57 @@ def _json_documents(text: str) -> list[Any]:
 
 
 def _items(document: Any, source: str) -> Iterator[Object]:
-    fields = document if isinstance(document, dict) else {}
-    missing = [f"{name} not set" for name in ("apiVersion", "kind") if not fields.get(name)]
-    if missing:
-        text = missing[0] if len(missing) == 1 else f"[{', '.join(missing)}]"
+    if problem := invalid(document):
         raise Failure(
-            f'error: error validating "{source}": error validating data: {text}; if you choose to ignore '
+            f'error: error validating "{source}": error validating data: {problem}; if you choose to ignore '
             "these errors, turn validation off with --validate=false"
         )
+    if problem := _undecodable(document):
+        raise Failure(f'error: unable to decode "{source}": json: cannot unmarshal {problem}')
     if document["kind"].endswith("List") and isinstance(document.get("items"), list):
         for item in document["items"]:
             yield from _items(item, source)
     else:
         yield document
+
+
+def invalid(document: Any) -> str:
+    """Why a document is no object; empty where it is one."""
+    if not isinstance(document, dict):
+        return "invalid object to validate"
+    problems = []
+    for name in ("apiVersion", "kind"):
+        if document.get(name) is None or document[name] == "":
+            problems.append(f"{name} not set")
+        elif not isinstance(document[name], str):
+            problems.append(f"{name} isn't string type")
+    return f"[{', '.join(problems)}]" if len(problems) > 1 else "".join(problems)
+
+
+def _undecodable(obj: Object) -> str:
+    """What of the metadata this program looks at has another type than it must have."""
+    meta = obj.get("metadata")
+    if meta is not None and not isinstance(meta, dict):
+        return f"{_json_kind(meta)} into Go struct field metadataOnlyObject.metadata of type v1.ObjectMeta"
+    for name, value in (meta or {}).items():
+        if name in ("name", "namespace") and not isinstance(value, str | None):
+            return f"{_json_kind(value)} into Go struct field ObjectMeta.metadata.{name} of type string"
+        if name not in ("labels", "annotations") or value is None:
+            continue
+        wrong = (
+            [item for item in value.values() if not isinstance(item, str)]
+            if isinstance(value, dict)
+            else [value]
+        )
+        if wrong:
+            go_type = "string" if isinstance(value, dict) else "map[string]string"
+            return f"{_json_kind(wrong[0])} into Go struct field ObjectMeta.metadata.{name} of type {go_type}"
+    return ""
+
+
+def _json_kind(value: Any) -> str:
+    name = gotext.kind_name(value)
+    return {"int64": "number", "float64": "number", "slice": "array", "map": "object"}.get(name, name)
 
 
 def _types(session: Session, word: str) -> list[Found]:

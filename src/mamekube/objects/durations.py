@@ -31,3 +31,21 @@ def parse_s(text: str) -> float:
     if seconds > SECONDS_MAX:
         raise ValueError(f"time: invalid duration {shown}")
     return -seconds if text.startswith("-") else seconds
+
+
+def text_of(duration_s: float) -> str:
+    """A duration as Go writes it: `1m30s`, `0s`, `250ms`."""
+    if duration_s < 0:
+        return f"-{text_of(-duration_s)}"
+    if duration_s == 0:
+        return "0s"
+    if duration_s < 1:
+        return f"{_decimal(duration_s * 1000)}ms"
+    minutes, rest_s = divmod(duration_s, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = [f"{hours}h" if hours else "", f"{minutes}m" if hours or minutes else "", f"{_decimal(rest_s)}s"]
+    return "".join(parts)
+
+
+def _decimal(number: float) -> str:
+    return f"{number:.9f}".rstrip("0").rstrip(".")

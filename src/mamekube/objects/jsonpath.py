@@ -116,8 +116,13 @@ def _add_expression(text: str, stack: list[list[Node]]) -> None:
         stack[-1].append(Node("text", _unquote(part)) if part[:1] in "'\"" else Node("path", _path(part)))
 
 
+_PATHS = re.compile(r"""(?:"[^"]*"|'[^']*'|\[(?:[^\]'"]|'[^']*'|"[^"]*")*\]|[^\s\['"])+""")
+
+
 def _split_paths(text: str) -> list[str]:
-    return re.findall(r"""(?:"[^"]*"|'[^']*'|\[(?:[^\]'"]|'[^']*'|"[^"]*")*\]|[^\s\['"])+""", text)
+    if left := _PATHS.sub("", text).strip():
+        raise JSONPathError("unterminated array" if "[" in left else "unterminated quoted string")
+    return _PATHS.findall(text)
 
 
 def _unquote(text: str) -> str:

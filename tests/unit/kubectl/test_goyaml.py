@@ -2,8 +2,9 @@
 
 import pytest
 
-from mamekube.kubectl import durations, goyaml
+from mamekube.kubectl import goyaml
 from mamekube.kubectl.commands import explain, taint
+from mamekube.objects import durations
 
 WORDS = {
     "y": True,
@@ -61,7 +62,7 @@ def test_what_is_no_yaml_is_told_of_by_its_line():
 )
 def test_durations_are_written_as_go_does(seconds, text):
     assert durations.text_of(seconds) == text
-    assert durations.seconds(text) == seconds
+    assert durations.parse_s(text) == seconds
 
 
 def test_lines_are_wrapped_each_for_itself():

@@ -50,7 +50,7 @@ def test_a_file_goes_in_under_its_new_name(kubectl, container, local):
     assert kubectl("cp", "a.txt", "p:b.txt") == 0
     assert tree(container.folder) == {"b.txt": "hello"}
     assert container.commands == [["test", "-d", "b.txt"], ["tar", "-xmf", "-", "-C", "."]]
-    assert {headers["Authorization"] for headers in container.headers} == {"Bearer t"}
+    assert not any("Authorization" in headers for headers in container.headers), "it could be overheard"
 
 
 def test_a_file_goes_into_a_folder_that_is_there(kubectl, container, local):

@@ -37,8 +37,10 @@ def run(session: Session) -> int:
         )
     failed = False
     for target in manifest_targets(session):
-        if not target.name:
-            raise Failure("error: from -: cannot use generate name with apply")
+        if not target.name and metadata(target.manifest or {}).get("generateName"):
+            raise Failure(
+                f"error: from {metadata(target.manifest or {})['generateName']}: cannot use generate name with apply"
+            )
         try:
             if session.flag("server-side"):
                 _apply_on_server(session, target, placed_manifest(target))
@@ -60,7 +62,14 @@ def _apply_on_server(session: Session, target: Target, manifest: Object) -> None
 
 
 def _apply(session: Session, target: Target, manifest: Object) -> None:
-    answer = session.api.request("GET", target.path)
+    reading = (
+        f"error when retrieving current configuration of:\n{_described(target)}\nfrom server for: "
+        f'"{target.source}"'
+    )
+    try:
+        answer = session.api.request("GET", target.path)
+    except Failure as failure:
+        raise during(failure, reading) from None
     if answer.code == 404:
         try:
             created = create(session, target, annotated(manifest), manager=MANAGER)
@@ -69,11 +78,7 @@ def _apply(session: Session, target: Target, manifest: Object) -> None:
         report(session, target, created, "created")
         return
     if answer.code >= 400:
-        raise during(
-            refusal(answer),
-            f"error when retrieving current configuration of:\n{_described(target)}\nfrom server for: "
-            f'"{target.source}"',
-        )
+        raise during(refusal(answer), reading)
     live: Object = answer.json()
     recorded = annotations_of(live).get(LAST_APPLIED)
     if recorded is None:
@@ -83,7 +88,14 @@ def _apply(session: Session, target: Target, manifest: Object) -> None:
             "by either kubectl create --save-config or kubectl apply. The missing annotation will be patched "
             "automatically."
         )
-    patch = three_way_patch(json.loads(recorded) if recorded else {}, annotated(manifest), live)
+    try:
+        patch = _three_way(recorded, annotated(manifest), live)
+    except Failure as failure:
+        doing = f'error when patching "{target.source}"'
+        raise during(
+            during(failure, doing),
+            f'error when applying patch:\n\nto:\n{_described(target)}\nfor: "{target.source}"',
+        ) from None
     if not patch:
         report(session, target, live, "unchanged")
         return
@@ -96,6 +108,21 @@ def _apply(session: Session, target: Target, manifest: Object) -> None:
             f'error when applying patch:\n{text}\nto:\n{_described(target)}\nfor: "{target.source}"',
         ) from None
     report(session, target, configured, "configured")
+
+
+def _three_way(recorded: str | None, wanted: Object, live: Object) -> dict[str, Any]:
+    """The patch since `recorded`, which anybody may have written. Raises Failure where it is no object."""
+    try:
+        applied = json.loads(recorded) if recorded else {}
+    except ValueError:
+        applied = None
+    if not isinstance(applied, dict):
+        current = json_text(live, indent=None)
+        raise Failure(
+            f"error: creating patch with:\noriginal:\n{recorded}\nmodified:\n{json_text(wanted, indent=None)}\n"
+            f"current:\n{current}\nfor:: invalid JSON document"
+        )
+    return three_way_patch(applied, wanted, live)
 
 
 def _described(target: Target) -> str:
@@ -137,7 +164,7 @@ def merged(session: Session, target: Target, manifest: Object, live: Object | No
         outcome = session.api.call("POST", collection, query=query, body=manifest)
         return outcome
     recorded = annotations_of(live).get(LAST_APPLIED)
-    patch = three_way_patch(json.loads(recorded) if recorded else {}, _bare(manifest), live)
+    patch = _three_way(recorded, _bare(manifest), live)
     return _send_patch(session, target, patch, query) if patch else live
 
 

@@ -166,7 +166,7 @@ def _pairs(session: Session) -> list[tuple[str, bytes]]:
         key, equals, path = source.partition("=")
         pairs += [(key, _read(path))] if equals else _files(source)
     for path in session.flag("from-env-file", []):
-        for line in _read(path).decode().splitlines():
+        for line in _lines(path):
             if line.strip() and not line.lstrip().startswith("#"):
                 key, _, value = line.partition("=")
                 pairs.append((key.strip(), value.encode()))
@@ -175,6 +175,20 @@ def _pairs(session: Session) -> list[tuple[str, bytes]]:
     if twice is not None:
         raise Failure(f'error: cannot add key "{twice}", another key by that name already exists in Data')
     return pairs
+
+
+def _lines(path: str) -> list[str]:
+    """The lines of a file of variables, which must be text."""
+    lines = []
+    for number, line in enumerate(_read(path).splitlines(), 1):
+        try:
+            lines.append(line.decode())
+        except UnicodeDecodeError:
+            shown = " ".join(map(str, line))
+            raise Failure(
+                f"error: env file {path} contains invalid utf8 bytes at line {number}: [{shown}]"
+            ) from None
+    return lines
 
 
 def _files(path: str) -> list[tuple[str, bytes]]:

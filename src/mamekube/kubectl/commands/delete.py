@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mamekube.kubectl.commands.writing import dry_run
-from mamekube.kubectl.durations import seconds
-from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.failures import Failure, during
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
 from mamekube.kubectl.targets import RESOURCES_NEEDED, SELECTION_FLAGS, Target, kind_name, resolve_named
@@ -26,7 +25,7 @@ FLAGS = (
     Flag("grace-period", "int"),
     Flag("cascade", bare="background"),
     Flag("ignore-not-found", "bool"),
-    Flag("timeout"),
+    Flag("timeout", "duration"),
 )
 POLICIES = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
 
@@ -69,7 +68,8 @@ def delete_all(
         try:
             uid = _delete(session, target, options, ignore_missing=ignore_missing)
         except Failure as failure:
-            session.warn(failure.text)
+            told = during(failure, f'error when deleting "{target.source}"') if target.source else failure
+            session.warn(told.text)
             failed = True
             continue
         if uid is not None:
@@ -119,7 +119,7 @@ def _delete(session: Session, target: Target, options: dict[str, Any], *, ignore
 
 
 def _wait_until_gone(session: Session, deleted: list[tuple[Target, str]]) -> None:
-    timeout_s = seconds(session.flag("timeout", "0s"))
+    timeout_s = session.flag("timeout", 0.0)
     deadline = time.monotonic() + timeout_s if timeout_s > 0 else None
     for target, uid in deleted:
         if not wait_until_gone(session, target, uid, deadline):

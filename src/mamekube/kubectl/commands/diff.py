@@ -17,8 +17,7 @@ from mamekube.kubectl.output import visible
 from mamekube.kubectl.session import Session
 from mamekube.kubectl.targets import FILE_FLAGS, Target, manifest_targets, placed_manifest
 from mamekube.kubectl.transport import refusal
-from mamekube.objects import selectors
-from mamekube.objects.meta import Object, labels_of
+from mamekube.objects.meta import Object
 
 FLAGS = (
     *FILE_FLAGS,
@@ -44,10 +43,7 @@ def run(session: Session) -> int:
         tempfile.TemporaryDirectory(prefix="LIVE-") as live_folder,
         tempfile.TemporaryDirectory(prefix="MERGED-") as merged_folder,
     ):
-        matches = selectors.parse(session.flag("selector") or "").matches
         for target in manifest_targets(session):
-            if not matches(labels_of(target.manifest or {})):
-                continue
             live = _live(session, target)
             merged = typed(target, apply.merged(session, target, placed_manifest(target), live))
             live, merged = masked(live, merged)

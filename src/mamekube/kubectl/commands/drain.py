@@ -10,12 +10,11 @@ from typing import Any
 
 from mamekube.kubectl.commands.cordon import cordon, nodes_of
 from mamekube.kubectl.commands.writing import dry_run, dry_run_mark, report
-from mamekube.kubectl.durations import seconds, text_of
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
 from mamekube.kubectl.targets import Target
-from mamekube.objects import selectors
+from mamekube.objects import durations, selectors
 from mamekube.objects.meta import Object, annotations_of, metadata, name_of, namespace_of, uid_of
 from mamekube.objects.owners import controller_of
 
@@ -28,7 +27,7 @@ FLAGS = (
     Flag("delete-emptydir-data", "bool"),
     Flag("disable-eviction", "bool"),
     Flag("grace-period", "int"),
-    Flag("timeout"),
+    Flag("timeout", "duration"),
     Flag("skip-wait-for-delete-timeout", "int"),
     Flag("chunk-size", "int"),
 )
@@ -38,11 +37,11 @@ FINISHED = ("Succeeded", "Failed")
 
 
 def run(session: Session) -> int:
-    nodes = nodes_of(session, "drain")
     try:
         selectors.parse(session.flag("pod-selector", ""))
     except ValueError:
         raise Failure("error: --pod-selector=<pod_selector> must be a valid label selector") from None
+    nodes = nodes_of(session, "drain")
     cordon(session, nodes, True)
     refused: list[tuple[Target, list[str]]] = []
     for target, node in nodes:
@@ -212,7 +211,7 @@ class _Leaving:
         self._node = node
         self._staying = list(pods)
         self._going: dict[str, Object] = {}
-        self._timeout_s = seconds(session.flag("timeout", "0s"))
+        self._timeout_s = session.flag("timeout", 0.0)
         self._deadline = time.monotonic() + self._timeout_s if self._timeout_s > 0 else float("inf")
 
     def run(self) -> str:
@@ -283,7 +282,7 @@ class _Leaving:
         self._session.out.flush()
 
     def _timed_out(self) -> str:
-        reached = f"global timeout reached: {text_of(self._timeout_s)}"
+        reached = f"global timeout reached: {durations.text_of(self._timeout_s)}"
         if self._staying:
             pod = self._staying[0]
             self._session.print(f"evicting pod {namespace_of(pod)}/{name_of(pod)}")

@@ -18,6 +18,7 @@ from mamekube.kubectl.targets import (
     RESOURCES_NEEDED,
     SELECTION_FLAGS,
     Target,
+    invalid,
     manifests_in,
     resolve_named,
     target_of,
@@ -57,10 +58,7 @@ def run(session: Session) -> int:
     subresource = session.flag("subresource", "")
     originals = []
     for target in resolve_named(session, session.words, usage=RESOURCES_NEEDED, bare_type_is_all=True):
-        path = target.found.resource.path(
-            namespace=target.namespace, name=target.name, subresource=subresource
-        )
-        live = typed(target, session.api.get(path))
+        live = typed(target, session.api.get(target.path_of(subresource)))
         originals.append((target, visible(live, True)))
     if not originals:
         raise Failure("error: edit cancelled, no objects found")
@@ -232,10 +230,7 @@ def _problem(text: str) -> str:
         content = goyaml.load(_without_comments(text))
     except goyaml.YamlError as error:
         return str(error)
-    if not isinstance(content, dict):
-        return "invalid object to validate"
-    missing = [f"{name} not set" for name in ("apiVersion", "kind") if not content.get(name)]
-    return f"[{', '.join(missing)}]" if len(missing) > 1 else "".join(missing)
+    return invalid(content)
 
 
 def _content(text: str) -> Any:

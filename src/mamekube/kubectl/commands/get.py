@@ -11,7 +11,7 @@ from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.output import OUTPUT_FLAGS, chosen_format, printer
 from mamekube.kubectl.session import Session
 from mamekube.kubectl.targets import SELECTION_FLAGS, Target, kind_name, resolve, selection_query
-from mamekube.kubectl.transport import TABLE_ACCEPT
+from mamekube.kubectl.transport import TABLE_ACCEPT, refusal
 from mamekube.objects.meta import labels_of, metadata, namespace_of
 
 FLAGS = (
@@ -40,7 +40,10 @@ USAGE = (
 
 def run(session: Session) -> int:
     if session.flag("raw"):
-        session.out.write(session.api.request("GET", session.flag("raw")).body.decode())
+        answer = session.api.request("GET", session.flag("raw"), escaped=True)
+        if answer.code >= 400:
+            raise refusal(answer)
+        session.out.write(answer.body.decode(errors="replace"))
         return 0
     targets = resolve(session, session.words, usage=USAGE)
     output = chosen_format(session)
@@ -151,7 +154,10 @@ def _sorted(session: Session, rows: Iterable[Any]) -> list[Any]:
 def _sort_key(path: str, obj: Any) -> tuple[int, Any]:
     from mamekube.objects import jsonpath
 
-    found = jsonpath.find(path, obj)
+    try:
+        found = jsonpath.find(path, obj)
+    except jsonpath.JSONPathError as error:
+        raise Failure(f"error: {error}") from None
     if not found:
         return (0, "")
     value = found[0]

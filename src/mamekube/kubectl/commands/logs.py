@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from typing import Any
 
-from mamekube.kubectl.durations import seconds
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
@@ -19,7 +19,7 @@ FLAGS = (
     Flag("follow", "bool", short="f"),
     Flag("previous", "bool", short="p"),
     Flag("tail", "int"),
-    Flag("since"),
+    Flag("since", "duration"),
     Flag("since-time"),
     Flag("timestamps", "bool"),
     Flag("limit-bytes", "int"),
@@ -139,14 +139,16 @@ def _copy(session: Session, pod: Object, container: str, *, several: bool) -> No
     if tail >= 0:
         query["tailLines"] = tail
     if session.flag("since"):
-        query["sinceSeconds"] = int(seconds(session.flag("since")))
+        query["sinceSeconds"] = int(session.flag("since"))
     query["sinceTime"] = session.flag("since-time")
     query["limitBytes"] = session.flag("limit-bytes")
     path = f"/api/v1/namespaces/{namespace_of(pod)}/pods/{name_of(pod)}/log"
     prefix = f"[pod/{name_of(pod)}/{container}] " if session.flag("prefix") else ""
     rest = ""
+    # A chunk may end in the middle of a character.
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     for chunk in session.api.stream(path, query=query):
-        text = chunk.decode(errors="replace")
+        text = decoder.decode(chunk)
         if prefix:
             *lines, rest = (rest + text).split("\n")
             text = "".join(f"{prefix}{line}\n" for line in lines)

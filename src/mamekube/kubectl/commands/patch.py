@@ -87,7 +87,7 @@ def _patch(session: Session, target: Target, body: Any) -> None:
         before = target.manifest or {}
         _report(session, target, before, _patched_here(session, target, before, body))
         return
-    before = session.api.get(_path(session, target))
+    before = session.api.get(target.path_of(session.flag("subresource", "")))
     if dry_run(session) == "client":
         after = _patched_here(session, target, before, body)
     else:
@@ -110,11 +110,6 @@ MEDIA_TYPES = {
 }
 
 
-def _path(session: Session, target: Target) -> str:
-    subresource = session.flag("subresource", "")
-    return target.found.resource.path(namespace=target.namespace, name=target.name, subresource=subresource)
-
-
 def _report(session: Session, target: Target, before: Object, after: Object) -> None:
     """Upstream's patch does not say that it ran dry."""
     done = "patched" if before != after else "patched (no change)"
@@ -124,6 +119,8 @@ def _report(session: Session, target: Target, before: Object, after: Object) -> 
 def _patched_here(session: Session, target: Target, before: Object, body: Any) -> Object:
     """What the server would make of it, as far as this program knows."""
     kind, resource = _kind(session), target.found.resource
+    if kind != "json" and not isinstance(body, dict):
+        raise Failure("error: invalid JSON document")
     try:
         if kind == "json":
             patched: Object = json_patch.apply(before, body)

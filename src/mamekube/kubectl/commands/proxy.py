@@ -7,6 +7,7 @@ import contextlib
 import mimetypes
 import os
 import re
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,9 +37,9 @@ FLAGS = (
     Flag("disable-filter", "bool"),
     Flag("www", short="w"),
     Flag("www-prefix", short="P"),
-    Flag("keepalive"),
+    Flag("keepalive", "duration"),
 )
-PORT_DEFAULT = 8001
+PORT_DEFAULT, PORT_MAX = 8001, 65_535
 ACCEPTED_HOSTS = r"^localhost$,^127\.0\.0\.1$,^\[::1\]$"
 ACCEPTED_PATHS = "^.*"
 REJECTED_PATHS = "^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach"
@@ -47,12 +48,17 @@ HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "host"}
 )
 """Headers that are between two neighbours."""
+OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+"""What the client library would say where the client behind says nothing, as that it takes packed answers."""
 CHUNK_BYTES = 65_536
 
 
 def run(session: Session) -> int:
     if session.arguments.given("port") and session.flag("unix-socket"):
         raise Failure("error: cannot set --unix-socket and --port at the same time")
+    port = session.flag("port", PORT_DEFAULT)
+    if not 0 <= port <= PORT_MAX:
+        raise Failure(f"error: listen tcp: address {port}: invalid port")
     if session.flag("disable-filter"):
         if not session.flag("unix-socket"):
             session.warn(
@@ -116,8 +122,7 @@ async def _listen(session: Session, runner: web.ServerRunner) -> str:
     address, port = session.flag("address", "127.0.0.1"), session.flag("port", PORT_DEFAULT)
     try:
         if path:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            _remove_socket(path)
             # Whoever can open the socket is this user to the server.
             before = os.umask(0o077)
             try:
@@ -132,6 +137,13 @@ async def _listen(session: Session, runner: web.ServerRunner) -> str:
         raise Failure(f"error: listen {network} {place}: bind: {reason}") from None
     host, taken = runner.addresses[0][:2]
     return f"[{host}]:{taken}" if ":" in str(host) else f"{host}:{taken}"
+
+
+def _remove_socket(path: str) -> None:
+    """A socket that somebody left, but nothing else of that name."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISSOCK(os.stat(path).st_mode):
+            os.unlink(path)
 
 
 class _Proxy:
@@ -165,6 +177,7 @@ class _Proxy:
 
     async def _pass_on(self, request: web.BaseRequest, target: str) -> web.StreamResponse:
         body = request.content if request.body_exists else None
+        response: web.StreamResponse | None = None
         try:
             async with self._client.request(
                 request.method,
@@ -173,6 +186,7 @@ class _Proxy:
                 data=body,
                 ssl=self._tls,
                 allow_redirects=False,
+                skip_auto_headers=OWN_HEADERS,
                 timeout=aiohttp.ClientTimeout(total=None),
             ) as answer:
                 response = web.StreamResponse(status=answer.status, reason=answer.reason)
@@ -186,18 +200,27 @@ class _Proxy:
                 await response.write_eof()
                 return response
         except aiohttp.ClientError as error:
-            return web.Response(status=502, text=f"{error}\n")
+            if response is not None and request.transport is not None:
+                # Too late for another answer: that this one broke off shows in how its connection ends.
+                request.transport.abort()
+            return response or web.Response(status=502, text=f"{error}\n")
 
     async def _socket(self, request: web.BaseRequest, target: str) -> web.StreamResponse:
         asked = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         protocols = [protocol for protocol in asked if protocol]
-        async with self._client.ws_connect(
-            URL(target, encoded=True),
-            protocols=protocols,
-            headers=CIMultiDict(self._credentials),
-            ssl=self._tls,
-            max_msg_size=0,
-        ) as outer:
+        try:
+            outer = await self._client.ws_connect(
+                URL(target, encoded=True),
+                protocols=protocols,
+                headers=CIMultiDict(self._credentials),
+                ssl=self._tls,
+                max_msg_size=0,
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            return web.Response(status=error.status, text=f"{error.message}\n")
+        except aiohttp.ClientError as error:
+            return web.Response(status=502, text=f"{error}\n")
+        async with outer:
             inner = web.WebSocketResponse(
                 protocols=[outer.protocol] if outer.protocol else (), max_msg_size=0
             )

@@ -8,7 +8,6 @@ from typing import Any
 from mamekube.kubectl.commands import delete
 from mamekube.kubectl.commands.apply import annotated
 from mamekube.kubectl.commands.writing import WRITE_FLAGS, create, dry_run, report, write_query
-from mamekube.kubectl.durations import seconds
 from mamekube.kubectl.failures import Failure, during
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
@@ -22,7 +21,7 @@ FLAGS = (
     Flag("force", "bool"),
     Flag("grace-period", "int"),
     Flag("cascade", bare="background"),
-    Flag("timeout"),
+    Flag("timeout", "duration"),
     Flag("wait", "bool"),
     Flag("save-config", "bool"),
     Flag("subresource"),
@@ -35,7 +34,7 @@ def run(session: Session) -> int:
         raise Failure("error: must specify one of -f and -k")
     if session.flag("grace-period", -1) >= 0 and not session.flag("force"):
         raise Failure("error: --grace-period must have --force specified")
-    if seconds(session.flag("timeout", "0")) and not session.flag("force"):
+    if session.flag("timeout") and not session.flag("force"):
         raise Failure("error: --timeout must have --force specified")
     if session.flag("raw"):
         return _replace_raw(session)
@@ -79,9 +78,7 @@ def _replace(session: Session, target: Target) -> None:
 
 def _put(session: Session, target: Target, manifest: Object) -> Object:
     """PUT the manifest; one that names no version replaces whatever there is."""
-    path = target.found.resource.path(
-        namespace=target.namespace, name=target.name, subresource=session.flag("subresource", "")
-    )
+    path = target.path_of(session.flag("subresource", ""))
     if not metadata(manifest).get("resourceVersion"):
         answer = session.api.request("GET", path)
         # What cannot be read may still be written, and the refusal to write it is the one to tell.
@@ -99,6 +96,8 @@ def _replace_raw(session: Session) -> int:
             "error: --raw can only use a single local file or stdin\n"
             "See 'kubectl replace -h' for help and examples"
         )
-    answer = session.api.call("PUT", session.flag("raw"), body=session.read_input(files[0]).encode())
+    answer = session.api.call(
+        "PUT", session.flag("raw"), body=session.read_input(files[0]).encode(), escaped=True
+    )
     session.out.write(json.dumps(answer, separators=(",", ":")) + "\n")
     return 0

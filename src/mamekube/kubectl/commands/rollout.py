@@ -9,7 +9,6 @@ from typing import Any
 from mamekube.foundation.clock import Clock
 from mamekube.kubectl.commands.writing import WRITE_FLAGS, dry_run, patch, report
 from mamekube.kubectl.describe.pods import describe_template
-from mamekube.kubectl.durations import seconds
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
@@ -26,7 +25,7 @@ FLAGS = (
     *SELECTION_FLAGS,
     *(flag for flag in WRITE_FLAGS if flag.name != "validate"),
     Flag("watch", "bool", short="w"),
-    Flag("timeout"),
+    Flag("timeout", "duration"),
     Flag("revision", "int"),
     Flag("to-revision", "int"),
 )
@@ -51,7 +50,7 @@ def _status(session: Session, target: Target) -> None:
     judge = STATUSES.get(target.found.resource.kind)
     if judge is None:
         raise Failure(f"error: no status viewer has been implemented for {target.found.resource.group_kind}")
-    timeout_s = seconds(session.flag("timeout", "0s"))
+    timeout_s = session.flag("timeout", 0.0)
     deadline = time.monotonic() + timeout_s if timeout_s > 0 else None
     live = session.api.get(target.path)
     while True:

@@ -88,8 +88,7 @@ def _attach(session: Session, target: Target, live: Object) -> int:
         code = run_attach(session)
     except Failure:
         # A command that ended before anyone could attach has left its output in the log.
-        for chunk in session.api.stream(f"{target.path}/log"):
-            session.out.write(chunk.decode(errors="replace"))
+        session.out.write(b"".join(session.api.stream(f"{target.path}/log")).decode(errors="replace"))
         code = 0
     if session.flag("rm"):
         session.api.call("DELETE", target.path, body={})

@@ -14,7 +14,7 @@ FLAGS = (
     Flag("replicas", "int"),
     Flag("current-replicas", "int"),
     Flag("resource-version"),
-    Flag("timeout"),
+    Flag("timeout", "duration"),
 )
 
 
@@ -29,7 +29,7 @@ def run(session: Session) -> int:
     for target in resolve_named(
         session, session.words, usage="error: one or more resources must be specified"
     ):
-        path = target.found.resource.path(namespace=target.namespace, name=target.name, subresource="scale")
+        path = target.path_of("scale")
         try:
             current = session.api.get(path)
         except Failure as failure:

@@ -6,7 +6,6 @@ import time
 
 from mamekube.kubectl.commands.delete import wait_until_gone
 from mamekube.kubectl.commands.rollout import next_state
-from mamekube.kubectl.durations import seconds
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.session import Session
@@ -15,7 +14,8 @@ from mamekube.objects import jsonpath
 from mamekube.objects.conditions import conditions_of
 from mamekube.objects.meta import Object, metadata, uid_of
 
-FLAGS = (*SELECTION_FLAGS, Flag("for"), Flag("timeout"), Flag("output", short="o"))
+FLAGS = (*SELECTION_FLAGS, Flag("for"), Flag("timeout", "duration"), Flag("output", short="o"))
+TIMEOUT_DEFAULT_S = 30.0
 
 
 def run(session: Session) -> int:
@@ -23,7 +23,9 @@ def run(session: Session) -> int:
     name, _, argument = condition.partition("=")
     if name not in ("condition", "jsonpath", "delete", "create"):
         raise Failure(f'error: unrecognized condition: "{condition}"')
-    timeout_s = seconds(session.flag("timeout", "30s"))
+    if name == "jsonpath":
+        _check_path(argument)
+    timeout_s = session.flag("timeout", TIMEOUT_DEFAULT_S)
     deadline = time.monotonic() + (timeout_s if timeout_s >= 0 else 7 * 24 * 3600)
     try:
         targets = resolve_named(
@@ -88,9 +90,16 @@ def _holds(live: Object, name: str, argument: str) -> bool:
     return not wanted or jsonpath.text_of(found[0]) == wanted
 
 
+def _check_path(argument: str) -> None:
+    try:
+        jsonpath.find(_split_path(argument)[0], {})
+    except ValueError as error:
+        raise Failure(f"error: {error}") from None
+
+
 def _split_path(argument: str) -> tuple[str, str, str]:
     """`{.path}=value`: the last `=` outside the braces divides."""
-    if argument.startswith("{"):
-        end = argument.rindex("}") + 1
+    end = argument.rfind("}") + 1
+    if end and argument.startswith("{"):
         return argument[:end], "=", argument[end:].removeprefix("=")
     return argument.partition("=")

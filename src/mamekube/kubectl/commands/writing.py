@@ -45,7 +45,8 @@ def report(session: Session, target: Target, obj: Object, done: str, *, marks_dr
     if output and output != "name":
         session.out.write(printer(session, output)(typed(target, obj)))
         return
-    name = f"{kind_name(target.found)}/{name_of(obj) or target.name}"
+    whole = isinstance(obj.get("metadata") or {}, dict)
+    name = f"{kind_name(target.found)}/{(name_of(obj) or target.name) if whole else '<unknown>'}"
     if output == "name":
         session.print(name)
         return
@@ -87,7 +88,7 @@ def patch(
         "json": "application/json-patch+json",
         "apply": "application/apply-patch+yaml",
     }[kind]
-    path = target.found.resource.path(namespace=target.namespace, name=target.name, subresource=subresource)
+    path = target.path_of(subresource)
     query = write_query(session, manager, validated=validated)
     patched: Object = session.api.call("PATCH", path, query=query, body=body, content_type=content_type)
     return patched
