@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ORDER = ("start", "restart", "api", "reads", "watch", "idle", "scale", "pods")
+ORDER = ("start", "restart", "api", "reads", "watch", "hostile", "idle", "scale", "pods")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ import orjson
 from mamekube.apiserver import objectmeta, ownership, races, strategy
 from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.documents import Answer, Document, Made
+from mamekube.apiserver.formats import codec
 from mamekube.apiserver.formats.fieldvalidation import of_another_kind
 from mamekube.apiserver.options import WriteOptions
 from mamekube.apiserver.request import Request
@@ -328,7 +329,7 @@ async def _made(change: Change | SlowChange, old: Object | None, heavy_bytes: in
 
 def fresh(obj: Object) -> Object:
     """A copy that shares nothing with `obj`."""
-    copy: Object = orjson.loads(orjson.dumps(obj))
+    copy: Object = codec.loads(orjson.dumps(obj))
     return copy
 
 

@@ -49,6 +49,12 @@ async def test_json_ten_thousand_levels_deep_is_refused_everywhere(site, method,
         await site.refused(method, path, deep, content_type=content_type)
 
 
+async def test_half_a_string_of_escapes_is_not_looked_at_again_from_each_of_them(site):
+    body = b"[]" * 600 + b'"' + b'\\"' * 100_000
+    await site.refused("POST", CONFIGMAPS, body)
+    await site.refused("PATCH", f"{CONFIGMAPS}/standing", body, content_type=PATCHES["merge"])
+
+
 @pytest.mark.parametrize("kind", PATCHES)
 @pytest.mark.parametrize("path", [f"{CONFIGMAPS}/standing", f"{DEPLOYMENTS}/web", f"{DEPLOYMENTS}/web/scale"])
 async def test_a_patch_ten_thousand_levels_deep_is_refused(site, kind, path):
@@ -134,6 +140,16 @@ async def test_strict_refuses_a_repeated_key_in_upstreams_words(site):
     assert answer.body["message"] == (
         'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: duplicate field "data"'
     )
+
+
+async def test_a_key_that_comes_again_far_away_is_seen(site):
+    """The body is decoded piece by piece."""
+    keys = ",".join(f'"key-{number}":"value"' for number in range(20_000))
+    body = f'{{"metadata":{{"name":"c"}},"data":{{{keys},"key-7":"again"}}}}'.encode()
+    answer = await site.refused("POST", f"{CONFIGMAPS}?fieldValidation=Strict", body)
+    assert 'strict decoding error: duplicate field "data.key-7"' in answer.body["message"]
+    broken = await site.refused("POST", CONFIGMAPS, body.replace(b'"key-9000":', b'"key-9000"='))
+    assert "json parse error: invalid character '=' after object key" in broken.body["message"]
 
 
 async def test_warn_tells_of_a_repeated_key(site):

@@ -16,12 +16,13 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any, TypeAlias
 
 import orjson
 
-from mamekube.apiserver.formats import codec, omissions
+from mamekube.apiserver.formats import codec, dense_json, omissions
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import builtin_registry
 from mamekube.objects import fielderrors, gotext, schema
@@ -41,7 +42,7 @@ CUSTOM_SCHEMAS_MAX = 1_000
 """Schemas of custom kinds kept; beyond that all are worked out anew."""
 
 QUANTITY = re.compile(
-    r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?", re.ASCII
+    r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]++)?", re.ASCII
 )
 QUANTITY_PROBLEM = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
@@ -90,8 +91,8 @@ def decode(
             if not isinstance(kind.schema, str):
                 # It is taken as it is first, and pruned then.
                 return check(value, kind, mode, repeated=repeated_keys(body, value))
-            value, warnings = check(json.loads(body, object_pairs_hook=_Repeating), kind, mode)
-            return orjson.loads(orjson.dumps(value)), warnings
+            value, warnings = check(_with_repeated(body), kind, mode)
+            return codec.loads(orjson.dumps(value)), warnings
         if media_type == codec.YAML:
             repeated = _repeated_in_yaml(body) if mode != IGNORE else ()
             return check(value, kind, mode, repeated=repeated, by_name=True)
@@ -239,6 +240,17 @@ class _Repeating(dict[str, Any]):
                 (twice if key in seen else seen).add(key)
             self.repeated = frozenset(twice)
 
+    def update(self, more: _Repeating) -> None:  # type: ignore[override]
+        """Go on with the next piece of the same object."""
+        twice = more.repeated.union(self.keys() & more.keys())
+        if twice:
+            self.repeated = self.repeated | twice
+        super().update(more)
+
+
+def _with_repeated(body: bytes) -> Any:
+    return dense_json.loads(body, partial(json.loads, object_pairs_hook=_Repeating))
+
 
 _LOOSE = (b'" :', b'"\n', b'"\r', b'"\t', b"\\u0022")
 
@@ -258,7 +270,7 @@ def repeated_keys(body: bytes, value: Any) -> list[str]:
     """What strict decoding says of a patch itself: keys that stand twice, and fields that no operation has."""
     findings = Findings()
     if may_repeat_keys(body, value):
-        _note_repeated(json.loads(body, object_pairs_hook=_Repeating), "", findings)
+        _note_repeated(_with_repeated(body), "", findings)
     if isinstance(value, list):
         return [f"json patch {problem}" for problem in findings.strict] + json_patch.strict_errors(value)
     return findings.strict

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 
+from mamekube.apiserver.formats import dense_json
+
 END = "unexpected end of JSON input"
 
-_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_BRACKET = re.compile(dense_json.STRING.decode() + r"|[\[\]{}]", re.DOTALL)
 _INTEGER = re.compile(r"(?<![0-9.eE+-])-?(?:0|[1-9][0-9]*)$")
 _FRACTION = re.compile(r"(?<![0-9.eE+-])-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$")
 _NUMBER_CHARACTERS = 400

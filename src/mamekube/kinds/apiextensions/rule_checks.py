@@ -87,7 +87,7 @@ NO_FIELD = "does not refer to a valid field"
 
 def find_field(schema: Schema, path: str, *, brackets: bool = True) -> Schema | str:
     """What a simple JSONPath (`.spec.name`, `.labels['a']`) names in a schema, or what is wrong with the path."""
-    tokens = iter(_TOKEN.findall(path))
+    tokens = (match[0] for match in _TOKEN.finditer(path))
     for token in tokens:
         if token not in (".", "["):
             return f"expected [ or . but got: {token}"

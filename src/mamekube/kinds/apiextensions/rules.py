@@ -154,7 +154,10 @@ class Place:
         return fielderrors.invalid(self.path or "<nil>", self.type, detail)
 
 
-_TEXTS = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'""")
+_TEXTS = re.compile(
+    r""""[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|'[^'\\]*+(?:\\.[^'\\]*+)*+(?:'|\\?\Z)""", re.DOTALL
+)
+"""One that does not end goes on to the end of the rule, which is refused for it."""
 
 
 def uses_old(expression: str) -> bool:
