@@ -79,7 +79,11 @@ def plan(cron_job: Object, jobs: Sequence[Object], *, now_s: float) -> Plan:
         problem = "time difference between two schedules is less than 1 second"
         result.events.append(("InvalidSchedule", f"invalid schedule: {spec['schedule']} : {problem}", True))
         return result
-    due_s, missed = _most_recent(cron_job, schedule, zone, now_s=now_s)
+    earliest_s = _earliest(cron_job, now_s=now_s)
+    due_s, missed = _most_recent(schedule, zone, earliest_s, now_s=now_s)
+    if isinstance(schedule, schedules.Every):
+        # Its times are told by the last one, not by the clock.
+        next_s = schedule.next_after(earliest_s if due_s is None else due_s, zone)
     result.again_s = next_s - now_s + 0.1
     if missed > MISSED_MAX:
         message = (
@@ -109,15 +113,18 @@ def _date(moment_s: float) -> str:
     return datetime.fromtimestamp(moment_s, UTC).strftime("%a, %d %b %Y %H:%M:%S %z")
 
 
-def _most_recent(
-    cron_job: Object, schedule: schedules.Schedule, zone: tzinfo, *, now_s: float
-) -> tuple[float | None, int]:
-    """The latest time that is due and has no Job yet, and how many were missed."""
+def _earliest(cron_job: Object, *, now_s: float) -> float:
+    """After this a time counts as missed."""
     last = (cron_job.get("status") or {}).get("lastScheduleTime")
     moment_s = parse_time(last or metadata(cron_job)["creationTimestamp"])
     deadline_s = cron_job["spec"].get("startingDeadlineSeconds")
-    if deadline_s is not None:
-        moment_s = max(moment_s, now_s - deadline_s)
+    return moment_s if deadline_s is None else max(moment_s, now_s - deadline_s)
+
+
+def _most_recent(
+    schedule: schedules.Schedule, zone: tzinfo, moment_s: float, *, now_s: float
+) -> tuple[float | None, int]:
+    """The latest time after `moment_s` that is due and has no Job yet, and how many were missed."""
     due_s, missed = None, 0
     while missed <= 10 * MISSED_MAX:
         moment = schedule.next_after(moment_s, zone)
@@ -126,6 +133,8 @@ def _most_recent(
         due_s = moment_s = moment
         missed += 1
     # Far behind: skip to the present, and take the time before it.
+    if isinstance(schedule, schedules.Every):
+        return moment_s + (now_s - moment_s) // schedule.seconds * schedule.seconds, missed
     step_s = (schedule.next_after(now_s, zone) or now_s) - now_s
     return due_s if step_s <= 0 else _before(schedule, zone, now_s), missed
 

@@ -161,6 +161,16 @@ def test_only_the_latest_missed_time_is_made_up_for():
     assert cronjob.plan(cron(startingDeadlineSeconds=30), [], now_s=NOW_S + 1900).due_s is None
 
 
+def test_what_comes_every_so_often_comes_so_long_after_the_last_time():
+    every = cron(schedule="@every 1m30s")
+    started = {**every, "status": {"lastScheduleTime": format_time(NOW_S + 90)}}
+    first, next_one = (cronjob.plan(obj, [], now_s=NOW_S + 100) for obj in (every, started))
+    assert (first.due_s, round(first.again_s, 3)) == (NOW_S + 90, 80.1)
+    assert (next_one.due_s, round(next_one.again_s, 3)) == (None, 80.1)
+    late = cronjob.plan(every, [], now_s=NOW_S + 90 * 5000 + 40)
+    assert (late.due_s, round(late.again_s, 3)) == (NOW_S + 90 * 5000, 50.1)
+
+
 def test_a_schedule_without_a_time_is_called_invalid():
     planned = cronjob.plan(cron(schedule="59 23 31 2 *"), [], now_s=NOW_S + 1)
     message = "invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second"
