@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mamekube.foundation.clock import parse_time
-from mamekube.objects import conditions, quantity
+from mamekube.objects import quantity
 from mamekube.objects.meta import Object, annotations_of, metadata
+from mamekube.objects.podresources import larger, spec_as_held
 from mamekube.objects.resource import Resource
 
 Usage = dict[str, str]
@@ -119,63 +120,25 @@ def pod_total(pod: Object, field: str) -> Usage:
     All that run together; or, where that is more, what one init container asks for beside the sidecars that were
     started before it. What the pod itself asks for stands in for them.
     """
-    spec = pod.get("spec") or {}
-    have = _have(pod, field)
+    spec = spec_as_held(pod)
     together: Usage = {}
     for container in spec.get("containers") or ():
-        together = add(together, _held(container, field, have))
+        together = add(together, _asked(container, field))
     sidecars: Usage = {}
     peak: Usage = {}
     for container in spec.get("initContainers") or ():
         if container.get("restartPolicy") == "Always":
-            sidecars = add(sidecars, _held(container, field, have))
-            peak = _larger(peak, sidecars)
+            sidecars = add(sidecars, _asked(container, field))
+            peak = larger(peak, sidecars)
         else:
-            peak = _larger(peak, add(sidecars, _asked(container, field)))
+            peak = larger(peak, add(sidecars, _asked(container, field)))
     whole = {name: amount for name, amount in _asked(spec, field).items() if is_for_pods(name)}
-    return _larger(add(together, sidecars), peak) | whole
+    return larger(add(together, sidecars), peak) | whole
 
 
 def is_for_pods(name: str) -> bool:
     """Whether a pod may ask for that resource as a whole."""
     return name in ("cpu", "memory") or name.startswith("hugepages-")
-
-
-class _Held(NamedTuple):
-    """What a container has got, and whether what it asks for is out of reach."""
-
-    amounts: Usage
-    alone: bool
-
-
-def _have(pod: Object, field: str) -> Mapping[str, _Held]:
-    """By the names of containers: while a resize is under way, what they have counts as long as it is more."""
-    status = pod.get("status") or {}
-    reports = [
-        report
-        for report in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
-        if report.get("resources")
-    ]
-    if not reports:
-        return {}
-    pending = conditions.find(status.get("conditions") or (), "PodResizePending") or {}
-    alone = pending.get("reason") == "Infeasible"
-    return {
-        report["name"]: _Held(
-            _larger(
-                _asked(report, field), (report.get("allocatedResources") or {}) if field == "requests" else {}
-            ),
-            alone,
-        )
-        for report in reports
-    }
-
-
-def _held(container: Mapping[str, Any], field: str, have: Mapping[str, _Held]) -> Usage:
-    held = have.get(container.get("name", ""))
-    if held is None:
-        return _asked(container, field)
-    return held.amounts if held.alone else _larger(_asked(container, field), held.amounts)
 
 
 def _asked(container: Mapping[str, Any], field: str) -> Usage:
@@ -345,14 +308,6 @@ def add(first: Usage, second: Usage) -> Usage:
     return first | {
         name: quantity.add(first[name], amount) if name in first else amount
         for name, amount in second.items()
-    }
-
-
-def _larger(first: Usage, second: Usage) -> Usage:
-    return first | {
-        name: amount
-        for name, amount in second.items()
-        if name not in first or quantity.compare(amount, first[name]) > 0
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from mamekube.objects import quantity, selectors
 from mamekube.objects.meta import Object, key_of, labels_of, metadata, namespace_of, uid_of
+from mamekube.objects.podresources import spec_as_held
 from mamekube.objects.selectors import Selector
 
 DEFAULT_CPU_MILLI = 100
@@ -106,7 +107,7 @@ def _term(entry: Mapping[str, Any], facts: PodFacts, sign: int) -> Term:
 def read_pod(pod: Object, *, node_name: str | None = None) -> PodFacts:
     """The facts of a pod, as if it ran on `node_name` where that is given."""
     spec = pod.get("spec") or {}
-    requests, counted = pod_requests(spec)
+    requests, counted = pod_requests(spec_as_held(pod))
     return PodFacts(
         pod=pod,
         key=key_of(pod),

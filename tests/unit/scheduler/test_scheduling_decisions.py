@@ -338,6 +338,27 @@ def test_a_pod_requests_what_it_needs_at_its_hungriest(spec: Object, cpu: int) -
     assert pod_requests(spec)[0] == {"cpu": cpu}
 
 
+@pytest.mark.parametrize(
+    ("has", "given", "why", "cpu"),
+    [
+        ("1", "1", "", 2000),
+        ("3", "1", "", 3000),
+        ("1", "4", "Deferred", 4000),
+        ("1", "1", "Infeasible", 1000),
+        ("2", "2", "", 2000),
+    ],
+)
+def test_a_pod_that_is_resized_holds_what_it_has_got_until_it_is_smaller(
+    has: str, given: str, why: str, cpu: int
+) -> None:
+    one = pod(cpu="2")
+    report = {"name": one["spec"]["containers"][0]["name"], "resources": {"requests": {"cpu": has}}}
+    one["status"] = {"containerStatuses": [{**report, "allocatedResources": {"cpu": given}}]}
+    if why:
+        one["status"]["conditions"] = [{"type": "PodResizePending", "status": "True", "reason": why}]
+    assert read_pod(one).requests["cpu"] == cpu
+
+
 @pytest.mark.parametrize(("count", "compared"), [(1, 1), (99, 99), (100, 100), (1000, 420), (5000, 500)])
 def test_large_clusters_are_sampled(count: int, compared: int) -> None:
     assert compared_nodes(count) == compared
