@@ -108,10 +108,24 @@ def test_signers_are_named_by_domain_and_path(name: str, expected: str) -> None:
 
 
 def test_usages_are_known_and_named_once() -> None:
-    assert created(usages=[]) == ["spec.usages: Required value"]
+    assert created(usages=[]) == ["spec.usages: Required value: usages must be provided"]
     unknown, twice = created(usages=["client auth", "signature", "client auth"])
     assert unknown.startswith('spec.usages[1]: Unsupported value: "signature": supported values: "any", ')
     assert twice == 'spec.usages[2]: Duplicate value: "client auth"'
+
+
+def test_what_is_wrong_with_a_request_is_told_in_order() -> None:
+    errors = created(
+        request="", usages=["a", "a"], signerName="kubernetes.io/legacy-unknown", expirationSeconds=1
+    )
+    assert [error.split(":")[0] for error in errors] == [
+        "spec.request",
+        "spec.usages[0]",
+        "spec.usages[1]",
+        "spec.usages[1]",
+        "spec.signerName",
+        "spec.expirationSeconds",
+    ]
 
 
 def test_a_certificate_lasts_ten_minutes_at_least() -> None:
@@ -206,8 +220,9 @@ def test_only_certificates_are_issued(pem: bytes, expected: str) -> None:
 
 
 def test_an_issued_certificate_stays() -> None:
-    errors = issued(b"words", before="eA==")
-    assert errors[-1] == "status.certificate: Forbidden: updates may not modify existing certificate content"
+    # What was no certificate before need not be one now.
+    (error,) = issued(b"words", before="eA==")
+    assert error == "status.certificate: Forbidden: updates may not modify existing certificate content"
 
 
 def test_blocks_that_are_no_base64_do_not_count() -> None:

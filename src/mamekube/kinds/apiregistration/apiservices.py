@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, check
 from mamekube.kinds.kind import ALL_METADATA, Column, Kind
-from mamekube.objects import conditions
-from mamekube.objects.fielderrors import invalid, required
+from mamekube.objects import conditions, names
+from mamekube.objects.fielderrors import invalid, not_supported, required
 from mamekube.objects.meta import Object
 
 COLUMNS = (
@@ -46,23 +46,58 @@ def row(service: Object, now_s: float) -> list[Any]:
 def validate(service: Object) -> Found:
     found: Found = []
     spec, name = cells.spec_of(service), cells.name(service)
-    expected = f"{spec.get('version') or ''}.{spec.get('group') or ''}"
-    if name != expected:
-        found.append(invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: "{expected}"'))
-    if not spec.get("version"):
-        found.append(required("spec.version"))
+    group, version = spec.get("group") or "", spec.get("version") or ""
+    expected = f"{version}.{group}"
+    if name != expected and not names.path_segment(name):
+        detail = f'must be `spec.version+"."+spec.group`: "{expected}"'
+        found.append(invalid("metadata.name", name, detail))
+    if group:
+        check(group, "spec.group", names.dns1123_subdomain, found)
+    elif version != "v1":
+        detail = "only v1 may have an empty group and it better be legacy kube"
+        found.append(required("spec.group", detail))
+    check(version, "spec.version", names.dns1035_label, found)
     for field in ("groupPriorityMinimum", "versionPriority"):
         value = spec.get(field) or 0
         limit = 20000 if field == "groupPriorityMinimum" else 1000
         if not 0 < value <= limit:
             detail = f"must be positive and less than {limit}"
             found.append(invalid(f"spec.{field}", value, detail))
-    reference = spec.get("service")
-    if reference is not None:
-        found.extend(
-            required(f"spec.service.{key}") for key in ("namespace", "name") if not reference.get(key)
-        )
+    _validate_service(spec, found)
     return found
+
+
+def _validate_service(spec: dict[str, Any], found: Found) -> None:
+    """Where the API is, and what is trusted to be it; without a service it is this server's own."""
+    reference, path = spec.get("service"), "spec.insecureSkipTLSVerify"
+    bundle, insecure = spec.get("caBundle"), bool(spec.get("insecureSkipTLSVerify"))
+    if reference is None:
+        if bundle:
+            detail = "local APIServices may not have a caBundle"
+            found.append(invalid("spec.caBundle", f"{len(bundle.rstrip('=')) * 3 // 4} bytes", detail))
+        if insecure:
+            detail = "local APIServices may not have insecureSkipTLSVerify"
+            found.append(invalid(path, insecure, detail))
+        return
+    found += [required(f"spec.service.{key}") for key in ("namespace", "name") if not reference.get(key)]
+    port = cells.count(reference, "port")
+    found += [
+        invalid("spec.service.port", port, f"port is not valid: {problem}")
+        for problem in names.port_number(port)
+    ]
+    if insecure and bundle:
+        found.append(invalid(path, insecure, "may not be true if caBundle is present"))
+
+
+STATUSES = ("True", "False", "Unknown")
+
+
+def validate_status(new: Object, old: Object) -> Found:
+    return [
+        not_supported(f"status.conditions[{index}].status", condition.get("status") or "", STATUSES)
+        for index, condition in enumerate(cells.status_of(new).get("conditions") or ())
+        if condition.get("status") not in STATUSES
+    ]
 
 
 KIND = Kind(
@@ -82,4 +117,5 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     validate=validate,
+    validate_status=validate_status,
 )

@@ -87,28 +87,15 @@ LEGACY_SIGNER = "kubernetes.io/legacy-unknown"
 HIDDEN_CERTIFICATE = "<certificate data>"
 
 
-def validate(request: Object) -> Found:
+def validate_create(request: Object) -> Found:
     found: Found = []
     spec = cells.spec_of(request)
     wrong = pkcs10.fault(spec.get("request") or "")
     if wrong:
         found.append(invalid("spec.request", spec.get("request") or "", wrong))
-    if not spec.get("usages"):
-        found.append(required("spec.usages"))
-    signer = spec.get("signerName") or ""
-    if signer != LEGACY_SIGNER:
-        signers.validate(signer, "spec.signerName", found)
-    seconds = spec.get("expirationSeconds")
-    if seconds is not None and seconds < EXPIRATION_S_MIN:
-        detail = "may not specify a duration less than 600 seconds (10 minutes)"
-        found.append(invalid("spec.expirationSeconds", seconds, detail))
-    return found
-
-
-def validate_create(request: Object) -> Found:
-    found: Found = []
-    spec = cells.spec_of(request)
     usages = spec.get("usages") or ()
+    if not usages:
+        found.append(required("spec.usages", "usages must be provided"))
     found += [
         not_supported(f"spec.usages[{index}]", usage, USAGES)
         for index, usage in enumerate(usages)
@@ -119,27 +106,33 @@ def validate_create(request: Object) -> Found:
         for index, usage in enumerate(usages)
         if usage in usages[:index]
     ]
-    if spec.get("signerName") == LEGACY_SIGNER:
+    signer = spec.get("signerName") or ""
+    if signer == LEGACY_SIGNER:
         detail = "the legacy signerName is not allowed via this API version"
-        found.append(invalid("spec.signerName", LEGACY_SIGNER, detail))
+        found.append(invalid("spec.signerName", signer, detail))
+    else:
+        signers.validate(signer, "spec.signerName", found)
+    seconds = spec.get("expirationSeconds")
+    if seconds is not None and seconds < EXPIRATION_S_MIN:
+        detail = "may not specify a duration less than 600 seconds (10 minutes)"
+        found.append(invalid("spec.expirationSeconds", seconds, detail))
     return found
 
 
 def validate_status(new: Object, old: Object) -> Found:
     """Of a write to `status`: anything but a decision, and a certificate once."""
     found = _validate_conditions(new, old)
+    after, before = (cells.status_of(request).get("certificate") or "" for request in (new, old))
+    wrong = pkcs10.certificates_fault(after) if after != before else ""
+    if wrong and not pkcs10.certificates_fault(before):
+        found.append(invalid("status.certificate", HIDDEN_CERTIFICATE, wrong))
     found += _taken_back(new, old)
     for kind in DECISIONS:
         if len(_of_type(new, kind)) > len(_of_type(old, kind)):
             found.append(forbidden("status.conditions", f'updates may not add a condition of type "{kind}"'))
-    after, before = (cells.status_of(request).get("certificate") or "" for request in (new, old))
-    if after != before:
-        wrong = pkcs10.certificates_fault(after)
-        if wrong:
-            found.append(invalid("status.certificate", HIDDEN_CERTIFICATE, wrong))
-        if before:
-            detail = "updates may not modify existing certificate content"
-            found.append(forbidden("status.certificate", detail))
+    if after != before and before:
+        detail = "updates may not modify existing certificate content"
+        found.append(forbidden("status.certificate", detail))
     return found
 
 
@@ -246,7 +239,6 @@ KIND = Kind(
     columns=COLUMNS,
     row=row,
     selectable={"spec.signerName": lambda obj: cells.spec_of(obj).get("signerName") or ""},
-    validate=validate,
     validate_create=validate_create,
     validate_status=validate_status,
     prepare_update=prepare_update,

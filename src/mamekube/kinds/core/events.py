@@ -100,13 +100,13 @@ def validate(event: Object) -> Found:
 def validate_as(event: Object, *, controller_field: str) -> Found:
     """An event in its form of `v1`; `controller_field` is what the version of the request calls that field."""
     found: Found = []
-    namespace = namespace_of(event)
+    namespace, exact = namespace_of(event), bool(event.get("eventTime"))
     about = (event.get("involvedObject") or {}).get("namespace") or ""
     # What an object of cluster scope meets with is told in one of the namespaces that are always there.
-    at_home = namespace == about if about else namespace in ("", "default", "kube-system")
-    if not at_home:
+    homes = ("default", "kube-system") if exact else ("", "default")
+    if namespace not in homes if not about else namespace != about and not exact:
         found.append(invalid("involvedObject.namespace", about, "does not match event.namespace"))
-    if event.get("eventTime"):
+    if exact:
         _validate_new_style(event, controller_field, found)
     return found
 
@@ -121,9 +121,9 @@ def _validate_new_style(event: Object, controller_field: str, found: Found) -> N
         value = event.get(field) or ""
         if not value:
             found.append(required(field))
-        elif len(value) > WORD_LENGTH_MAX:
+        elif len(value.encode()) > WORD_LENGTH_MAX:
             found.append(invalid(field, "", f"can have at most {WORD_LENGTH_MAX} characters"))
-    if len(event.get("message") or "") > MESSAGE_LENGTH_MAX:
+    if len((event.get("message") or "").encode()) > MESSAGE_LENGTH_MAX:
         found.append(invalid("message", "", f"can have at most {MESSAGE_LENGTH_MAX} characters"))
 
 
@@ -134,6 +134,7 @@ KIND = Kind(
     singular="event",
     kind="Event",
     short_names=("ev",),
+    name_rule="path",
     schema="io.k8s.api.core.v1.Event",
     default=default,
     columns=COLUMNS,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mamekube.kinds import cells
 from mamekube.kinds.core import events as core
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import IMMUTABLE, Found
 from mamekube.kinds.kind import Kind
 from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
@@ -21,6 +22,28 @@ _CORE_NAMES = {
     "deprecatedLastTimestamp": "lastTimestamp",
     "deprecatedCount": "count",
 }
+SERIES_COUNT_MIN = 2
+_FIXED = {
+    **{
+        field: field
+        for field in (
+            "involvedObject",
+            "reason",
+            "message",
+            "source",
+            "firstTimestamp",
+            "lastTimestamp",
+            "count",
+            "type",
+            "eventTime",
+            "action",
+            "related",
+        )
+    },
+    "reportingComponent": "reportingController",
+    "reportingInstance": "reportingInstance",
+}
+"""What never changes, with the names that messages have for it."""
 _OWN_NAMES = {core_name: own_name for own_name, core_name in _CORE_NAMES.items()}
 
 
@@ -56,7 +79,7 @@ def validate(event: Object) -> Found:
 
 def validate_create(event: Object) -> Found:
     """What only events of the old form may say, or leave out."""
-    found: Found = []
+    found = _validate_series(event)
     if not event.get("eventTime"):
         found.append(required("eventTime"))
     kind = event.get("type") or ""
@@ -73,6 +96,26 @@ def validate_create(event: Object) -> Found:
     return found
 
 
+def _validate_series(event: Object) -> Found:
+    found: Found = []
+    series = event.get("series")
+    if series is not None and cells.count(series, "count") < SERIES_COUNT_MIN:
+        found.append(invalid("series.count", "", f"should be at least {SERIES_COUNT_MIN}"))
+    if series is not None and not series.get("lastObservedTime"):
+        found.append(required("series.lastObservedTime"))
+    return found
+
+
+def validate_update(new: Object, old: Object) -> Found:
+    """That it went on is all that can be told of an event later."""
+    after, before = to_storage(new), to_storage(old)
+    found = _validate_series(new) if new.get("series") != old.get("series") else []
+    for field, shown in _FIXED.items():
+        if (after.get(field) or None) != (before.get(field) or None):
+            found.append(invalid(shown, after.get(field), IMMUTABLE))
+    return found
+
+
 KIND = Kind(
     group="events.k8s.io",
     version="v1",
@@ -84,6 +127,7 @@ KIND = Kind(
     default=default,
     validate=validate,
     validate_create=validate_create,
+    validate_update=validate_update,
     columns=core.COLUMNS,
     row=row,
     selectable={

@@ -30,7 +30,11 @@ def validate_cluster_role(role: Object) -> Found:
         detail = "at least one clusterRoleSelector required if aggregationRule is non-nil"
         found.append(required(path, detail))
     for index, selector in enumerate(wanted):
+        before = len(found)
         selectors.validate(selector, f"{path}[{index}]", found)
+        if len(found) > before:
+            # Upstream shows what it could not make of the selector: nothing.
+            found.append(invalid(f"{path}[{index}]", "null", "invalid label selector."))
     return found
 
 
