@@ -63,6 +63,8 @@ class Registry:
         self._by_plural: dict[tuple[str, str, str], Kind] = {}
         self._by_kind: dict[tuple[str, str, str], Kind] = {}
         self._builtin_groups: dict[str, int] = {}
+        self._builtin_versions: set[tuple[str, str]] = set()
+        self._builtin_resources: set[tuple[str, str]] = set()
         self._unlisted: set[tuple[str, str, str]] = set()
 
     def add(self, kind: Kind, *, listed: bool = True) -> None:
@@ -78,10 +80,19 @@ class Registry:
     def add_builtin(self, kind: Kind) -> None:
         """Add a kind whose group discovery lists in order of arrival, before every custom one."""
         self._builtin_groups.setdefault(kind.group, len(self._builtin_groups))
+        self._builtin_versions.add((kind.group, kind.version))
+        self._builtin_resources.add((kind.group, kind.plural))
         self.add(kind)
 
     def is_builtin(self, group: str) -> bool:
         return group in self._builtin_groups
+
+    def is_builtin_version(self, group: str, version: str) -> bool:
+        return (group, version) in self._builtin_versions
+
+    def is_builtin_resource(self, group: str, plural: str) -> bool:
+        """Whether it is one in any version."""
+        return (group, plural) in self._builtin_resources
 
     def remove(self, kind: Kind) -> None:
         self._by_plural.pop((kind.group, kind.version, kind.plural), None)

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.apiserver_crd.definitions import CRONTABS, crontab, definition, established, refusal, version
 
 from mamekube.apiserver.formats.fieldvalidation import inspect
+from mamekube.apiserver.server import ApiServer
 from mamekube.client.client import Client
 from mamekube.objects.schema import schema_from_crd
 
@@ -83,3 +84,38 @@ def test_unknown_fields_of_metadata_are_dropped_and_told_of() -> None:
     paths = ("metadata.odd", "nested.inner.metadata.odd", "nested.metadata.odd")
     assert findings.strict == [f'unknown field "{path}"' for path in paths]
     assert findings.error == ""
+
+
+ONE = f"/registry/{CRONTABS.group}/crontabs/default/one"
+ODD_METADATA = {"unknown": 42, "annotations": {"foo": 42, "bar": "abc"}, "labels": {"invalid": "x y"}}
+
+
+async def test_metadata_that_should_never_have_been_stored_are_put_right(
+    server: ApiServer, client: Client
+) -> None:
+    """Those of the wrong type go when they are read, the rest when it is written; the object can always be deleted."""
+    await established(client, definition(version(schema=SCHEMA)))
+    made = crontab(
+        embedded={**inner(), "metadata": dict(ODD_METADATA)}, nested={**inner(), "metadata": "none"}
+    )
+    made["metadata"] |= {"uid": "1-2", "generation": None, **ODD_METADATA}
+    await server.api.store.create(key=ONE, obj=made)
+    await client.delete(CRONTABS, "one", namespace="default")
+    await server.api.store.create(key=ONE, obj=made)
+    got = await client.get(CRONTABS, "one", namespace="default")
+    meta = got["metadata"]
+    assert (meta["generation"], meta["labels"]) == (1, {"invalid": "x y"})
+    assert not {"unknown", "annotations"} & meta.keys()
+    assert got["embedded"]["metadata"] == {"labels": {"invalid": "x y"}}
+    assert "metadata" not in got["nested"]
+    changed = {**got, "metadata": {**meta, "labels": {"invalid": "x y", "something": "changed"}}}
+    assert (
+        'metadata.labels: Invalid value: "x y"' in (await refusal(client.update(CRONTABS, changed))).message
+    )
+    changed["metadata"]["labels"] = {"invalid": "fixed"}
+    error = await refusal(client.update(CRONTABS, changed))
+    assert 'embedded.metadata.labels: Invalid value: "x y"' in error.message
+    changed["embedded"] = {**inner(), "metadata": {"labels": {"invalid": "fixed"}}}
+    changed = dict(await client.update(CRONTABS, changed))
+    changed["embedded"] = {**inner(), "metadata": {"labels": {"invalid": 42}}}
+    assert (await refusal(client.update(CRONTABS, changed))).code == 400

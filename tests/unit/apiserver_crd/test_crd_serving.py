@@ -24,6 +24,7 @@ from tests.unit.apiserver_crd.definitions import (
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.foundation.clock import Clock
 from mamekube.objects.conditions import conditions_of, find, is_true
+from mamekube.objects.meta import name_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError
 from mamekube.store.memory import MemoryBackend
@@ -268,20 +269,63 @@ async def test_a_group_of_kubernetes_needs_approval(client):
     )
 
 
-async def test_a_built_in_kind_is_never_replaced(client, server):
-    leases = Resource(group="coordination.k8s.io", version="v1", plural="leases", kind="Lease")
-    before = server.registry.find("coordination.k8s.io", "v1", "leases")
-    made = definition(names={"plural": "leases", "kind": "Lease"})
+OVERLAPPING = {
+    "leases": ("coordination.k8s.io", "Lease", "Namespaced"),
+    "apiservices": ("apiregistration.k8s.io", "APIService", "Cluster"),
+    "customresourcedefinitions": ("apiextensions.k8s.io", "CustomResourceDefinition", "Cluster"),
+}
+
+
+@pytest.mark.parametrize("versions", [("v1",), ("v1", "v9")])
+@pytest.mark.parametrize("plural", OVERLAPPING)
+async def test_a_built_in_kind_is_never_replaced(client, server, web, plural, versions):
+    group, kind, scope = OVERLAPPING[plural]
+    resource = Resource(group=group, version="v1", plural=plural, kind=kind, namespaced=scope == "Namespaced")
+    if plural == "leases":
+        meta = {"name": "kept", "namespace": "default"}
+        await client.create(
+            resource, {"apiVersion": f"{group}/v1", "kind": kind, "metadata": meta, "spec": {}}
+        )
+    elif plural == "customresourcedefinitions":
+        await established(client, definition())
+    objects = {name_of(obj) for obj in (await client.list(resource)).items}
+    before = server.registry.find(group, "v1", plural)
+    schema = {"type": "object", "properties": {"bar": {"type": "string", "default": "default"}}}
+    made = definition(
+        *(version(one, schema, storage=one == "v1") for one in versions),
+        names={"plural": plural, "singular": f"custom{kind.lower()}", "kind": f"Custom{kind}"},
+        scope=scope,
+    )
     made["metadata"] = {
-        "name": "leases.coordination.k8s.io",
-        "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+        "name": f"{plural}.{group}",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, testing only"},
+    }
+    made["spec"]["group"] = group
+    await established(client, made)
+    assert server.registry.find(group, "v1", plural) is before
+    assert all("bar" not in obj for obj in (await client.list(resource)).items)
+    assert (await web.send("GET", f"/apis/{group}/v9/{plural}")).code == 404
+    await client.delete(DEFINITIONS, f"{plural}.{group}")
+    await until(client, f"{plural}.{group}", lambda obj: obj is None)
+    assert {name_of(obj) for obj in (await client.list(resource)).items} == objects
+    assert server.registry.find(group, "v1", plural) is before
+
+
+async def test_nothing_is_added_to_a_version_of_built_in_kinds(client, server):
+    made = definition(names={"plural": "crontabs", "kind": "Lease"})
+    made["metadata"] = {
+        "name": "crontabs.coordination.k8s.io",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, testing only"},
     }
     made["spec"]["group"] = "coordination.k8s.io"
+    made["spec"]["versions"].append(version("v9", storage=False))
+    lease = server.registry.find_kind("coordination.k8s.io", "v1", "Lease")
     await established(client, made)
-    assert server.registry.find("coordination.k8s.io", "v1", "leases") is before
-    await client.delete(DEFINITIONS, "leases.coordination.k8s.io")
-    await until(client, "leases.coordination.k8s.io", lambda obj: obj is None)
-    assert (await client.list(leases)).items is not None
+    assert server.registry.find("coordination.k8s.io", "v1", "crontabs") is None
+    assert server.registry.find("coordination.k8s.io", "v9", "crontabs") is not None
+    await client.delete(DEFINITIONS, "crontabs.coordination.k8s.io")
+    await until(client, "crontabs.coordination.k8s.io", lambda obj: obj is None)
+    assert server.registry.find_kind("coordination.k8s.io", "v1", "Lease") is lease
 
 
 async def test_a_schema_that_keeps_everything_keeps_everything(client):

@@ -17,7 +17,8 @@ from mamekube.apiserver.formats import fieldvalidation
 from mamekube.apiserver.resources import fresh
 from mamekube.foundation import sidetrack, slices
 from mamekube.foundation.limits import HEAVY_BYTES
-from mamekube.objects.meta import Object
+from mamekube.kinds.apiextensions import embedded
+from mamekube.objects.meta import Object, metadata
 from mamekube.objects.schema import Schema, schema_from_crd
 from mamekube.store.store import Item
 
@@ -44,10 +45,27 @@ class Shape:
         return self._typed
 
     def prune(self, obj: Object) -> None:
-        fieldvalidation.inspect(obj, self.typed)
+        if fieldvalidation.inspect(obj, self.typed).error:
+            _drop_malformed(obj, self.schema, resource=True)
 
     def fill(self, obj: Object) -> None:
         structural.fill(obj, self.schema)
+
+
+METADATA = schema_from_crd({"type": "object"})
+
+
+def _drop_malformed(value: Any, schema: Mapping[str, Any], *, resource: bool) -> None:
+    """Drop metadata of wrong types, which were stored before a schema said that they are metadata."""
+    meta = value.get("metadata") if resource and isinstance(value, dict) else None
+    if isinstance(meta, dict):
+        for key in list(meta):
+            if fieldvalidation.inspect({"metadata": {key: meta[key]}}, METADATA).error:
+                del meta[key]
+    elif meta is not None:
+        del value["metadata"]
+    for item, below, _ in embedded.children(value, schema, ""):
+        _drop_malformed(item, below, resource=bool(below.get("x-kubernetes-embedded-resource")))
 
 
 async def rewrite(objects: Sequence[Object], api_version: str) -> list[Object]:
@@ -119,6 +137,8 @@ class VersionConversion:
         if shape is not None:
             shape.prune(obj)
             shape.fill(obj)
+        if not metadata(obj).get("generation"):
+            obj["metadata"]["generation"] = 1
         return obj, obj == stored
 
     async def converted(

@@ -6,7 +6,8 @@ them. A definition that is deleted keeps a finalizer until its objects are gone,
 watches of any kind that is replaced or removed, since they went by what it was.
 
 Invariants: `_served` holds what is in the registry, by the definition's name. `_definitions` are the objects as of
-the last event, `_names` what each was given. Built-in kinds are never replaced.
+the last event, `_names` what each was given. Nothing is served in a version that built-in kinds are served in, nor
+where built-in objects are stored, and those are never deleted with a definition.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import Component
 from mamekube.foundation.workqueue import WorkQueue
 from mamekube.kinds.apiextensions.customresourcedefinitions import CLEANUP, KIND
+from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects.conditions import is_true
 from mamekube.objects.meta import Object, being_deleted, edited, has_finalizer, metadata, name_of
@@ -150,9 +152,12 @@ class CustomResources(Component):
 
     def _register(self, made: Definition, *, listed: bool) -> None:
         for kind in made.kinds:
-            found = self._registry.find(kind.group, kind.version, kind.plural)
-            if found is None or not isinstance(found.schema, str):
+            if not self._registry.is_builtin_version(kind.group, kind.version) and not self._overlaps(kind):
                 self._registry.add(kind, listed=listed)
+
+    def _overlaps(self, kind: Kind) -> bool:
+        """Whether its objects would stand where those of a built-in kind do."""
+        return self._registry.is_builtin_resource(kind.group, kind.plural)
 
     def _withdraw(self, name: str) -> None:
         served = self._served.pop(name, None)
@@ -202,7 +207,7 @@ class CustomResources(Component):
         try:
             await self._terminating(name, "True", "InstanceDeletionInProgress", DELETING)
             served = self._served.get(name)
-            if served is not None:
+            if served is not None and not self._overlaps(served[1].stored):
                 kind = served[1].stored
                 request = Request(method="DELETE", path="", verb="deletecollection", user=CLEANUP_USER)
                 await self._deletion.delete_collection(request, kind, ListOptions(), DeleteOptions())
