@@ -240,7 +240,7 @@ class Metrics:
         series = self._series.get((labels, dry_run))
         if series is None:
             series = self._series[labels, dry_run] = Series(labels, dry_run)
-        if labels.resource and labels.subresource == request.subresource:
+        if labels.resource and labels.subresource == request.subresource and request.verb in VERBS:
             self._series_by_key[key] = series
         return series
 

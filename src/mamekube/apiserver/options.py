@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from mamekube.apiserver.request import Request, parse_int
+from mamekube.foundation.remembering import short_texts
 from mamekube.objects import durations, fielderrors, selectors
 from mamekube.objects.resource import Resource
 from mamekube.objects.selectors import FieldSelector, Selector
@@ -108,7 +108,7 @@ def parse_patch(request: Request, *, apply: bool) -> WriteOptions:
     return parse_write(request, "PatchOptions")
 
 
-@lru_cache(maxsize=256)
+@short_texts(maxsize=256)
 def manager_of(user_agent: str) -> str:
     """The field manager that a user agent stands for: what precedes the first slash."""
     name = user_agent.partition("/")[0][:FIELD_MANAGER_LENGTH_MAX]

@@ -116,13 +116,21 @@ def _add_expression(text: str, stack: list[list[Node]]) -> None:
         stack[-1].append(Node("text", _unquote(part)) if part[:1] in "'\"" else Node("path", _path(part)))
 
 
-_PATHS = re.compile(r"""(?:"[^"]*"|'[^']*'|\[(?:[^\]'"]|'[^']*'|"[^"]*")*\]|[^\s\['"])+""")
+_PATH = re.compile(r"""\s*+((?:"[^"]*"|'[^']*'|\[(?:[^\]'"]|'[^']*'|"[^"]*")*\]|[^\s\['"])+)""")
 
 
 def _split_paths(text: str) -> list[str]:
-    if left := _PATHS.sub("", text).strip():
-        raise JSONPathError("unterminated array" if "[" in left else "unterminated quoted string")
-    return _PATHS.findall(text)
+    paths: list[str] = []
+    text = text.rstrip()
+    position = 0
+    while position < len(text):
+        match = _PATH.match(text, position)
+        if match is None:
+            bracket = text[position:].lstrip().startswith("[")
+            raise JSONPathError("unterminated array" if bracket else "unterminated quoted string")
+        paths.append(match[1])
+        position = match.end()
+    return paths
 
 
 def _unquote(text: str) -> str:
@@ -201,14 +209,14 @@ def _bracket(text: str) -> Step:
     return Step("index", int(text))
 
 
-_COMPARISON = re.compile(r"(.+?)\s*(==|!=|<=|>=|<|>)\s*(.+)")
+_OPERATOR = re.compile("==|!=|<=|>=|<|>")
 
 
 def _filter(text: str) -> tuple[list[Step], str, Any]:
-    match = _COMPARISON.fullmatch(text)
-    if match is None:
+    match = _OPERATOR.search(text, 1)
+    if match is None or match.end() == len(text):
         return _path(text), "exists", None
-    left, operator, right = match.groups()
+    left, operator, right = text[: match.start()].rstrip(), match[0], text[match.end() :].lstrip()
     if right[:1] in "'\"":
         return _path(left), operator, ("value", _unquote(right))
     if right[:1] in "@$":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
-from functools import lru_cache
 from typing import Any
+
+from mamekube.foundation.remembering import short_texts
 
 PATTERN = r"^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 FORMAT_MESSAGE = f"quantities must match the regular expression '{PATTERN}'"
@@ -23,7 +24,7 @@ class QuantityError(ValueError):
     """A text that is no quantity."""
 
 
-@lru_cache(maxsize=4096)
+@short_texts(maxsize=4096)
 def parse(text: str) -> Decimal:
     """The amount of a quantity. Raises QuantityError, whose text is upstream's message."""
     return _parts(text)[0]
@@ -51,7 +52,7 @@ def milli_value(text: Any) -> int:
         return int((parse_any(text) * 1000).to_integral_value(ROUND_CEILING))
 
 
-@lru_cache(maxsize=4096)
+@short_texts(maxsize=4096)
 def canonical(text: str) -> str:
     """The one way to write this amount in the format that `text` is in: `1000m` is `1`, `1024Ki` is `1Mi`."""
     amount, style = _parts(text)

@@ -54,6 +54,7 @@ AFTER_METADATA = frozenset(
 )
 """Keys that follow metadata and are none of its own, nor the start of a field's path in it."""
 NO_LABELS = b"{}"
+LABELS_SHARED_BYTES = 1024
 LABELS_SHARED_MAX = 10_000
 """Sets of labels that all items with them share: the pods of one template have equal ones."""
 COLLECTION_DEPTH = 4
@@ -120,10 +121,11 @@ class Item:
     def _find_labels(self) -> bytes:
         found = LABELS.match(self._bytes, self._bytes.index(METADATA))
         if found is not None:
-            return _shared(found.group(1))
+            labels = found.group(1)
+            return _shared(labels) if len(labels) <= LABELS_SHARED_BYTES else labels
         if b'"labels":{' not in self._bytes:
             return NO_LABELS
-        return _shared(orjson.dumps(self.transient()["metadata"].get("labels") or {}))
+        return orjson.dumps(self.transient()["metadata"].get("labels") or {})
 
     @property
     def object(self) -> Object:

@@ -22,7 +22,7 @@ from mamekube.apiserver.flow import flow_control
 from mamekube.apiserver.flow.fair_queues import Counts, Level, Shape, Waiter, share_out
 from mamekube.apiserver.flow.flow_schemas import Schema, compile_schema, ordered
 from mamekube.apiserver.mirror import Mirror
-from mamekube.apiserver.request import INT64_DIGITS, Request
+from mamekube.apiserver.request import INT64_DIGITS, PATH_KEPT_MAX, Request
 from mamekube.foundation.lifecycle import Component
 from mamekube.foundation.limits import REQUEST_TIMEOUT_S
 from mamekube.objects.meta import Object, metadata, name_of
@@ -246,7 +246,8 @@ class Fairness(Component):
         }
         counts = self._counts.setdefault((level.name, schema.name), Counts())
         flow = Flow(f"{schema.name}\0{schema.flow_of(request)}", schema, level, counts, headers)
-        self._flows[key] = flow
+        if len(request.path) <= PATH_KEPT_MAX:
+            self._flows[key] = flow
         return flow
 
     def _level_changed(self, old: Object | None, new: Object | None) -> None:

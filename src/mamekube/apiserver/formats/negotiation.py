@@ -79,9 +79,14 @@ def _media_type(media: str) -> str | None:
     return PROTOBUF if media == PROTOBUF else None
 
 
-@lru_cache(maxsize=256)
 def object_form(accept: str, *, collection: bool, tabular: bool = True) -> Form:
     """The form for an object (or a collection): itself, a Table if it has one, its metadata only. Raises 406."""
+    form = _object_form if len(accept) <= ACCEPT_KEPT_MAX else _object_form.__wrapped__
+    return form(accept, collection, tabular)
+
+
+@lru_cache(maxsize=256)
+def _object_form(accept: str, collection: bool, tabular: bool) -> Form:
     shapes = [TABLE] * tabular + [PARTIAL_LIST if collection else PARTIAL]
     acceptable = [form for form in forms(accept) if form[1:4] == PLAIN[1:4] or _is_meta(form, shapes)]
     if not acceptable:

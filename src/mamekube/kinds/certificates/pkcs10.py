@@ -8,12 +8,10 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
-_BLOCK = re.compile(
-    rb"^-----BEGIN (?P<type>[^\n-]*)-----[ \t\r]*\n(?P<content>.*?)^-----END (?P=type)-----[ \t\r]*$",
-    re.DOTALL | re.MULTILINE,
-)
+_LINE = re.compile(rb"^-----(BEGIN|END) ([^\n-]*)-----[ \t\r]*$", re.MULTILINE)
 _HEADER = re.compile(rb"^[^:\n]+:", re.MULTILINE)
 
 
@@ -25,14 +23,19 @@ class Block(NamedTuple):
 
 def blocks(pem: bytes) -> Iterator[Block]:
     """The blocks that can be read; text around them, and blocks that are no base64, do not count (RFC 7468)."""
-    for match in _BLOCK.finditer(pem):
-        head, parted, body = match["content"].partition(b"\n\n")
-        has_headers = bool(parted) and _HEADER.match(head) is not None
-        try:
-            content = b64decode(b"".join((body if has_headers else match["content"]).split()), validate=True)
-        except ValueError:
+    begin: re.Match[bytes] | None = None
+    for line in _LINE.finditer(pem):
+        if line[1] == b"BEGIN":
+            begin = line
             continue
-        yield Block(match["type"].decode("utf-8", "replace"), content, has_headers)
+        if begin is not None and begin[2] == line[2]:
+            inside = pem[begin.end() : line.start()].removeprefix(b"\n")
+            head, parted, body = inside.partition(b"\n\n")
+            has_headers = bool(parted) and _HEADER.match(head) is not None
+            with suppress(ValueError):
+                content = b64decode(b"".join((body if has_headers else inside).split()), validate=True)
+                yield Block(line[2].decode("utf-8", "replace"), content, has_headers)
+        begin = None
 
 
 def fault(encoded: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from mamekube.kinds.fields import Found, check, check_no_backsteps, check_required
@@ -35,7 +34,6 @@ RESOURCE_FIELDS = frozenset(
     for resource in ("cpu", "memory", "ephemeral-storage")
 )
 
-_SUBSCRIPTED = re.compile(r"(.+?)\['(.*)'\]", re.DOTALL)
 _BYTE_DIVISORS = ("1", *(f"1{prefix}" for prefix in "kMGTPE"), *(f"1{prefix}i" for prefix in "KMGTPE"))
 _BYTES_OF = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}
 ONE_ONLY = "may not have more than one field specified at a time"
@@ -115,22 +113,28 @@ def validate_field(reference: dict[str, Any], path: str, allowed: frozenset[str]
     if not field:
         found.append(required(f"{path}.fieldPath"))
         return
-    match = _SUBSCRIPTED.fullmatch(field)
-    base = match.group(1) if match else field
+    base, key = _subscripted(field)
     problem = ""
     if version != "v1":
         problem = f"unsupported pod version: {version}"
-    elif match and base not in ("metadata.annotations", "metadata.labels"):
+    elif key is not None and base not in ("metadata.annotations", "metadata.labels"):
         problem = f"field label does not support subscript: {field}"
     elif base not in _KNOWN_FIELDS:
         problem = f"field label not supported: {field}"
     if problem:
         found.append(invalid(f"{path}.fieldPath", field, f"error converting fieldPath: {problem}"))
-    elif match:
-        key = match.group(2)
+    elif key is not None:
         check(key.lower() if base == "metadata.annotations" else key, path, names.qualified_name, found)
     elif base not in allowed and base != "spec.host":
         found.append(not_supported(f"{path}.fieldPath", base, allowed))
+
+
+def _subscripted(field: str) -> tuple[str, str | None]:
+    """`metadata.labels['app']` in two; None where nothing stands in brackets."""
+    begin = field.find("['", 1)
+    if begin < 0 or begin + 2 > len(field) - 2 or not field.endswith("']"):
+        return field, None
+    return field[:begin], field[begin + 2 : -2]
 
 
 def validate_resource_field(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
+from mamekube.foundation.remembering import short_texts
 from mamekube.kinds.fields import Found, check, check_quantity
 from mamekube.objects import names, quantity
 from mamekube.objects.fielderrors import (
@@ -217,7 +217,7 @@ def _validate_claims(
             found.append(FieldError(plain.reason, plain.field, f"{plain.message}: {detail}"))
 
 
-@lru_cache(maxsize=1024)
+@short_texts(maxsize=1024)
 def _standard_messages(name: str) -> tuple[str, ...]:
     messages = names.qualified_name(name)
     if not messages and "/" not in name and not _is_standard(name):
@@ -225,7 +225,7 @@ def _standard_messages(name: str) -> tuple[str, ...]:
     return tuple(messages)
 
 
-@lru_cache(maxsize=1024)
+@short_texts(maxsize=1024)
 def _container_messages(name: str) -> tuple[str, ...]:
     messages = _standard_messages(name)
     if "/" not in name:
@@ -240,7 +240,7 @@ def _is_standard(name: str) -> bool:
     return name in STANDARD_RESOURCES or name.startswith((HUGE_PAGES, QUOTA_HUGE_PAGES))
 
 
-@lru_cache(maxsize=1024)
+@short_texts(maxsize=1024)
 def overcommits(name: str) -> bool:
     """Whether more of it may be promised than there is."""
     return is_native(name) and not name.startswith(HUGE_PAGES)
@@ -255,7 +255,7 @@ def is_extended(name: str) -> bool:
     return not is_native(name) and not name.startswith("requests.")
 
 
-@lru_cache(maxsize=1024)
+@short_texts(maxsize=1024)
 def is_whole(name: str) -> bool:
     return name in COUNTED_RESOURCES or is_extended(name)
 

@@ -5,13 +5,13 @@ Values in requests are matched against what a policy says, so a backtracking eng
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
+from mamekube.foundation.remembering import short_texts
 from mamekube.objects.cel.errors import EvaluationError
 
 
-@lru_cache(maxsize=1024)
+@short_texts(maxsize=1024, characters_max=4096)
 def compile_pattern(pattern: str) -> Any:
     """Raises EvaluationError with the words of Go's RE2."""
     import re2

@@ -214,7 +214,7 @@ _UNITS = {
     "m": 60 * NANOS,
     "h": 3600 * NANOS,
 }
-_SPAN = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_SPAN = re.compile(r"(\d++(?:\.\d*+)?|\.\d++)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 
 
 @declare("timestamp", "string", "timestamp")
@@ -245,10 +245,13 @@ def seconds_timestamp(seconds: int) -> Timestamp:
 @declare("duration", "string", "duration")
 def parse_duration(text: str) -> Duration:
     body = text.lstrip("+-") if text[:1] in ("+", "-") else text
-    spans = _SPAN.findall(body)
     if body == "0":
         return Duration(0)
-    if not spans or "".join(number + unit for number, unit in spans) != body:
+    spans, end = [], 0
+    while match := _SPAN.match(body, end):
+        spans.append(match.groups())
+        end = match.end()
+    if not spans or end < len(body):
         raise EvaluationError(f'time: invalid duration "{text}"')
     ns = int(sum(Decimal(number) * _UNITS[unit] for number, unit in spans))
     return checked_duration(-ns if text.startswith("-") else ns)
