@@ -7,7 +7,9 @@ from tests.scenarios.cluster import EVENTS, run
 
 from mamekube.controllers.resources import (
     CONFIG_MAPS,
+    CRON_JOBS,
     DEPLOYMENTS,
+    JOBS,
     NAMESPACES,
     NODES,
     PODS,
@@ -95,6 +97,67 @@ def test_an_owner_in_another_namespace_is_none_and_the_user_is_told():
             ("Warning", "ConfigMap", shown.format("other", uid)),
             ("Warning", "Node", shown.format("", uid)),
         ]
+
+    run(scenario)
+
+
+def test_an_owner_is_who_has_the_name_the_kind_and_the_uid():
+    async def scenario(cluster):
+        node = await cluster.get(NODES, "n1")
+        right = {"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": node["metadata"]["uid"]}
+        for name, wrong in (
+            ("right", {}),
+            ("uid", {"uid": "u"}),
+            ("name", {"name": "n3"}),
+            ("kind", {"kind": "Pod"}),
+        ):
+            meta = {"name": name, "ownerReferences": [{**right, **wrong}]}
+            await cluster.create(CONFIG_MAPS, {"metadata": meta})
+        await cluster.settle(5)
+        left = {entry["metadata"]["name"] for entry in await cluster.list(CONFIG_MAPS)}
+        assert left & {"right", "uid", "name", "kind"} == {"right"}
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_a_foreground_deletion_waits_for_those_that_block_it(blocks):
+    """Upstream: TestBlockingOwnerRefDoesBlock, TestNonBlockingOwnerRefDoesNotBlock."""
+
+    async def scenario(cluster):
+        owner = await cluster.create(CONFIG_MAPS, {"metadata": {"name": "owner"}})
+        uid = owner["metadata"]["uid"]
+        reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}
+        meta = {
+            "name": "held",
+            "finalizers": ["example.com/held"],
+            "ownerReferences": [{**reference, "blockOwnerDeletion": blocks}],
+        }
+        await cluster.create(CONFIG_MAPS, {"metadata": meta})
+        await cluster.settle()
+        await cluster.admin.delete(CONFIG_MAPS, "owner", namespace="default", propagation="Foreground")
+        await cluster.settle(5)
+        assert "deletionTimestamp" in (await cluster.get(CONFIG_MAPS, "held"))["metadata"]
+        assert (await cluster.get(CONFIG_MAPS, "owner") is not None) is blocks
+
+    run(scenario)
+
+
+def test_jobs_and_pods_go_with_their_cron_job():
+    """Upstream's default suite: they are gone though nobody asked for it."""
+
+    async def scenario(cluster):
+        containers = [{"name": "c", "image": "app:v1"}]
+        template = {"template": {"spec": {"containers": containers, "restartPolicy": "OnFailure"}}}
+        spec = {"schedule": "*/1 * * * ?", "jobTemplate": {"spec": template}}
+        await cluster.create(CRON_JOBS, {"metadata": {"name": "simple"}, "spec": spec})
+        await cluster.settle(62)
+        assert await cluster.list(JOBS)
+        assert await cluster.list(PODS)
+        await cluster.admin.delete(CRON_JOBS, "simple", namespace="default")
+        await cluster.settle(10)
+        assert not await cluster.list(JOBS)
+        assert not await cluster.list(PODS)
 
     run(scenario)
 

@@ -22,6 +22,20 @@ def test_a_service_gets_what_upstream_gives_it() -> None:
     }
 
 
+def test_a_name_in_another_cluster_has_no_traffic_policy_whoever_says_so() -> None:
+    """Upstream: Test_ExternalNameServiceDropsInternalTrafficPolicy. What is no policy at all is refused."""
+    made = service(type="ExternalName", externalName="a.b", internalTrafficPolicy="Cluster")
+    KIND.prepare_create(made)
+    assert "internalTrafficPolicy" not in made["spec"]
+    old = service()
+    new = service(type="ExternalName", externalName="a.b", internalTrafficPolicy="Cluster")
+    KIND.prepare_update(new, old)
+    assert "internalTrafficPolicy" not in new["spec"]
+    wrong = service(type="ExternalName", externalName="a.b", internalTrafficPolicy="Elsewhere")
+    KIND.prepare_create(wrong)
+    assert [error.field for error in KIND.validate_create(wrong)] == ["spec.internalTrafficPolicy"]
+
+
 def test_session_affinity_lasts_three_hours() -> None:
     config = service(sessionAffinity="ClientIP")["spec"]["sessionAffinityConfig"]
     assert config == {"clientIP": {"timeoutSeconds": 10800}}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mamekube.controllers.deletables import IGNORED, NEEDED_VERBS, Deletables, custom_resource
-from mamekube.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Node
+from mamekube.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Node, contradicts
 from mamekube.controllers.podcontrol import all_of
 from mamekube.controllers.resources import API_SERVICES, CUSTOM_RESOURCE_DEFINITIONS
 from mamekube.controllers.runtime import Context, Controller
@@ -242,7 +242,7 @@ class GarbageCollector(Controller):
         """The owner as the graph has it, or as the API server tells; None where it does not exist."""
         uid = reference["uid"]
         known = self.graph.nodes.get(uid)
-        if known is not None and not known.virtual and known.namespace in ("", node.namespace):
+        if known is not None and not known.virtual and not contradicts(known, reference, node.namespace):
             return known
         if uid in self.gone and (known is None or known.virtual):
             return None

@@ -120,7 +120,7 @@ class Graph:
             if owner is None:
                 owner = self.nodes[uid] = _virtual(new[uid], node.namespace)
                 look.add(uid)
-            elif owner.virtual or _contradicts(owner, new[uid], node.namespace) or owner.waits_for_dependents:
+            elif owner.virtual or contradicts(owner, new[uid], node.namespace) or owner.waits_for_dependents:
                 look.add(node.uid)
             owner.dependents.add(node.uid)
         for uid in old.keys() & new.keys():
@@ -150,7 +150,7 @@ def _virtual(reference: dict[str, Any], namespace: str) -> Node:
     )
 
 
-def _contradicts(owner: Node, reference: dict[str, Any], namespace: str) -> bool:
+def contradicts(owner: Node, reference: dict[str, Any], namespace: str) -> bool:
     """Whether the reference gives the owner's uid another name, kind or namespace than it has."""
     same = (owner.kind, owner.name) == (reference["kind"], reference["name"])
     return not same or (owner.namespace not in ("", namespace))

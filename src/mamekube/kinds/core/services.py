@@ -59,6 +59,13 @@ def _default_affinity(spec: dict[str, Any]) -> None:
 
 def prepare_create(service: Object) -> None:
     service["status"] = {"loadBalancer": {}}
+    _drop_traffic_policy(cells.spec_of(service))
+
+
+def _drop_traffic_policy(spec: dict[str, Any]) -> None:
+    """A name in another cluster has no traffic here. Clients of old say that it has."""
+    if spec.get("type") == "ExternalName" and spec.get("internalTrafficPolicy") in servicerules.POLICIES:
+        del spec["internalTrafficPolicy"]
 
 
 def row(service: Object, now_s: float) -> list[Any]:
@@ -100,6 +107,7 @@ def prepare_update(new: Object, old: Object) -> None:
     if cells.spec_of(new).get("type") != "LoadBalancer" and status.get("loadBalancer"):
         new["status"] = {**status, "loadBalancer": {}}
     after, before = cells.spec_of(new), cells.spec_of(old)
+    _drop_traffic_policy(after)
     address = after.get("clusterIP") or ""
     changed = address != (before.get("clusterIP") or "")
     if changed and after.get("clusterIPs") and after["clusterIPs"] == before.get("clusterIPs"):
