@@ -13,7 +13,6 @@ from mamekube.apiserver.formats.fieldvalidation import (
     check,
     check_applied,
     check_patched,
-    json_kind,
     repeated_keys,
     schema_of,
 )
@@ -24,6 +23,7 @@ from mamekube.apiserver.versions import Find
 from mamekube.foundation import sidetrack
 from mamekube.foundation.clock import Clock
 from mamekube.kinds.kind import Kind
+from mamekube.objects import gotext
 from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError, bad_request, unsupported_media_type
 
@@ -68,7 +68,7 @@ _UNFIT = {**_UNPARSED, APPLY_YAML: "error decoding YAML: error unmarshaling JSON
 
 
 def _no_object(patch_type: str, patch: Any) -> StatusError:
-    why = f"json: cannot unmarshal {json_kind(patch)} into Go value of type map[string]interface {{}}"
+    why = f"json: cannot unmarshal {gotext.json_kind(patch)} into Go value of type map[string]interface {{}}"
     return bad_request(_UNFIT[patch_type] + why)
 
 

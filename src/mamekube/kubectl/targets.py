@@ -249,10 +249,12 @@ def _undecodable(obj: Object) -> str:
     """What of the metadata this program looks at has another type than it must have."""
     meta = obj.get("metadata")
     if meta is not None and not isinstance(meta, dict):
-        return f"{_json_kind(meta)} into Go struct field metadataOnlyObject.metadata of type v1.ObjectMeta"
+        return (
+            f"{gotext.json_kind(meta)} into Go struct field metadataOnlyObject.metadata of type v1.ObjectMeta"
+        )
     for name, value in (meta or {}).items():
         if name in ("name", "namespace") and not isinstance(value, str | None):
-            return f"{_json_kind(value)} into Go struct field ObjectMeta.metadata.{name} of type string"
+            return f"{gotext.json_kind(value)} into Go struct field ObjectMeta.metadata.{name} of type string"
         if name not in ("labels", "annotations") or value is None:
             continue
         wrong = (
@@ -262,13 +264,8 @@ def _undecodable(obj: Object) -> str:
         )
         if wrong:
             go_type = "string" if isinstance(value, dict) else "map[string]string"
-            return f"{_json_kind(wrong[0])} into Go struct field ObjectMeta.metadata.{name} of type {go_type}"
+            return f"{gotext.json_kind(wrong[0])} into Go struct field ObjectMeta.metadata.{name} of type {go_type}"
     return ""
-
-
-def _json_kind(value: Any) -> str:
-    name = gotext.kind_name(value)
-    return {"int64": "number", "float64": "number", "slice": "array", "map": "object"}.get(name, name)
 
 
 def _types(session: Session, word: str) -> list[Found]:

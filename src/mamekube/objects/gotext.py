@@ -1,4 +1,4 @@
-"""JSON values as Go prints them with `%v`, which upstream's messages do."""
+"""JSON values as Go prints and names them, which upstream's messages do."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ def print_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def json_kind(value: Any) -> str:
+    """What encoding/json calls what a value was in its text."""
+    kinds = {"map": "object", "slice": "array", "int64": "number", "float64": "number", "nil": "null"}
+    name = kind_name(value)
+    return kinds.get(name, name)
 
 
 def kind_name(value: Any) -> str:

@@ -16,3 +16,6 @@ def test_kinds_have_the_names_of_go() -> None:
     assert [gotext.kind_name(value) for value in values] == [
         "nil", "bool", "int64", "float64", "string", "slice", "map",
     ]  # fmt: skip
+    assert [gotext.json_kind(value) for value in values] == [
+        "null", "bool", "number", "number", "string", "array", "object",
+    ]  # fmt: skip

@@ -17,11 +17,25 @@ from mamekube.apiserver.request import user_info
 from mamekube.apiserver.writes import Write
 from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
+from mamekube.objects import gotext
 from mamekube.objects.meta import Object
 from mamekube.objects.status import StatusError
 
 GROUP = "admission.k8s.io"
 KIND = "AdmissionReview"
+
+
+FIELDS: Mapping[str, tuple[type, str]] = {
+    "uid": (str, "types.UID"),
+    "allowed": (bool, "bool"),
+    "status": (dict, "v1.Status"),
+    "patch": (str, "[]uint8"),
+    "patchType": (str, "v1.PatchType"),
+    "auditAnnotations": (dict, "map[string]string"),
+    "warnings": (list, "[]string"),
+}
+"""Of a response: what each must be, and what Go calls that."""
+OF_STRINGS = frozenset({"auditAnnotations", "warnings"})
 
 
 class InvalidResponse(Exception):
@@ -111,17 +125,33 @@ def read_answer(answer: Any, *, uid: str, version: str, mutating: bool) -> Verdi
         raise InvalidResponse(
             "json: cannot unmarshal the response into Go value of type v1.AdmissionResponse"
         )
+    _check_types(response)
     if version == "v1":
         _check_v1(answer, response, uid=uid, mutating=mutating)
-    result = response.get("status")
     return Verdict(
         allowed=response.get("allowed") is True,
-        result=result if isinstance(result, dict) else {},
+        result=response.get("status") or {},
         patch=_patch(response) if mutating else (),
         patch_bytes=len(response.get("patch") or "") if mutating else 0,
-        warnings=[text for text in response.get("warnings") or () if isinstance(text, str)],
-        annotations={str(key): str(value) for key, value in (response.get("auditAnnotations") or {}).items()},
+        warnings=[text for text in response.get("warnings") or () if text],
+        annotations={key: text or "" for key, text in (response.get("auditAnnotations") or {}).items()},
     )
+
+
+def _check_types(response: Object) -> None:
+    for name, (expected, go_type) in FIELDS.items():
+        value = response.get(name)
+        if value is None:
+            continue
+        wrong = [] if isinstance(value, expected) else [value]
+        if not wrong and name in OF_STRINGS:
+            items = value.values() if isinstance(value, dict) else value
+            wrong = [item for item in items if not isinstance(item, str | None)]
+        if wrong:
+            raise InvalidResponse(
+                f"json: cannot unmarshal {gotext.json_kind(wrong[0])} into Go struct field "
+                f"AdmissionResponse.response.{name} of type {go_type}"
+            )
 
 
 def _check_v1(answer: Object, response: Object, *, uid: str, mutating: bool) -> None:

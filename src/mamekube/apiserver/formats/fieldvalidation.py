@@ -79,7 +79,7 @@ def decode(
         raise _unrecognized(
             kind,
             "couldn't get version/kind; json parse error: "
-            f"json: cannot unmarshal {json_kind(value)} into Go value of type struct "
+            f"json: cannot unmarshal {gotext.json_kind(value)} into Go value of type struct "
             '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
             body,
         )
@@ -601,7 +601,7 @@ class _Pass:
         if self._restoring and where != "Go value":
             self.findings.fail(_not_restored(value, go_type))
             return
-        found = json_kind(value)
+        found = gotext.json_kind(value)
         if found == "number" and go_type in ("int32", "int64"):
             found = f"number {orjson.dumps(value).decode()}"
         self.findings.fail(f"json: cannot unmarshal {found} into {where} of type {go_type}")
@@ -619,19 +619,11 @@ _ZEROS: Mapping[str, Any] = {
 """What null in a list or as a map's value is decoded to; as the value of a field it is dropped."""
 
 
-def json_kind(value: Any) -> str:
-    if isinstance(value, dict):
-        return "object"
-    if isinstance(value, list):
-        return "array"
-    if isinstance(value, str):
-        return "string"
-    return "bool" if isinstance(value, bool) else "number" if value is not None else "null"
-
-
 def _not_restored(value: Any, go_type: str) -> str:
     """What Go's converter says of a value that it cannot put into a field of this type."""
-    found = {"object": "map", "array": "slice", "number": "int64"}.get(json_kind(value), json_kind(value))
+    found = {"object": "map", "array": "slice", "number": "int64"}.get(
+        gotext.json_kind(value), gotext.json_kind(value)
+    )
     if isinstance(value, float):
         found = "float64"
     for prefix, kind in (("[]", "slice"), ("map[", "map")):

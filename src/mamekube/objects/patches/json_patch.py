@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from mamekube.foundation.limits import BODY_BYTES_MAX, JSON_PATCH_OPERATIONS_MAX
+from mamekube.objects import gotext
 from mamekube.objects.meta import same
 from mamekube.objects.status import StatusError, bad_request, too_large
 
@@ -49,7 +50,7 @@ def check(operations: Any) -> None:
     """Raises 400 unless this is a list of operations, and 413 if it is too long."""
     if not isinstance(operations, list):
         raise bad_request(
-            f"error decoding patch: json: cannot unmarshal {_json_kind(operations)} into Go value of type "
+            f"error decoding patch: json: cannot unmarshal {gotext.json_kind(operations)} into Go value of type "
             "[]handlers.jsonPatchOp"
         )
     if len(operations) > JSON_PATCH_OPERATIONS_MAX:
@@ -59,13 +60,13 @@ def check(operations: Any) -> None:
     for operation in operations:
         if not isinstance(operation, dict):
             raise bad_request(
-                f"error decoding patch: json: cannot unmarshal {_json_kind(operation)} into Go value of type "
+                f"error decoding patch: json: cannot unmarshal {gotext.json_kind(operation)} into Go value of type "
                 "handlers.jsonPatchOp"
             )
         for name in ("op", "path", "from"):
             if not isinstance(operation.get(name, ""), str):
                 raise bad_request(
-                    f"error decoding patch: json: cannot unmarshal {_json_kind(operation[name])} into Go struct "
+                    f"error decoding patch: json: cannot unmarshal {gotext.json_kind(operation[name])} into Go struct "
                     f"field jsonPatchOp.{name} of type string"
                 )
 
@@ -79,16 +80,6 @@ def strict_errors(operations: list[Any]) -> list[str]:
         for key in operation
         if key not in FIELDS
     ]
-
-
-def _json_kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, (int, float)):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "null"
 
 
 class _Work:
