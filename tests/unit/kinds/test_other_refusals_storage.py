@@ -106,8 +106,8 @@ def test_labels_of_nodes_that_are_deprecated_are_warned_of() -> None:
     ]
     selector = {"matchLabels": {OLD_ZONE: "a"}, "matchExpressions": [{"key": OLD_ZONE, "operator": "Exists"}]}
     assert csistoragecapacities.KIND.warnings({"nodeTopology": selector}, None) == [
+        f"nodeTopology.matchExpressions[0].key: {OLD_ZONE} is {USE_ZONE}",
         f"nodeTopology.matchLabels.{OLD_ZONE}: {USE_ZONE}",
-        f"nodeTopology.matchExpressions[0].key: {USE_ZONE}",
     ]
 
 

@@ -160,6 +160,15 @@ def _validate_node_addresses(node: Object, found: Found) -> None:
         seen.add((kind, text))
 
 
+def warn(new: Object, old: Object | None) -> list[str]:
+    spec, said = cells.spec_of(new), []
+    if spec.get("configSource") is not None:
+        said.append("spec.configSource: the feature is removed")
+    if spec.get("externalID"):
+        said.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
+    return said
+
+
 KIND = Kind(
     group="",
     version="v1",
@@ -181,4 +190,5 @@ KIND = Kind(
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=warn,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells, differences
-from mamekube.kinds.core import claims
+from mamekube.kinds.core import claims, volumewarnings
 from mamekube.kinds.fields import Found, check_immutable, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec.defaults import default_claim_spec
@@ -152,4 +152,5 @@ KIND = Kind(
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,
+    warnings=volumewarnings.of_claim,
 )

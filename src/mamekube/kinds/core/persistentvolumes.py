@@ -6,7 +6,7 @@ from posixpath import normpath
 from typing import Any
 
 from mamekube.kinds import cells, differences, fields
-from mamekube.kinds.core import claims
+from mamekube.kinds.core import claims, volumewarnings
 from mamekube.kinds.fields import Found, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import scheduling, volumesources
@@ -194,4 +194,5 @@ KIND = Kind(
     row=row,
     validate=validate,
     validate_update=validate_update,
+    warnings=volumewarnings.of_volume,
 )

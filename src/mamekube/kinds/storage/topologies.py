@@ -52,11 +52,11 @@ def selector_warnings(selector: dict[str, Any] | None, path: str) -> list[str]:
     """Of a LabelSelector that selects nodes."""
     selector = selector or {}
     return [
+        f"{path}.matchExpressions[{index}].key: {expression['key']} is {DEPRECATED_LABELS[expression['key']]}"
+        for index, expression in enumerate(selector.get("matchExpressions") or ())
+        if expression.get("key") in DEPRECATED_LABELS
+    ] + [
         f"{path}.matchLabels.{label}: {DEPRECATED_LABELS[label]}"
         for label in selector.get("matchLabels") or ()
         if label in DEPRECATED_LABELS
-    ] + [
-        f"{path}.matchExpressions[{index}].key: {DEPRECATED_LABELS[expression['key']]}"
-        for index, expression in enumerate(selector.get("matchExpressions") or ())
-        if expression.get("key") in DEPRECATED_LABELS
     ]
