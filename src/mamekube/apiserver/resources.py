@@ -302,6 +302,7 @@ class Resources:
             object=obj,
             old=old,
             user=request.user,
+            verb=request.verb,
             dry_run=options.dry_run,
             options=_options_object(operation, options),
             warnings=request.warnings,

@@ -35,6 +35,8 @@ class Write:
     object: Object | None = None
     old: Object | None = None
     user: User
+    verb: str = ""
+    """Of the request: an update may be a `patch`."""
     dry_run: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     """The CreateOptions, UpdateOptions, PatchOptions or DeleteOptions, as the JSON that webhooks see."""

@@ -28,6 +28,7 @@ from mamekube.apiserver.admission.pod_security import PodSecurity
 from mamekube.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from mamekube.apiserver.admission.policy_records import AdmissionPolicies
 from mamekube.apiserver.admission.priority import Priority
+from mamekube.apiserver.admission.resource_claims import ResourceClaimAccess
 from mamekube.apiserver.admission.resource_quota import ResourceQuota
 from mamekube.apiserver.admission.service_account import ServiceAccount
 from mamekube.apiserver.admission.service_addresses import ServiceAddressAssignment
@@ -52,7 +53,7 @@ def admission(
 ) -> Admission:
     """The default chain.
 
-    The first three are no plugins upstream but part of the storage of their kinds, which comes between mutating
+    The first four are no plugins upstream but part of the storage of their kinds, which comes between mutating
     and validating admission, so they are the first to validate. ResourceQuota is last, since it charges.
     """
     return Admission(
@@ -60,6 +61,7 @@ def admission(
             EscalationCheck(authorizer),
             ServiceAddressAssignment(addresses),
             CertificateRequester(),
+            ResourceClaimAccess(reader, authorizer),
             NamespaceLifecycle(reader),
             LimitRanger(reader),
             ServiceAccount(reader),
