@@ -97,6 +97,8 @@ def test_no_object_of_right_types_makes_a_record_raise(kind: Kind, seed: int) ->
             assert kind.grace_period_s(obj, None) >= 0
     kind.validate_update(new, old)
     kind.validate_status(new, old)
+    kind.warnings(new, old)
+    kind.status_warnings(new, old)
     kind.prepare_update(copy.deepcopy(new), old)
     kind.prepare_create(new)
 
@@ -110,7 +112,9 @@ def test_checks_and_rows_only_read(kind: Kind, seed: int) -> None:
     kind.validate(new)
     kind.validate_update(new, old)
     kind.validate_status(new, old)
+    kind.validate_create(new)
     kind.warnings(new, old)
+    kind.status_warnings(new, old)
     if kind.row is not None:
         kind.row(new, NOW_S)
     if kind.to_storage:
