@@ -169,6 +169,8 @@ def test_what_every_cluster_is_born_with_passes() -> None:
 
 def test_the_mandatory_ones_stay_what_they_are() -> None:
     catch_all = copy.deepcopy(mandatory.FLOW_SCHEMAS["catch-all"])
+    exempt = {**mandatory.FLOW_SCHEMAS["exempt"], "distinguisherMethod": None}
+    assert refused(flowschemas.KIND, {"metadata": {"name": "exempt"}, "spec": exempt}) == []
     catch_all["matchingPrecedence"] = 9999
     (error,) = refused(flowschemas.KIND, {"metadata": {"name": "catch-all"}, "spec": catch_all})
     assert error.startswith("spec: Invalid value: {") and error.endswith(

@@ -77,7 +77,8 @@ def validate(schema: Object) -> Found:
         found.append(required(f"spec.{path}.name", "must reference a priority level"))
     for index, rule in enumerate(spec.get("rules") or ()):
         flowrules.validate_rule(rule, f"spec.rules[{index}]", found)
-    if spec != mandatory.FLOW_SCHEMAS.get(name, spec):
+    given = {key: value for key, value in spec.items() if value is not None}
+    if given != mandatory.FLOW_SCHEMAS.get(name, given):
         found.append(invalid("spec", spec, f"spec of '{name}' must equal the fixed value"))
     return found
 
