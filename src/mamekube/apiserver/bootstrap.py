@@ -22,6 +22,7 @@ from mamekube.apiserver import builtin
 from mamekube.apiserver.access import legacy_tokens
 from mamekube.apiserver.access.escalation import covers
 from mamekube.apiserver.access.role_aggregation import aggregated
+from mamekube.apiserver.aggregation import priorities
 from mamekube.apiserver.flow import flow_control
 from mamekube.client.client import Client
 from mamekube.foundation.clock import Clock
@@ -40,32 +41,6 @@ BOOTSTRAPPING = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 
 NODE_SERVICES_ROLE = "mamekube:node-services"
 """The service proxy and the DNS server of a node act as the node, so nodes may read what those two serve."""
-
-API_SERVICE_PRIORITIES: Mapping[str, tuple[int, int]] = {
-    "": (18000, 1),
-    "apps": (17800, 15),
-    "events.k8s.io": (17750, 15),
-    "authentication.k8s.io": (17700, 15),
-    "authorization.k8s.io": (17600, 15),
-    "autoscaling": (17500, 15),
-    "batch": (17400, 15),
-    "certificates.k8s.io": (17300, 15),
-    "networking.k8s.io": (17200, 15),
-    "policy": (17100, 15),
-    "rbac.authorization.k8s.io": (17000, 15),
-    "storage.k8s.io": (16800, 15),
-    "apiextensions.k8s.io": (16700, 15),
-    "admissionregistration.k8s.io": (16700, 15),
-    "scheduling.k8s.io": (16600, 15),
-    "coordination.k8s.io": (16500, 15),
-    "node.k8s.io": (16300, 15),
-    "discovery.k8s.io": (16200, 15),
-    "flowcontrol.apiserver.k8s.io": (16100, 21),
-    "internal.apiserver.k8s.io": (16000, 10),
-    "resource.k8s.io": (15900, 21),
-    "storagemigration.k8s.io": (15800, 10),
-}
-"""groupPriorityMinimum and versionPriority by group: the order in which clients see the groups."""
 
 
 class BootstrapConfig(Protocol):
@@ -305,12 +280,12 @@ def api_services(group_versions: Iterable[tuple[str, Sequence[str]]]) -> list[Ob
     """One per built-in group and version. Better versions have the higher priority."""
     found: list[Object] = []
     for group, versions in group_versions:
-        if group not in API_SERVICE_PRIORITIES:
-            continue
-        minimum, priority = API_SERVICE_PRIORITIES[group]
-        for place, version in enumerate(reversed(versions)):
-            spec: dict[str, Any] = {"version": version, "groupPriorityMinimum": minimum}
-            spec["versionPriority"] = priority * (place + 1)
+        for place in priorities.builtin(group, versions):
+            spec: dict[str, Any] = {
+                "version": place.version,
+                "groupPriorityMinimum": place.group_minimum,
+                "versionPriority": place.version_priority,
+            }
             if group:
                 spec["group"] = group
             found.append(
@@ -318,7 +293,7 @@ def api_services(group_versions: Iterable[tuple[str, Sequence[str]]]) -> list[Ob
                     "apiVersion": "apiregistration.k8s.io/v1",
                     "kind": "APIService",
                     "metadata": {
-                        "name": f"{version}.{group}",
+                        "name": f"{place.version}.{group}",
                         "labels": {"kube-aggregator.kubernetes.io/automanaged": "onstart"},
                     },
                     "spec": spec,

@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mamekube.apiserver.aggregation import remote_discovery
+from mamekube.apiserver.aggregation import priorities, remote_discovery
 from mamekube.apiserver.aggregation.apiservices import ApiServices, Remote
+from mamekube.apiserver.aggregation.priorities import Place
 from mamekube.apiserver.documents import Text, encode
 from mamekube.apiserver.formats.codec import PROTOBUF
 from mamekube.apiserver.formats.negotiation import OFFERED, PLAIN, Form, forms
@@ -107,18 +108,24 @@ class Discovery:
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
     def group_versions(self) -> list[tuple[str, list[str]]]:
-        """The groups served here, then those of other servers; a group may be both."""
-        found = {group: list(versions) for group, versions in self._registry.group_versions()}
+        """The groups served here and those of other servers, in the order of their priorities; a group may be both."""
+        places: dict[tuple[str, str], Place] = {}
+        found: dict[str, list[str]] = {}
+        for group, versions in self._registry.group_versions():
+            builtin = [one for one in versions if self._registry.is_builtin_version(group, one)]
+            if group == priorities.FIRST:
+                found[group] = versions
+            for place in priorities.builtin(group, builtin):
+                places[group, place.version] = place
+            for version in versions:
+                if version not in builtin:
+                    places[group, version] = Place(group, version, *priorities.CUSTOM)
         for remote in self._remotes():
-            versions = found.setdefault(remote.group, [])
-            if remote.version not in versions:
-                versions.append(remote.version)
-        return list(found.items())
+            places[remote.group, remote.version] = Place(remote.group, remote.version, *remote.priority)
+        return list((found | priorities.in_order(places.values())).items())
 
-    def _remotes(self) -> list[Remote]:
-        """The best first."""
-        remotes = self._services.remotes.values() if self._services is not None else ()
-        return sorted(remotes, key=lambda remote: remote.priority, reverse=True)
+    def _remotes(self) -> Iterable[Remote]:
+        return self._services.remotes.values() if self._services is not None else ()
 
     def _group(self, group: str) -> Object | None:
         for found, versions in self.group_versions():

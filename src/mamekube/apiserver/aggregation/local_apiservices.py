@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 
 from mamekube.apiserver import builtin
+from mamekube.apiserver.aggregation.priorities import CUSTOM
 from mamekube.apiserver.mirror import Mirror
 from mamekube.client.client import Client
 from mamekube.foundation.lifecycle import Component
@@ -21,7 +22,6 @@ from mamekube.store.store import Store
 log = logging.getLogger(__name__)
 
 LABEL = "kube-aggregator.kubernetes.io/automanaged"
-GROUP_PRIORITY, VERSION_PRIORITY = 1000, 100
 SETTLE_S = 0.2
 """Definitions of one package come together."""
 
@@ -80,8 +80,8 @@ class LocalApiServices(Component):
             spec = {
                 "group": group,
                 "version": version,
-                "groupPriorityMinimum": GROUP_PRIORITY,
-                "versionPriority": VERSION_PRIORITY,
+                "groupPriorityMinimum": CUSTOM[0],
+                "versionPriority": CUSTOM[1],
             }
             meta = {"name": name, "labels": {LABEL: "true"}}
             await self._client.create(builtin.API_SERVICES, {"metadata": meta, "spec": spec})
