@@ -159,12 +159,21 @@ class Cluster:
 async def add_service(cluster: Cluster, *, ready: bool = True) -> None:
     meta = {"name": "flunder", "namespace": "default"}
     await cluster.client.create(builtin.SERVICES, {"metadata": meta, "spec": {"ports": [{"port": 443}]}})
-    await cluster.client.create(
-        builtin.ENDPOINT_SLICES,
-        {
-            "metadata": {**meta, "labels": {"kubernetes.io/service-name": "flunder"}},
-            "addressType": "IPv4",
-            "ports": [{"name": "", "port": cluster.extension.port, "protocol": "TCP"}],
-            "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": ready}}],
+    await add_endpoint(cluster.api, "flunder", port=cluster.extension.port, ready=ready)
+
+
+async def add_endpoint(api: ApiServer, service: str, *, port: int, ready: bool) -> None:
+    """Straight into the store: nobody may make an endpoint of the loopback address, where tests have their servers."""
+    obj = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": service,
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": service},
         },
-    )
+        "addressType": "IPv4",
+        "ports": [{"name": "", "port": port, "protocol": "TCP"}],
+        "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": ready}}],
+    }
+    await api.api.store.create(key=f"/registry/discovery.k8s.io/endpointslices/default/{service}", obj=obj)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.apiserver_webhooks.extension import add_endpoint
 from tests.unit.apiserver_webhooks.hooks import (
     ALL_CONFIG_MAPS,
     MUTATING,
@@ -271,10 +272,10 @@ async def test_a_deleted_configuration_calls_nobody(client: Client, start_hook: 
 
 
 async def test_a_service_is_reached_at_a_ready_pod_under_its_own_name(
-    client: Client, start_hook: StartHook
+    server: ApiServer, client: Client, start_hook: StartHook
 ) -> None:
     hook = await start_hook(allow, "hook.default.svc")
-    await add_service(client, hook, ready=True)
+    await add_service(server, hook, ready=True)
     service = {"namespace": "default", "name": "hook", "path": "/check", "port": 8443}
     config = {"service": service, "caBundle": hook.authority.bundle}
     await register(client, VALIDATING, hook, clientConfig=config)
@@ -291,10 +292,10 @@ async def test_a_service_is_reached_at_a_ready_pod_under_its_own_name(
     ],
 )
 async def test_a_service_that_leads_nowhere_is_a_failed_call(
-    client: Client, start_hook: StartHook, service: Object, why: str
+    server: ApiServer, client: Client, start_hook: StartHook, service: Object, why: str
 ) -> None:
     hook = await start_hook()
-    await add_service(client, hook, ready=False)
+    await add_service(server, hook, ready=False)
     config = {"service": {"namespace": "default", **service}}
     await register(client, VALIDATING, hook, clientConfig=config)
     with pytest.raises(StatusError) as refused:
@@ -305,20 +306,11 @@ async def test_a_service_that_leads_nowhere_is_a_failed_call(
     )
 
 
-async def add_service(client: Client, hook: Hook, *, ready: bool) -> None:
+async def add_service(server: ApiServer, hook: Hook, *, ready: bool) -> None:
     services = Resource(group="", version="v1", plural="services", kind="Service")
-    slices = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices", kind="EndpointSlice")
-    meta = {"name": "hook", "namespace": "default"}
-    await client.create(services, {"metadata": meta, "spec": {"ports": [{"port": 8443}]}})
-    await client.create(
-        slices,
-        {
-            "metadata": {**meta, "labels": {"kubernetes.io/service-name": "hook"}},
-            "addressType": "IPv4",
-            "ports": [{"name": "", "port": hook.port, "protocol": "TCP"}],
-            "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": ready}}],
-        },
-    )
+    service = {"metadata": {"name": "hook", "namespace": "default"}, "spec": {"ports": [{"port": 8443}]}}
+    await server.client("admin", ("system:masters",)).create(services, service)
+    await add_endpoint(server, "hook", port=hook.port, ready=ready)
 
 
 async def test_questions_of_access_are_shown_to_webhooks(client: Client, start_hook: StartHook) -> None:
