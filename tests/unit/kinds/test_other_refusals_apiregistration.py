@@ -61,3 +61,20 @@ def test_conditions_of_an_api_service_are_true_false_or_unknown() -> None:
     assert str(error) == (
         'status.conditions[1].status: Unsupported value: "": supported values: "True", "False", "Unknown"'
     )
+
+
+def test_an_api_of_the_server_itself_is_there_from_the_first() -> None:
+    own, other = service(), service(service=HOME)
+    for obj in (own, other):
+        obj["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+        apiservices.KIND.prepare_create(obj)
+    assert own["status"]["conditions"] == [
+        {
+            "type": "Available",
+            "status": "True",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+            "reason": "Local",
+            "message": "Local APIServices are always available",
+        }
+    ]
+    assert other["status"] == {}

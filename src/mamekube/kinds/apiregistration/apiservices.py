@@ -9,7 +9,7 @@ from mamekube.kinds.fields import Found, check
 from mamekube.kinds.kind import ALL_METADATA, Column, Kind
 from mamekube.objects import conditions, names
 from mamekube.objects.fielderrors import invalid, not_supported, required
-from mamekube.objects.meta import Object
+from mamekube.objects.meta import Object, metadata
 
 COLUMNS = (
     cells.NAME,
@@ -28,7 +28,17 @@ def default(service: Object) -> None:
 
 
 def prepare_create(service: Object) -> None:
+    """This server's own APIs are there from the first."""
     service["status"] = {}
+    if cells.spec_of(service).get("service") is None:
+        available = {
+            "type": "Available",
+            "status": "True",
+            "lastTransitionTime": metadata(service).get("creationTimestamp"),
+            "reason": "Local",
+            "message": "Local APIServices are always available",
+        }
+        service["status"] = {"conditions": [available]}
 
 
 def row(service: Object, now_s: float) -> list[Any]:
