@@ -98,12 +98,7 @@ async def bootstrap(
             fields=("data",),
             create_only=True,
         ),
-        _ensure(
-            client,
-            builtin.API_SERVICES,
-            api_services(group_versions),
-            conditions=lambda _: [local_condition(clock.timestamp())],
-        ),
+        _ensure(client, builtin.API_SERVICES, api_services(group_versions)),
     )
 
 
@@ -309,17 +304,6 @@ def ready_condition(now: str) -> dict[str, Any]:
         "lastTransitionTime": now,
         "reason": "",
         "message": "Kubernetes default Service CIDR is ready",
-    }
-
-
-def local_condition(now: str) -> dict[str, Any]:
-    """This server serves the group itself."""
-    return {
-        "type": "Available",
-        "status": "True",
-        "lastTransitionTime": now,
-        "reason": "Local",
-        "message": "Local APIServices are always available",
     }
 
 
