@@ -359,3 +359,55 @@ def test_a_patch_itself_may_repeat_keys_and_have_unknown_fields() -> None:
         'json patch duplicate field "[0].op"',
         'json patch unknown field "[0].vlaue"',
     ]
+
+
+DEFINITION = kind("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+
+
+def definition(**schema: Any) -> dict[str, Any]:
+    version = {"name": "v1", "schema": {"openAPIV3Schema": {"type": "object", **schema}}}
+    return {"kind": "CustomResourceDefinition", "spec": {"versions": [version]}}
+
+
+WRONG = "into Go struct field JSONSchemaProps"
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        (
+            {"items": {"properties": {"x": "y"}}},
+            f"json: cannot unmarshal string {WRONG}.properties of type v1.JSONSchemaProps",
+        ),
+        ({"items": {"type": True}}, f"json: cannot unmarshal bool {WRONG}.type of type string"),
+        (
+            {"items": [{"required": 5}]},
+            f"json: cannot unmarshal number {WRONG}.required of type []string",
+        ),
+        ({"items": ["x"]}, "json: cannot unmarshal string into Go value of type v1.JSONSchemaProps"),
+        ({"additionalProperties": "x"}, "boolean or JSON schema expected"),
+        (
+            {"additionalProperties": {"items": {"nullable": "x"}}},
+            f"json: cannot unmarshal string {WRONG}.nullable of type bool",
+        ),
+    ],
+)
+def test_schemas_within_schemas_have_types_too(schema: dict[str, Any], problem: str) -> None:
+    with pytest.raises(StatusError) as refused:
+        check(definition(**schema), DEFINITION, WARN)
+    assert refused.value.code == 400
+    assert refused.value.message.endswith(f"cannot be handled as a CustomResourceDefinition: {problem}")
+
+
+@pytest.mark.parametrize("place", ["items", "additionalProperties"])
+def test_unknown_fields_of_schemas_within_schemas_are_dropped_without_a_word(place: str) -> None:
+    obj, warnings = check(definition(**{place: {"type": "string", "tpye": "x"}}), DEFINITION, STRICT)
+    assert obj == definition(**{place: {"type": "string"}})
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    "schema", [{"items": {}}, {"items": [{"type": "string"}]}, {"additionalProperties": False}]
+)
+def test_what_schemas_within_schemas_may_be_stays(schema: dict[str, Any]) -> None:
+    assert check(definition(**schema), DEFINITION, STRICT) == (definition(**schema), [])

@@ -63,6 +63,10 @@ TIME_RANGES = (
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
 
+JSON_SCHEMA = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
+SCHEMA_OR: Mapping[str, type] = {f"{JSON_SCHEMA}OrArray": list, f"{JSON_SCHEMA}OrBool": bool}
+"""Types of which the definitions say nothing: they are JSON schemas, or this."""
+
 Check: TypeAlias = Callable[[Schema, Any], bool]
 
 
@@ -333,9 +337,22 @@ def _compiled(of: Schema) -> dict[str, tuple[type, Check | None, Schema, bool]]:
     if found is None:
         omitted = omissions.of(of)
         found = of.compiled = {
-            name: (*_QUICK[field.type], field, name in omitted) for name, field in of.fields.items()
+            name: (*_quick(field), field, name in omitted) for name, field in of.fields.items()
         }
     return found
+
+
+def _quick(of: Schema) -> tuple[type, Check | None]:
+    return (object, _clean_schema) if of.name in SCHEMA_OR else _QUICK[of.type]
+
+
+def _clean_schema(of: Schema, value: Any) -> bool:
+    """What may be a JSON schema or, as `SCHEMA_OR` says, something else."""
+    if type(value) is dict:
+        return _clean_struct(builtin_schema(JSON_SCHEMA), value)
+    if SCHEMA_OR[of.name] is bool:
+        return type(value) is bool
+    return isinstance(value, list) and all(type(item) is dict and _clean_schema(of, item) for item in value)
 
 
 def _clean_struct(of: Schema, value: dict[str, Any]) -> bool:
@@ -518,9 +535,27 @@ class _Pass:
             return self._mapping(of, value, path, fields, where)
         if kind == schema.LIST:
             return self._list(of, value, path, fields, where)
+        if of.name in SCHEMA_OR:
+            self._schema(of, value)
+            return value
         if kind == schema.ANY or of.custom:
             return value
         return self._scalar(of, value, where)
+
+    def _schema(self, of: Schema, value: Any) -> None:
+        """Upstream decodes it apart from the rest, and says nothing of fields that it does not know there."""
+        found = Findings()
+        for item in value if isinstance(value, list) and SCHEMA_OR[of.name] is list else [value]:
+            if isinstance(item, dict):
+                _Pass(found, restoring=False).struct(builtin_schema(JSON_SCHEMA), item, "", "")
+            elif SCHEMA_OR[of.name] is list:
+                found.fail(
+                    f"json: cannot unmarshal {gotext.json_kind(item)} into Go value of type v1.JSONSchemaProps"
+                )
+            elif not isinstance(item, bool):
+                found.fail("boolean or JSON schema expected")
+        if found.error:
+            self.findings.fail(found.error)
 
     def _mapping(self, of: Schema, value: Any, path: str, fields: str, where: str) -> Any:
         if not isinstance(value, dict):
