@@ -14,7 +14,7 @@ from __future__ import annotations
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from mamekube.apiserver.formats import codec, dense_json, omissions
+from mamekube.foundation.limits import HEAVY_BYTES
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import builtin_registry
 from mamekube.objects import fielderrors, gotext, schema
@@ -257,6 +258,7 @@ def _with_repeated(body: bytes) -> Any:
 
 
 _LOOSE = (b'" :', b'"\n', b'"\r', b'"\t', b"\\u0022")
+_LOOSE_BYTES = max(len(mark) for mark in _LOOSE) - 1
 
 
 def may_repeat_keys(body: bytes, value: Any) -> bool:
@@ -264,10 +266,15 @@ def may_repeat_keys(body: bytes, value: Any) -> bool:
 
     No is certain: every key that is kept has its `":` in both texts, and nothing else in the body can hide one.
     """
-    for mark in _LOOSE:
-        if mark in body:
-            return True
-    return body.count(b'":') != orjson.dumps(value).count(b'":')
+    if len(body) <= HEAVY_BYTES:
+        parts: Iterable[bytes] = (body,)
+    else:
+        parts = (body[at : at + HEAVY_BYTES + _LOOSE_BYTES] for at in range(0, len(body), HEAVY_BYTES))
+    for part in parts:
+        for mark in _LOOSE:
+            if mark in part:
+                return True
+    return codec.count(body, b'":') != codec.count(orjson.dumps(value), b'":')
 
 
 def repeated_keys(body: bytes, value: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -196,14 +197,16 @@ def _validate_label_keys(term: dict[str, Any], path: str, found: Found) -> None:
                 invalid(f"{path}[{places[key]}]", key, "exists in both matchLabelKeys and labelSelector")
             )
         seen.add(key)
+    both = set(mismatching)
     for index, key in enumerate(matching):
-        if key in mismatching:
+        if key in both:
             detail = "exists in both matchLabelKeys and mismatchLabelKeys"
             found.append(invalid(f"{path}.matchLabelKeys[{index}]", key, detail))
 
 
 def validate_spreading(constraints: list[dict[str, Any]], path: str, found: Found) -> None:
     pairs = [(item.get("topologyKey") or "", item.get("whenUnsatisfiable") or "") for item in constraints]
+    to_come = Counter(pairs)
     for index, constraint in enumerate(constraints):
         constraint_path, (key, action) = f"{path}[{index}]", pairs[index]
         skew, domains = constraint.get("maxSkew") or 0, constraint.get("minDomains")
@@ -213,7 +216,8 @@ def validate_spreading(constraints: list[dict[str, Any]], path: str, found: Foun
             found.append(required(f"{constraint_path}.topologyKey", "can not be empty"))
         if action not in UNSATISFIABLE:
             found.append(not_supported(f"{constraint_path}.whenUnsatisfiable", action, UNSATISFIABLE))
-        if pairs[index] in pairs[index + 1 :]:
+        to_come[key, action] -= 1
+        if to_come[key, action]:
             pair_path = f"{constraint_path}.{{topologyKey, whenUnsatisfiable}}"
             found.append(duplicate(pair_path, f"{{{key}, {action}}}"))
         if domains is not None and domains <= 0:
