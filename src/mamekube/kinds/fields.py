@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from mamekube.objects import names, quantity
@@ -28,6 +28,12 @@ def section(holder: dict[str, Any], field: str) -> dict[str, Any]:
     if made is None:
         made = holder[field] = {}
     return made
+
+
+def repeated(values: Iterable[Hashable]) -> set[int]:
+    """The places of those that stood before already."""
+    firsts: dict[Hashable, int] = {}
+    return {place for place, value in enumerate(values) if firsts.setdefault(value, place) != place}
 
 
 def check(text: str, path: str, rule: Callable[[str], list[str]], found: Found) -> None:

@@ -115,14 +115,14 @@ def scope(
     obj: Type = DYN,
     param: Type = DYN,
 ) -> dict[str, Type]:
-    """The variables that an expression may use, with their types."""
+    """The variables that an expression may use, with their types. Of `variables` there are those of the moment."""
     known = {"object": obj, "oldObject": obj, "request": REQUEST, "namespaceObject": NAMESPACE}
     if params:
         known["params"] = param
     if authorizer:
         known["authorizer"] = AUTHORIZER
     if variables is not None:
-        known["variables"] = object_type("kubernetes.variables", dict(variables))
+        known["variables"] = object_type("kubernetes.variables", variables)
     return known
 
 

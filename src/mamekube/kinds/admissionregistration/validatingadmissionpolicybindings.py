@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mamekube.kinds import cells
 from mamekube.kinds.admissionregistration import matching, validation
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, repeated
 from mamekube.kinds.kind import Kind
 from mamekube.objects.fielderrors import duplicate, invalid, not_supported, required
 from mamekube.objects.meta import Object
@@ -19,10 +19,11 @@ TWICE = (
 def validate(binding: Object) -> Found:
     found = validation.validate_binding(binding)
     actions, path = cells.spec_of(binding).get("validationActions") or [], "spec.validationActions"
+    twice = repeated(actions)
     for index, action in enumerate(actions):
         if action not in ACTIONS:
             found.append(not_supported(f"{path}[{index}]", action, ACTIONS))
-        if action in actions[:index]:
+        if index in twice:
             found.append(duplicate(f"{path}[{index}]", action))
     if "Deny" in actions and "Warn" in actions:
         found.append(invalid(path, actions, TWICE))

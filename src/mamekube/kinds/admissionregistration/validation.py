@@ -7,7 +7,7 @@ from typing import Any
 
 from mamekube.kinds import cells, selectors, webhooks
 from mamekube.kinds.admissionregistration import expressions
-from mamekube.kinds.fields import Found, check, check_choice, check_required
+from mamekube.kinds.fields import Found, check, check_choice, check_required, repeated
 from mamekube.objects import names
 from mamekube.objects.fielderrors import duplicate, forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object
@@ -95,8 +95,9 @@ def _validate_review_versions(versions: list[str], path: str, found: Found) -> N
     if not versions:
         found.append(required(where, f"must specify one of {choices}"))
         return
+    twice = repeated(versions)
     for index, version in enumerate(versions):
-        if version in versions[:index]:
+        if index in twice:
             found.append(invalid(f"{where}[{index}]", version, "duplicate version"))
         else:
             check(version, f"{where}[{index}]", names.dns1035_label, found)

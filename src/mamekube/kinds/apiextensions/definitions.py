@@ -6,7 +6,7 @@ from typing import Any
 
 from mamekube.kinds import webhooks
 from mamekube.kinds.apiextensions import rule_checks, schemas, values
-from mamekube.kinds.fields import Found, check_choice
+from mamekube.kinds.fields import Found, check_choice, repeated
 from mamekube.objects import names, urls
 from mamekube.objects.conditions import is_true
 from mamekube.objects.fielderrors import (
@@ -27,6 +27,8 @@ COLUMN_FORMATS = frozenset(("byte", "date", "date-time", "double", "float", "int
 REVIEW_VERSIONS = ("v1", "v1beta1")
 APPROVAL = "api-approved.kubernetes.io"
 DEPRECATION_BYTES_MAX = 256
+LOST_VERSIONS_TOLD_MAX = 10
+"""Upstream tells of all, and shows all stored versions each time."""
 SELECTABLE_MAX = 8
 SELECTABLE_TYPES = frozenset(("boolean", "integer", "string"))
 SELECTABLE_DETAIL = (
@@ -106,10 +108,10 @@ def _validate_stored(definition: Object, found: Found) -> None:
     if not stored:
         found.append(invalid(path, stored or None, "must have at least one stored version"))
         return
-    versions = (definition.get("spec") or {}).get("versions") or ()
-    for version in versions:
-        if version.get("storage") and version.get("name") not in stored:
-            found.append(invalid(path, stored, f"must have the storage version {version.get('name')}"))
+    versions, known = (definition.get("spec") or {}).get("versions") or (), frozenset(stored)
+    lost = [version for version in versions if version.get("storage") and version.get("name") not in known]
+    for version in lost[:LOST_VERSIONS_TOLD_MAX]:
+        found.append(invalid(path, stored, f"must have the storage version {version.get('name')}"))
     kept = {version.get("name") for version in versions}
     for index, name in enumerate(stored):
         if name not in kept:
@@ -428,8 +430,9 @@ def _validate_review_versions(versions: list[str], path: str, found: Found) -> N
     if not versions:
         found.append(required(path))
         return
+    twice = repeated(versions)
     for index, version in enumerate(versions):
-        if version in versions[:index]:
+        if index in twice:
             found.append(invalid(f"{path}[{index}]", version, "duplicate version"))
             continue
         found += [invalid(f"{path}[{index}]", version, problem) for problem in names.dns1035_label(version)]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mamekube.foundation.slices import breathe
 from mamekube.kinds.apiextensions import embedded, formats, rule_checks, rules, values
-from mamekube.kinds.fields import Found
+from mamekube.kinds.fields import Found, repeated
 from mamekube.objects.cel.errors import EvaluationError
 from mamekube.objects.cel.regex import compile_pattern
 from mamekube.objects.fielderrors import FieldError, forbidden, invalid, not_supported, required
@@ -34,6 +34,8 @@ _NOT_AT_ROOT = (
 METADATA = frozenset({"apiVersion", "kind", "metadata"})
 JUNCTORS = ("allOf", "anyOf", "oneOf")
 INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
+WRONG_KEYS_TOLD_MAX = 20
+"""Of one list. Upstream tells of all, and shows all keys each time."""
 UNSUPPORTED = ("id", "additionalItems", "patternProperties", "definitions", "dependencies")
 
 ROOT, ITEM, FIELD = "at the root", "for specified array items", "for specified object fields"
@@ -471,16 +473,18 @@ def _check_keys(schema: Schema, path: str, found: Found) -> None:
         return
     if items.get("nullable"):
         found.append(forbidden(f"{below}.nullable", "cannot be nullable when x-kubernetes-list-type is map"))
+    twice, needed, wrong = repeated(keys), frozenset(items.get("required") or ()), 0
     for position, key in enumerate(keys):
         field = (items.get("properties") or {}).get(key)
-        if key in keys[:position]:
-            found.append(invalid(where, keys, "must not contain duplicate entries"))
-        if field is None:
-            found.append(invalid(where, keys, "entries must all be names of item properties"))
-        else:
-            _check_key(
-                field, f"{below}.properties[{key}]", found, is_required=key in (items.get("required") or ())
-            )
+        problems = [
+            *(["must not contain duplicate entries"] if position in twice else ()),
+            *(["entries must all be names of item properties"] if field is None else ()),
+        ]
+        wrong += len(problems)
+        if wrong <= WRONG_KEYS_TOLD_MAX:
+            found += [invalid(where, keys, problem) for problem in problems]
+        if field is not None:
+            _check_key(field, f"{below}.properties[{key}]", found, is_required=key in needed)
 
 
 def _check_key(field: Schema, path: str, found: Found, *, is_required: bool) -> None:

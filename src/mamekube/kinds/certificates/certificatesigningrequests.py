@@ -7,7 +7,7 @@ from typing import Any
 from mamekube.foundation.clock import format_time
 from mamekube.kinds import cells
 from mamekube.kinds.certificates import pkcs10, signers
-from mamekube.kinds.fields import Found, check_choice
+from mamekube.kinds.fields import Found, check_choice, repeated
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.ages import human
 from mamekube.objects.fielderrors import duplicate, forbidden, invalid, not_supported, required
@@ -101,11 +101,7 @@ def validate_create(request: Object) -> Found:
         for index, usage in enumerate(usages)
         if usage not in USAGES
     ]
-    found += [
-        duplicate(f"spec.usages[{index}]", usage)
-        for index, usage in enumerate(usages)
-        if usage in usages[:index]
-    ]
+    found += [duplicate(f"spec.usages[{index}]", usages[index]) for index in sorted(repeated(usages))]
     signer = spec.get("signerName") or ""
     if signer == LEGACY_SIGNER:
         detail = "the legacy signerName is not allowed via this API version"
@@ -152,21 +148,21 @@ def _taken_back(new: Object, old: Object) -> Found:
 def _validate_conditions(new: Object, old: Object) -> Found:
     """What was wrong before already may stay as it is."""
     found: Found = []
-    types_before = [condition.get("type") or "" for condition in _conditions(old)]
-    twice_before = len(set(types_before)) < len(types_before)
-    both_before = set(DECISIONS) <= set(types_before)
-    seen: list[str] = []
+    types_before = {condition.get("type") or "" for condition in _conditions(old)}
+    twice_before = len(types_before) < len(_conditions(old))
+    both_before = set(DECISIONS) <= types_before
+    seen: set[str] = set()
     for index, condition in enumerate(_conditions(new)):
         path, kind = f"status.conditions[{index}]", condition.get("type") or ""
         if not kind and "" not in types_before:
             found.append(required(f"{path}.type"))
         check_choice(condition.get("status"), f"{path}.status", _statuses(kind), found)
-        if not both_before and kind in DECISIONS and set(DECISIONS) - {kind} <= set(seen):
+        if not both_before and kind in DECISIONS and set(DECISIONS) - {kind} <= seen:
             detail = "Approved and Denied conditions are mutually exclusive"
             found.append(invalid(f"{path}.type", kind, detail))
         if not twice_before and kind in seen:
             found.append(duplicate(f"{path}.type", kind))
-        seen.append(kind)
+        seen.add(kind)
     return found
 
 

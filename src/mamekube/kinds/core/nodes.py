@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import Found, check, check_quantity, section
+from mamekube.kinds.fields import Found, check, check_quantity, repeated, section
 from mamekube.kinds.kind import Column, Kind
 from mamekube.kinds.podspec import scheduling
 from mamekube.kinds.podspec.defaults import canonicalize
@@ -117,9 +117,8 @@ def validate(node: Object) -> Found:
         if len(blocks) > 2 or len({":" in block for block in blocks}) < 2:
             detail = "may specify no more than one CIDR for each IP family"
             found.append(invalid("spec.podCIDRs", blocks, detail))
-        for index, block in enumerate(blocks):
-            if block in blocks[:index]:
-                found.append(duplicate(f"spec.podCIDRs[{index}]", block))
+        for index in sorted(repeated(blocks)):
+            found.append(duplicate(f"spec.podCIDRs[{index}]", blocks[index]))
     return found
 
 

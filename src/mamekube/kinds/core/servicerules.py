@@ -14,6 +14,7 @@ from mamekube.kinds.fields import (
     check_labels,
     check_port,
     check_public_ip,
+    repeated,
 )
 from mamekube.objects import names
 from mamekube.objects.fielderrors import Struct, duplicate, forbidden, invalid, not_supported, required
@@ -155,10 +156,11 @@ def _validate_addresses(spec: Mapping[str, Any], found: Found, *, known: Set[str
     elif addresses and not first:
         found.append(invalid(path, addresses, "must be empty when `clusterIP` is not specified"))
     families = spec.get("ipFamilies") or ()
+    twice = repeated(families)
     for index, family in enumerate(families):
         if family not in FAMILIES:
             found.append(not_supported(f"spec.ipFamilies[{index}]", family, FAMILIES))
-        if family in families[:index]:
+        if index in twice:
             found.append(duplicate(f"spec.ipFamilies[{index}]", family))
     policy = spec.get("ipFamilyPolicy")
     if policy is not None and policy not in FAMILY_POLICIES:

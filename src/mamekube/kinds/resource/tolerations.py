@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamekube.kinds.fields import Found, check
+from mamekube.kinds.fields import Found, check, repeated
 from mamekube.kinds.resource.identifiers import check_label_key
 from mamekube.kinds.resource.lists import check_list
 from mamekube.objects import names
@@ -61,15 +61,14 @@ def check_binding_conditions(holder: dict[str, Any], path: str, found: Found) ->
     for field, listed in (("bindingConditions", good), ("bindingFailureConditions", bad)):
         check_list(listed, f"{path}.{field}", found, most=CONDITIONS_MAX, each=check_label_key)
     found += [
-        duplicate(f"{path}.bindingConditions[{index}]", condition)
-        for index, condition in enumerate(good)
-        if condition in good[:index]
+        duplicate(f"{path}.bindingConditions[{index}]", good[index]) for index in sorted(repeated(good))
     ]
+    twice, known = repeated(bad), set(good)
     for index, condition in enumerate(bad):
         at = f"{path}.bindingFailureConditions[{index}]"
-        if condition in bad[:index]:
+        if index in twice:
             found.append(duplicate(at, condition))
-        if condition in good:
+        if condition in known:
             detail = "bindingFailureConditions must not overlap with bindingConditions"
             found.append(invalid(at, condition, detail))
     if bad and not good:

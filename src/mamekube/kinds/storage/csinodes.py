@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mamekube.kinds import cells
-from mamekube.kinds.fields import IMMUTABLE, Found, check, check_driver, check_not_negative
+from mamekube.kinds.fields import IMMUTABLE, Found, check, check_driver, check_not_negative, repeated
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import names
 from mamekube.objects.fielderrors import Struct, duplicate, invalid, required
@@ -50,21 +50,25 @@ def validate(node: Object) -> Found:
 
 
 def _validate_topology_keys(keys: list[str], path: str, found: Found) -> None:
+    twice = repeated(keys)
     for index, key in enumerate(keys):
         if not key:
             found.append(required(path))
-        if key in keys[:index]:
+        if index in twice:
             found.append(duplicate(path, key))
         check(key, path, names.qualified_name, found)
 
 
 def validate_update(new: Object, old: Object) -> Found:
     """A driver may only learn how many volumes fit."""
+    named: dict[str, list[dict[str, Any]]] = {}
+    for driver in cells.spec_of(new).get("drivers") or ():
+        named.setdefault(driver.get("name") or "", []).append(driver)
     return [
         invalid("spec.drivers", _fixed(after), IMMUTABLE)
         for before in cells.spec_of(old).get("drivers") or ()
-        for after in cells.spec_of(new).get("drivers") or ()
-        if after.get("name") == before.get("name") and _fixed(after) != _fixed(before)
+        for after in named.get(before.get("name") or "", ())
+        if _fixed(after) != _fixed(before)
     ]
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from mamekube.kinds.fields import Found, check
+from mamekube.kinds.fields import Found, check, repeated
 from mamekube.kinds.podspec.warnings import DEPRECATED_LABELS
 from mamekube.objects import names
 from mamekube.objects.fielderrors import duplicate, required
 
+SAME_TERMS_TOLD_MAX = 10
+"""For each term. Upstream tells of all that are like it."""
+
 
 def validate(terms: Sequence[dict[str, Any]], path: str, found: Found) -> None:
     # As upstream has it, there is one empty term for each that is given before any was looked at.
-    seen: list[dict[str, set[str]]] = [{} for _ in terms]
+    seen = Counter({frozenset[Any](): len(terms)})
     for index, term in enumerate(terms):
         at = f"{path}[{index}].matchLabelExpressions"
-        wanted = _check_term(term, at, found)
-        found += [duplicate(at, "") for before in seen if before == wanted]
-        seen.append(wanted)
+        wanted = frozenset((key, frozenset(values)) for key, values in _check_term(term, at, found).items())
+        found += [duplicate(at, "")] * min(seen[wanted], SAME_TERMS_TOLD_MAX)
+        seen[wanted] += 1
 
 
 def _check_term(term: dict[str, Any], path: str, found: Found) -> dict[str, set[str]]:
@@ -27,11 +31,7 @@ def _check_term(term: dict[str, Any], path: str, found: Found) -> dict[str, set[
         at, key, values = f"{path}[{index}]", expression.get("key") or "", expression.get("values") or []
         if not values:
             found.append(required(f"{at}.values"))
-        found += [
-            duplicate(f"{at}.values[{place}]", value)
-            for place, value in enumerate(values)
-            if value in values[:place]
-        ]
+        found += [duplicate(f"{at}.values[{place}]", values[place]) for place in sorted(repeated(values))]
         check(key, f"{at}.key", names.qualified_name, found)
         if key in wanted:
             found.append(duplicate(f"{at}.key", key))

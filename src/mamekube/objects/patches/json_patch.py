@@ -129,15 +129,15 @@ class _Work:
 
     def copy(self, operation: dict[str, Any]) -> None:
         value = self._find(_source(operation), "copy")
-        self._copied_bytes += len(orjson.dumps(value))
+        written = orjson.dumps(value)
+        self._copied_bytes += len(written)
         if self._copied_bytes > COPY_BYTES_MAX:
             raise PatchError(
                 "Unable to complete the copy, the accumulated size increase of copy is "
                 f"{self._copied_bytes}, exceeding the limit {COPY_BYTES_MAX}"
             )
-        # The value stands in two places from now on, and the new one may be inside of the old.
-        self._own.clear()
-        self._add(operation["path"], value, "copy")
+        # Read again, so that nothing stands in two places: the new one may be inside of the old.
+        self._add(operation["path"], orjson.loads(written), "copy")
 
     def test(self, operation: dict[str, Any]) -> None:
         path = operation["path"]

@@ -297,11 +297,12 @@ def _changes_elsewhere(
     ignored: tuple[tuple[str, ...], ...],
 ) -> Steps[None]:
     """Fill in what the write changes in the versions of the other managers."""
+    objects: list[Object] = []
     for identity, entry in managers.items():
         version = entry.api_version
         if identity == mine or version in changes:
             continue
-        objects = [_without_managers(obj) for obj in (old, new) if obj is not None]
+        objects = objects or [_without_managers(obj) for obj in (old, new) if obj is not None]
         view = yield Wanted(objects, version)
         if view is None:
             changes[version] = None
@@ -470,23 +471,22 @@ def apply_patch(
 
 def conflict(sets: Mapping[Identity, FieldSet]) -> StatusError:
     """409 with a cause for each field that another manager holds."""
-    found = [
-        (str(identity), path)
-        for identity in sorted(sets, key=str)
-        for path in field_sets.paths_of(sets[identity])
-    ]
+    found: dict[str, list[str]] = {}
+    for identity in sorted(sets, key=str):
+        found.setdefault(str(identity), []).extend(field_sets.paths_of(sets[identity]))
     causes = [
         {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": path}
-        for who, path in found
+        for who, paths in found.items()
+        for path in paths
     ]
-    if len(found) == 1:
-        message = f"Apply failed with 1 conflict: conflict with {found[0][0]}: {found[0][1]}"
+    if len(causes) == 1:
+        message = f"Apply failed with 1 conflict: {causes[0]['message']}: {causes[0]['field']}"
     else:
         lines: list[str] = []
-        for who in dict.fromkeys(who for who, _ in found):
+        for who, paths in found.items():
             lines.append(f"conflicts with {who}:")
-            lines += [f"- {path}" for other, path in found if other == who]
-        message = f"Apply failed with {len(found)} conflicts: " + "\n".join(lines)
+            lines += [f"- {path}" for path in paths]
+        message = f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines)
     return StatusError(409, "Conflict", message, details={"causes": causes})
 
 
@@ -569,10 +569,10 @@ class _Apply(NamedTuple):
 
 
 def _owned_by_version(managers: Managers) -> dict[str, FieldSet]:
-    owned: dict[str, FieldSet] = {}
+    owned: dict[str, list[FieldSet]] = {}
     for entry in managers.values():
-        owned[entry.api_version] = field_sets.union(owned.get(entry.api_version, {}), entry.fields)
-    return dict(sorted(owned.items()))
+        owned.setdefault(entry.api_version, []).append(entry.fields)
+    return {version: field_sets.union_all(sets) for version, sets in sorted(owned.items())}
 
 
 def _with_owned(schema: Schema, merged: Object, pruned: Object, owned: FieldSet) -> Object:

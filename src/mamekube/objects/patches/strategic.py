@@ -101,15 +101,16 @@ def _retained(original: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]
     retained = patch[RETAIN_KEYS]
     if not isinstance(retained, list):
         raise bad_request(BAD_RETAIN_KEYS)
+    kept = {key for key in retained if isinstance(key, str)}
     for key, value in patch.items():
-        if value is not None and not _is_directive(key) and key not in retained:
+        if value is not None and not _is_directive(key) and key not in kept:
             raise StatusError(
                 422,
                 "Invalid",
                 "the server rejected our request due to an error in our request",
                 details={},
             )
-    return {key: value for key, value in original.items() if key in retained}
+    return {key: value for key, value in original.items() if key in kept}
 
 
 # Lists --------------------------------------------------------------------------------------------------
@@ -119,7 +120,13 @@ def _delete_from_list(result: dict[str, Any], field: str, values: Any) -> None:
     if not isinstance(values, list):
         raise bad_request(BAD_PRIMITIVE_LIST)
     if isinstance(result.get(field), list):
-        result[field] = [value for value in result[field] if value not in values]
+        result[field] = _without(result[field], values)
+
+
+def _without(items: list[Any], removal: list[Any]) -> list[Any]:
+    """The items that do not stand in `removal`, which names scalars only."""
+    gone = {_scalar(value) for value in removal}
+    return [item for item in items if isinstance(item, dict | list) or item not in gone]
 
 
 def _merge_ordered(
@@ -144,7 +151,7 @@ def _merge_ordered(
     else:
         merged = original
     if isinstance(removal, list):
-        merged = [item for item in merged if item not in removal]
+        merged = _without(merged, removal)
     server_order = original if isinstance(original, list) else []
     result[field] = _in_order(merged, order, server_order, name)
 
@@ -194,6 +201,7 @@ def _without_directives(
     """Original and patch after what elements such as `{"$patch": "delete", "name": "x"}` say, and whether the
     patch replaces the list."""
     rest: list[Any] = []
+    gone: set[Any] = set()
     replaced = False
     for item in patch:
         if not isinstance(item, dict):
@@ -202,14 +210,15 @@ def _without_directives(
         if directive is None:
             rest.append(item)
         elif directive == "delete":
-            gone = name(item)
-            original = [element for element in original if name(element) != gone]
+            gone.add(name(item))
         elif directive == "replace":
             replaced = True
         elif directive == "merge":
             raise _failure("merging lists cannot yet be specified in the patch")
         else:
             raise _failure(f"unknown patch type found: {directive}")
+    if gone:
+        original = [element for element in original if name(element) not in gone]
     return original, rest, replaced
 
 

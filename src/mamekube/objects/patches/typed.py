@@ -6,6 +6,7 @@ A null counts as a value where a client wrote one; decoding has dropped the othe
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -207,11 +208,13 @@ def _compare_lists(schema: Schema, old: list[Any], new: list[Any]) -> tuple[Fiel
     walk = None if element.atomic else _WALKERS[element.type]
     changed: FieldSet = {}
     removed: FieldSet = {}
+    by_name: tuple[dict[str, list[Any]], dict[str, list[Any]]] | None = None
     for name, value in news.items():
         if name not in olds:
             changed[name] = walk(element, value) if walk and value and name not in new_twice else LEAF
         elif name in old_twice or name in new_twice:
-            if _named(schema, old, name) != _named(schema, new, name):
+            by_name = by_name or (_all_by_name(schema, old), _all_by_name(schema, new))
+            if by_name[0].get(name) != by_name[1].get(name):
                 changed[name] = LEAF
         elif not _equal(schema, olds[name], value):
             _compare_child(name, element, olds[name], value, changed, removed)
@@ -221,8 +224,16 @@ def _compare_lists(schema: Schema, old: list[Any], new: list[Any]) -> tuple[Fiel
     return changed, removed
 
 
-def _named(schema: Schema, values: list[Any], name: str) -> list[Any]:
-    return [value for value in values if element_name(schema, value) == name]
+def _all_by_name(schema: Schema, values: list[Any]) -> dict[str, list[Any]]:
+    """The elements of each name, in their order, without those that have none."""
+    found: dict[str, list[Any]] = {}
+    for value in values:
+        try:
+            name = element_name(schema, value)
+        except ValueError:
+            continue
+        found.setdefault(name, []).append(value)
+    return found
 
 
 # The set of an applied configuration --------------------------------------------------------------------
@@ -284,7 +295,7 @@ def _merge_lists(schema: Schema, live: list[Any], config: list[Any]) -> list[Any
     lives, live_twice = _index(schema, live)
     live_names = [element_name(schema, value) for value in live]
     config_names = list(configs)
-    shared = [name for name in config_names if name in lives]
+    shared = deque(name for name in config_names if name in lives)
     result: list[Any] = []
     merged: set[str] = set()
 
@@ -293,7 +304,7 @@ def _merge_lists(schema: Schema, live: list[Any], config: list[Any]) -> list[Any
         mine = None if name in live_twice else lives.get(name)
         result.append(merge(schema.element, mine, configs[name]))
         if shared and shared[0] == name:
-            shared.pop(0)
+            shared.popleft()
 
     left = right = 0
     while left < len(live_names) or right < len(config_names):
