@@ -337,3 +337,23 @@ async def test_a_schema_that_keeps_everything_keeps_everything(client):
 async def test_an_unknown_kind_stays_unknown(client):
     with pytest.raises(StatusError):
         await client.list(CRONTABS)
+
+
+async def test_what_is_told_late_of_a_definition_that_goes_brings_nothing_back(server, client, monkeypatch):
+    await established(client, definition())
+    custom = server._custom_resources
+    store = custom._store
+    delete = store.delete
+    found = []
+
+    async def delete_late(*, key, **more):
+        if key.endswith(f"/{NAME}"):
+            custom._note(store.current(key), gone=False)
+            found.append(custom._registry.find(GROUP, "v1", "crontabs"))
+        return await delete(key=key, **more)
+
+    monkeypatch.setattr(store, "delete", delete_late)
+    await client.delete(DEFINITIONS, NAME)
+    await until(client, NAME, lambda gone: gone is None)
+    assert found == [None]
+    assert server.registry.find(GROUP, "v1", "crontabs") is None

@@ -36,7 +36,7 @@ from mamekube.kinds.apiextensions.customresourcedefinitions import CLEANUP, KIND
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects.conditions import is_true
-from mamekube.objects.meta import Object, being_deleted, edited, has_finalizer, metadata, name_of
+from mamekube.objects.meta import Object, being_deleted, edited, has_finalizer, metadata, name_of, uid_of
 from mamekube.objects.status import StatusError
 from mamekube.store.backend import Compacted, KeyMissing, RevisionMismatch, StoreError, WatchLost
 from mamekube.store.store import Item, Store
@@ -62,6 +62,8 @@ class CustomResources(Component):
         self._queue: WorkQueue[str] = WorkQueue()
         self._names: dict[str, naming.Names] = {}
         self._cleaning: set[str] = set()
+        self._released: set[str] = set()
+        """Uids of definitions that are going this moment. What is still told of them brings nothing back."""
         # The definition's deletion was admitted; that of its objects is a part of it.
         self._deletion = Deletion(store, Admission(()), clock)
 
@@ -110,6 +112,7 @@ class CustomResources(Component):
         self._withdraw(name)
         if gone is None:
             return
+        self._released.discard(uid_of(gone))
         for other, definition in self._definitions.items():
             # What was taken may be free now.
             if definition["spec"]["group"] == gone["spec"]["group"]:
@@ -131,6 +134,8 @@ class CustomResources(Component):
         names = self._names[name] = status["acceptedNames"]
         if not is_true({"status": status}, "Established"):
             self._withdraw(name)
+            return
+        if uid_of(definition) in self._released:
             return
         creates = not naming.is_terminating(definition)
         spec = definition["spec"]
@@ -258,7 +263,14 @@ class CustomResources(Component):
         else:
             # Whoever sees it gone finds nothing served any more.
             self._withdraw(name)
-            await self._store.delete(key=item.key, expected=item.revision, last=new)
+            self._released.add(uid_of(item.object))
+            try:
+                await self._store.delete(key=item.key, expected=item.revision, last=new)
+            except BaseException:
+                self._released.discard(uid_of(item.object))
+                if name in self._definitions:
+                    self._serve(name, self._definitions[name])
+                raise
 
 
 def awaits_cleanup(definition: Object) -> bool:
