@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from mamekube.apiserver.request import Request
-from mamekube.kinds.kind import Kind
+from mamekube.kinds import cells
+from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.meta import Object
 from mamekube.objects.status import bad_request
 
@@ -19,10 +23,28 @@ def _body(group: str, version: str, kind: str, schema: str) -> Kind:
     )
 
 
+def _scale_row(scale: Object, now_s: float) -> list[Any]:
+    return [
+        cells.name(scale),
+        cells.count(cells.spec_of(scale), "replicas"),
+        cells.count(cells.status_of(scale), "replicas"),
+        cells.age(scale, now_s),
+    ]
+
+
 BINDING = _body("", "v1", "Binding", "io.k8s.api.core.v1.Binding")
 DELETE_OPTIONS = _body("", "v1", "DeleteOptions", "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions")
 EVICTION = _body("policy", "v1", "Eviction", "io.k8s.api.policy.v1.Eviction")
-SCALE = _body("autoscaling", "v1", "Scale", "io.k8s.api.autoscaling.v1.Scale")
+SCALE = replace(
+    _body("autoscaling", "v1", "Scale", "io.k8s.api.autoscaling.v1.Scale"),
+    columns=(
+        replace(cells.NAME, format=""),
+        Column(name="Desired", type="integer", field="autoscaling.v1.ScaleSpec.replicas"),
+        Column(name="Available", type="integer", field="autoscaling.v1.ScaleStatus.replicas"),
+        cells.AGE,
+    ),
+    row=_scale_row,
+)
 TOKEN_REQUEST = _body(
     "authentication.k8s.io", "v1", "TokenRequest", "io.k8s.api.authentication.v1.TokenRequest"
 )

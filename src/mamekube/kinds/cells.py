@@ -13,14 +13,16 @@ from mamekube.objects.meta import Object
 NONE = "<none>"
 UNSET = "<unset>"
 
-NAME = Column(name="Name", format="name")
-AGE = Column(name="Age")
+NAME = Column(name="Name", field="meta.v1.ObjectMeta.name", format="name")
+AGE = Column(name="Age", field="meta.v1.ObjectMeta.creationTimestamp")
 CONTAINERS = Column(name="Containers", description="Names of each container in the template.", priority=1)
 IMAGES = Column(name="Images", description="Images referenced by each container in the template.", priority=1)
-SELECTOR = Column(name="Selector", priority=1)
 
 NAME_AND_AGE = (NAME, AGE)
-NAME_AND_CREATED = (NAME, Column(name="Created At", type="date"))
+NAME_AND_CREATED = (
+    NAME,
+    Column(name="Created At", field="meta.v1.ObjectMeta.creationTimestamp", type="date"),
+)
 """The table of built-in kinds that have no columns of their own."""
 
 
@@ -60,27 +62,37 @@ def labels_text(labels: Mapping[str, str] | None) -> str:
     return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
 
 
-def selector_text(selector: Mapping[str, Any] | None) -> str:
-    """A LabelSelector on one line, `""` for one that selects everything or nothing."""
+def selector_text(selector: Mapping[str, Any] | None, *, invalid: str = "<error>") -> str:
+    """A LabelSelector on one line, `""` for one that selects everything or nothing; `invalid` for what is none."""
     if not selector:
         return ""
     parts = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
     for expression in selector.get("matchExpressions") or ():
         key = expression.get("key") or ""
-        values = ",".join(sorted(expression.get("values") or ()))
-        text = {
-            "In": f"{key} in ({values})",
-            "NotIn": f"{key} notin ({values})",
-            "Exists": key,
-            "DoesNotExist": f"!{key}",
-        }.get(expression.get("operator") or "", "<error>")
+        text = _requirement_text(key, expression.get("operator"), expression.get("values") or ())
+        if not text:
+            return invalid
         parts.append((key, text))
     parts.sort(key=lambda part: part[0])
     return ",".join(text for _, text in parts)
 
 
+def _requirement_text(key: str, operator: str | None, values: Sequence[str]) -> str:
+    """`""` for what requires nothing that can be told."""
+    if operator in ("In", "NotIn"):
+        return f"{key} {operator.lower()} ({','.join(sorted(values))})" if values else ""
+    if values:
+        return ""
+    return {"Exists": key, "DoesNotExist": f"!{key}"}.get(operator or "", "")
+
+
 def selector_or_none(selector: Mapping[str, Any] | None) -> str:
     return selector_text(selector) or NONE
+
+
+def given(value: str | None, otherwise: str) -> str:
+    """A text that may be left out, which is not the same as empty."""
+    return otherwise if value is None else value
 
 
 def container_cells(template: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -37,6 +37,8 @@ class Column:
     format: str = ""
     """`name` for the first column."""
     description: str = ""
+    field: str = ""
+    """In place of a description: the field whose own it shows, `core.v1.PodStatus.podIP`."""
     priority: int = 0
 
 
@@ -150,6 +152,10 @@ class Kind(Resource):
     """Empty: NAME and AGE (upstream's default table)."""
     row: Callable[[Object, float], Sequence[Any]] | None = None
     """`(object, now in seconds)` -> one cell for each column. Ages are text such as `5m`, as upstream's."""
+    row_conditions: Callable[[Object], Sequence[Object]] | None = None
+    """What a row says of itself besides its cells: that it is of a pod that has ended."""
+    row_order: Callable[[Object], Any] | None = None
+    """By what the rows of a list are sorted, where that is not the order of the list."""
 
     selectable: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     """Fields of `fieldSelector` besides metadata.name and metadata.namespace.

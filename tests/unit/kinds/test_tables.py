@@ -211,7 +211,8 @@ ROWS: list[tuple[str, dict[str, Any], list[Any]]] = [
     (
         "networking.k8s.io/v1/ipaddresses",
         {"spec": {"parentRef": {"resource": "services", "namespace": "default", "name": "kubernetes"}}},
-        ["x", "services/default/kubernetes"],
+        # An age that upstream has no column for.
+        ["x", "services/default/kubernetes", AGE],
     ),
     ("networking.k8s.io/v1/servicecidrs", {"spec": {"cidrs": ["10.96.0.0/12"]}}, ["x", "10.96.0.0/12", AGE]),
     (

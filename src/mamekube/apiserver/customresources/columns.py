@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
-from mamekube.apiserver.formats.tables import CREATED_DESCRIPTION, NAME_DESCRIPTION
+from mamekube.kinds import cells
 from mamekube.kinds.kind import Column
 from mamekube.objects import ages, jsonpath
 from mamekube.objects.meta import Object, name_of
 
-NAME = Column(name="Name", format="name", description=NAME_DESCRIPTION)
-AGE: Mapping[str, Any] = {
-    "name": "Age",
-    "type": "date",
-    "description": CREATED_DESCRIPTION,
-    "jsonPath": ".metadata.creationTimestamp",
-}
+AGE: Mapping[str, Any] = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 """The only column, besides the name, of a version that names none."""
+
+_AGE = replace(cells.AGE, type="date")
 
 Row = Callable[[Object, float], Sequence[Any]]
 
@@ -27,13 +24,13 @@ def table(definitions: Sequence[Mapping[str, Any]]) -> tuple[tuple[Column, ...],
     """The columns of `additionalPrinterColumns`, and what makes a row of an object."""
     # A path that cannot be read ends the table, as upstream's falls back to what it has by then.
     shown = list(takewhile(_can_be_read, definitions or (AGE,)))
-    columns = tuple(_column(definition) for definition in shown)
+    columns = [_column(definition) for definition in shown] if definitions else [_AGE]
     paths = [(definition["jsonPath"], definition["type"]) for definition in shown]
 
     def row(obj: Object, now_s: float) -> list[Any]:
         return [name_of(obj), *(_cell(obj, path, kind, now_s) for path, kind in paths)]
 
-    return (NAME, *columns), row
+    return (cells.NAME, *columns), row
 
 
 def _can_be_read(definition: Mapping[str, Any]) -> bool:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from mamekube.apiserver.documents import Collection, Document, Pieces, encode, in_turns
+from mamekube.kinds import cells
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects import fielderrors
 from mamekube.objects.ages import LATER, written
 from mamekube.objects.meta import Object, metadata
+from mamekube.objects.schema import definitions
 from mamekube.objects.status import bad_request
 
-NAME_DESCRIPTION = (
-    "Name must be unique within a namespace. Is required when creating resources, although some resources may allow "
-    "a client to request the generation of an appropriate name automatically. Name is primarily intended for creation "
-    "idempotence and configuration definition. Cannot be updated. More info: "
-    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
-)
-CREATED_DESCRIPTION = (
-    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed "
-    "to be set in happens-before order across separate operations. Clients may not set this value. It is represented "
-    "in RFC3339 form and is in UTC."
-)
-DEFAULT_COLUMNS = (
-    Column(name="Name", format="name", description=NAME_DESCRIPTION),
-    Column(name="Created At", type="date", description=CREATED_DESCRIPTION),
+STATUS_COLUMNS = (
+    Column(name="Status", field="meta.v1.Status.status"),
+    Column(name="Reason", field="meta.v1.Status.reason"),
+    # Upstream looks for the words on this one under a wrong name.
+    Column(name="Message"),
 )
 INCLUDES = ("", "Metadata", "Object", "None")
 
@@ -63,6 +57,12 @@ async def of_collection(collection: Collection, *, version: str, include: str, n
     kind = collection.kind
     table = of_objects(kind, (), collection.metadata, version=version, include=include, now_s=now_s)
 
+    items = collection.items
+    if kind.row_order is not None:
+        # Of kinds of which there are a few dozen.
+        order = kind.row_order
+        items = sorted(items, key=lambda item: order(item.transient()))
+
     def row(item: Document) -> bytes:
         seed = item.aside
         if seed is None or seed.kind is not kind:
@@ -71,35 +71,37 @@ async def of_collection(collection: Collection, *, version: str, include: str, n
             shown = _partial_json(item, seed.metadata, version)
         else:
             shown = item.value if include == "Object" else b"null"
-        cells = written(seed.cells, now_s) if seed.cells else encode(_cells(kind, item.transient(), now_s))
-        return b'{"cells":%b,"object":%b}' % (cells, shown)
+        row_cells = (
+            written(seed.cells, now_s) if seed.cells else encode(_cells(kind, item.transient(), now_s))
+        )
+        return b'{"cells":%b%b,"object":%b}' % (row_cells, seed.conditions, shown)
 
-    return Pieces(encode(table).removesuffix(b"]}"), await in_turns(row, collection.items), b"]}")
+    return Pieces(encode(table).removesuffix(b"]}"), await in_turns(row, items), b"]}")
 
 
 def _row(kind: Kind, obj: Object, *, version: str, include: str, now_s: float) -> Object:
-    return {"cells": _cells(kind, obj, now_s), "object": _included(obj, include, version)}
+    row: Object = {"cells": _cells(kind, obj, now_s)}
+    conditions = kind.row_conditions(obj) if kind.row_conditions is not None else None
+    if conditions:
+        row["conditions"] = conditions
+    row["object"] = _included(obj, include, version)
+    return row
 
 
 def of_status(status: Object, *, version: str) -> Object:
     """The Table of a Status, which a delete may answer."""
-    columns = (
-        Column(name="Status", description="Status of the operation."),
-        Column(name="Reason", description="A machine-readable description of why this operation failed."),
-        Column(name="Message", description="A human-readable description of the status of this operation."),
-    )
-    cells = [status.get("status", ""), status.get("reason", ""), status.get("message", "")]
+    shown = [status.get("status", ""), status.get("reason", ""), status.get("message", "")]
     return {
         "kind": "Table",
         "apiVersion": f"meta.k8s.io/{version}",
         "metadata": {},
-        "columnDefinitions": [_definition(column) for column in columns],
-        "rows": [{"cells": cells, "object": status}],
+        "columnDefinitions": [_definition(column) for column in STATUS_COLUMNS],
+        "rows": [{"cells": shown, "object": status}],
     }
 
 
 def _definitions(kind: Kind) -> list[Object]:
-    return [_definition(column) for column in (kind.columns or DEFAULT_COLUMNS)]
+    return [_definition(column) for column in (kind.columns or cells.NAME_AND_CREATED)]
 
 
 def _definition(column: Column) -> Object:
@@ -107,16 +109,25 @@ def _definition(column: Column) -> Object:
         "name": column.name,
         "type": column.type,
         "format": column.format,
-        "description": column.description,
+        "description": _description(column.field) if column.field else column.description,
         "priority": column.priority,
     }
+
+
+@cache
+def _description(field: str) -> str:
+    """What the definition of a type says of one of its fields. There are as many as built-in kinds have columns."""
+    name, _, field = field.rpartition(".")
+    group, _, kind = name.rpartition(".")
+    room = "io.k8s.apimachinery.pkg.apis" if group.startswith("meta.") else "io.k8s.api"
+    description: str = definitions()[f"{room}.{group}.{kind}"]["properties"][field].get("description", "")
+    return description
 
 
 def _cells(kind: Kind, obj: Object, now_s: float) -> Sequence[Any]:
     if kind.row is not None:
         return kind.row(obj, now_s)
-    meta = metadata(obj)
-    return [meta.get("name", ""), meta.get("creationTimestamp")]
+    return cells.name_and_created(obj, now_s)
 
 
 def _included(obj: Object, include: str, version: str) -> Object | None:
@@ -141,15 +152,19 @@ class _Seed(NamedTuple):
     cells: bytes
     """Their JSON, with ages still to be written; empty where a cell tells more of the time than an age."""
     metadata: tuple[int, int] | None
+    conditions: bytes
+    """The rest of the row before its object."""
 
 
 def _seed(kind: Kind, item: Document) -> _Seed:
     obj = item.transient()
     try:
-        cells = encode(_cells(kind, obj, LATER))
+        made = encode(_cells(kind, obj, LATER))
     except TypeError:
-        cells = b""
-    return _Seed(kind, cells, item.metadata_span(obj))
+        made = b""
+    conditions = kind.row_conditions(obj) if kind.row_conditions is not None else None
+    rest = b',"conditions":%b' % encode(conditions) if conditions else b""
+    return _Seed(kind, made, item.metadata_span(obj), rest)
 
 
 def _partial_json(item: Document, span: tuple[int, int] | None, version: str) -> bytes:

@@ -121,5 +121,20 @@ def _parameter_text(reference: dict[str, Any] | None) -> str:
     if reference and reference.get("name"):
         return f"{reference.get('namespace') or '*'}/{reference['name']}"
     if reference and reference.get("selector") is not None:
-        return cells.selector_text(reference["selector"])
+        return _selector_text(reference["selector"])
     return cells.UNSET
+
+
+def _selector_text(selector: dict[str, Any]) -> str:
+    """The selector as Go prints the struct, which is how upstream shows this one."""
+    labels = selector.get("matchLabels") or {}
+    pairs = "".join(f"{key}: {labels[key]}," for key in sorted(labels))
+    requirements = "".join(
+        f"LabelSelectorRequirement{{Key:{one.get('key') or ''},Operator:{one.get('operator') or ''},"
+        f"Values:[{' '.join(one.get('values') or ())}],}},"
+        for one in selector.get("matchExpressions") or ()
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{pairs}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{requirements}}},}}"
+    )

@@ -31,24 +31,43 @@ UNKNOWN = object()
 
 TYPE_META = ("apiVersion", "kind")
 
+TOLD_LENGTH_MAX = 4 * 1024 * 1024
+"""Of all that is wrong with one value. Upstream tells of everything, each time with all choices of an enum, the whole
+pattern and the whole path."""
+PATH_LENGTH_MAX = 10_000
+"""Of a path to which something is added: it is copied for all that is below. Upstream cuts none."""
+
 
 class Result:
-    """What was found; `matches` counts the checks that went well, to tell the nearest of several alternatives."""
+    """What was found; `matches` counts the checks that went well, to tell the nearest of several alternatives.
 
-    __slots__ = ("errors", "matches")
+    `told` are the errors, each once and in their order, `length` the length of their texts.
+    """
 
-    def __init__(self, *errors: FieldError) -> None:
-        self.errors: list[FieldError] = list(errors)
+    __slots__ = ("length", "matches", "told")
+
+    def __init__(self) -> None:
+        self.told: dict[FieldError, None] = {}
+        self.length = 0
         self.matches = 0
 
+    @property
+    def errors(self) -> list[FieldError]:
+        return list(self.told)
+
     def merge(self, other: Result) -> None:
+        """`other` is of no use any more."""
         self.matches += other.matches
-        for error in other.errors:
+        if not self.told:
+            self.told, self.length = other.told, other.length
+            return
+        for error in other.told:
             self.add(error)
 
     def add(self, error: FieldError) -> None:
-        if error not in self.errors:
-            self.errors.append(error)
+        if error not in self.told and self.length < TOLD_LENGTH_MAX:
+            self.told[error] = None
+            self.length += len(error.field) + len(error.message)
 
 
 class Rules:
@@ -58,6 +77,7 @@ class Rules:
         "all_of",
         "any_of",
         "bounds",
+        "choices",
         "enum",
         "format",
         "items",
@@ -83,6 +103,7 @@ class Rules:
         self.nullable = bool(schema.get("nullable"))
         self.format = formats.known(schema.get("format") or "", schema.get("type") or "")
         self.enum: Sequence[Any] | None = schema.get("enum")
+        self.choices = frozenset(map(_choice, self.enum or ()))
         self.lengths = (schema.get("minLength"), schema.get("maxLength"))
         self.pattern: str = schema.get("pattern") or ""
         self.bounds = _Bounds.of(schema)
@@ -104,7 +125,7 @@ class Rules:
         """`old`: what stood there before an update."""
         breathe()
         result = self._check(value, path, old)
-        if result.errors and old is not UNKNOWN and self._is_unchanged(value, old):
+        if result.told and old is not UNKNOWN and self._is_unchanged(value, old):
             unchanged = Result()
             unchanged.matches = result.matches
             return unchanged
@@ -137,7 +158,7 @@ class Rules:
         if value is None:
             if self.types and not self.nullable:
                 result.add(_mistyped(path, ",".join(self.types), "null"))
-            if self.enum is not None and not _is_one_of(None, self.enum):
+            if self.enum is not None and _choice(None) not in self.choices:
                 result.add(_not_one_of(path, None, self.enum))
             return result
         found = type_of(value)
@@ -154,11 +175,11 @@ class Rules:
                 self.bounds.check(value, path, result)
         elif found == "array":
             self._check_list(value, path, old, result)
-        if self.enum is not None and not _is_one_of(value, self.enum):
+        if self.enum is not None and _choice(value) not in self.choices:
             result.add(_not_one_of(path, value, self.enum))
         if found == "object":
             self._check_object(value, path, old, result)
-        if not result.errors:
+        if not result.told:
             result.matches += 1
         return result
 
@@ -189,6 +210,8 @@ class Rules:
             before = self._old_elements(old)
             for index, item in enumerate(value):
                 result.merge(self.items.check(item, f"{path}[{index}]", before(item)))
+                if result.length >= TOLD_LENGTH_MAX:
+                    return
         if self.sizes is None:
             return
         low, high = self.sizes[0], self.sizes[1]
@@ -220,29 +243,38 @@ class Rules:
         if self.more is not None:
             for key, item in value.items():
                 if key not in self.properties:
-                    result.merge(self.more.check(item, f"{path}.{key}", before.get(key, UNKNOWN)))
-        for name, rules in self.properties.items():
-            if name in value:
-                below = f"{path}.{name}" if path else name
-                # What they were before cannot be told: both objects were converted to the same.
-                unknown = not path and name in TYPE_META
-                result.merge(
-                    rules.check(value[name], below, UNKNOWN if unknown else before.get(name, UNKNOWN))
-                )
+                    below = _cut(f"{path}.{key}")
+                    result.merge(self.more.check(item, below, before.get(key, UNKNOWN)))
+                    if result.length >= TOLD_LENGTH_MAX:
+                        return
+        for name in self._declared(value):
+            below = _cut(f"{path}.{name}" if path else name)
+            # What they were before cannot be told: both objects were converted to the same.
+            was = UNKNOWN if not path and name in TYPE_META else before.get(name, UNKNOWN)
+            result.merge(self.properties[name].check(value[name], below, was))
         for name in self.required:
             if name not in value:
                 result.add(fielderrors.required(_field(f"{path}.{name}")))
+                if result.length >= TOLD_LENGTH_MAX:
+                    return
+
+    def _declared(self, value: Mapping[str, Any]) -> list[str]:
+        """The properties that the value has, in the order of the schema unless that is far larger."""
+        few, many = (
+            (value, self.properties) if len(value) < len(self.properties) >> 3 else (self.properties, value)
+        )
+        return [name for name in few if name in many]
 
     def _check_junctors(self, value: Any, path: str, old: Any, result: Result) -> None:
         if self.any_of:
             tried = [rules._check(value, path, old) for rules in self.any_of]
-            good = next((one for one in tried if not one.errors), None)
+            good = next((one for one in tried if not one.told), None)
             if good is None:
                 result.add(_unplaced(f'"{path}" must validate at least one schema (anyOf)'))
             result.merge(good or _nearest(tried))
         if self.one_of:
             tried = [rules._check(value, path, old) for rules in self.one_of]
-            valid = [one for one in tried if not one.errors]
+            valid = [one for one in tried if not one.told]
             if len(valid) == 1:
                 result.merge(valid[0])
             else:
@@ -254,11 +286,11 @@ class Rules:
             tried = [rules._check(value, path, old) for rules in self.all_of]
             for one in tried:
                 result.merge(one)
-            failed = sum(bool(one.errors) for one in tried)
+            failed = sum(bool(one.told) for one in tried)
             if failed:
                 more = ". None validated" if failed == len(tried) else ""
                 result.add(_unplaced(f'"{path}" must validate all the schemas (allOf){more}'))
-        if self.negated is not None and not self.negated._check(value, path, old).errors:
+        if self.negated is not None and not self.negated._check(value, path, old).told:
             result.add(_unplaced(f'"{path}" must not validate the schema (not)'))
         result.matches += 1
 
@@ -339,8 +371,17 @@ def _not_one_of(path: str, value: Any, enum: Sequence[Any]) -> FieldError:
     return fielderrors.not_supported(_field(path), value, choices)
 
 
-def _is_one_of(value: Any, enum: Sequence[Any]) -> bool:
-    return any(item == value and isinstance(item, bool) == isinstance(value, bool) for item in enum)
+def _choice(value: Any) -> Any:
+    """What is the same for the same JSON only: true is not 1, but 1.0 is."""
+    if isinstance(value, dict):
+        return frozenset((key, _choice(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return tuple(map(_choice, value))
+    return (bool, value) if isinstance(value, bool) else value
+
+
+def _cut(path: str) -> str:
+    return path if len(path) <= PATH_LENGTH_MAX else f"{path[:PATH_LENGTH_MAX]}…"
 
 
 def _keys_of(item: Any, keys: Sequence[str]) -> str:

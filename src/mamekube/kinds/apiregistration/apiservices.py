@@ -48,8 +48,8 @@ def row(service: Object, now_s: float) -> list[Any]:
     status = "Unknown"
     if available is not None:
         status = available.get("status") or ""
-        if status != "True":
-            status = f"{status} ({available.get('reason') or ''})"
+        if status != "True" and available.get("reason"):
+            status = f"{status} ({available['reason']})"
     return [cells.name(service), text, status, cells.age(service, now_s)]
 
 

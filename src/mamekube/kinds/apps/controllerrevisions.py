@@ -14,7 +14,7 @@ from mamekube.objects.owners import controller_of
 COLUMNS = (
     cells.NAME,
     Column(name="Controller", description="Controller of the object"),
-    Column(name="Revision"),
+    Column(name="Revision", field="apps.v1.ControllerRevision.revision"),
     cells.AGE,
 )
 

@@ -31,12 +31,12 @@ _COUNTS = (
 
 COLUMNS = (
     cells.NAME,
-    *(Column(name=name, type="integer") for name, _ in _COUNTS),
-    Column(name="Node Selector"),
+    *(Column(name=name, type="integer", field=f"apps.v1.DaemonSetStatus.{field}") for name, field in _COUNTS),
+    Column(name="Node Selector", field="core.v1.PodSpec.nodeSelector"),
     cells.AGE,
     cells.CONTAINERS,
     cells.IMAGES,
-    cells.SELECTOR,
+    Column(name="Selector", field="apps.v1.DaemonSetSpec.selector", priority=1),
 )
 
 

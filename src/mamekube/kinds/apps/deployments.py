@@ -17,18 +17,19 @@ from mamekube.kinds.fields import (
 from mamekube.kinds.kind import Column, Kind, Scale
 from mamekube.kinds.podspec import validation, warnings
 from mamekube.kinds.podspec.defaults import default_template
+from mamekube.objects.ages import INVALID
 from mamekube.objects.fielderrors import Struct, forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object, annotations_of, metadata
 
 COLUMNS = (
     cells.NAME,
     Column(name="Ready", description="Number of the pod with ready state"),
-    Column(name="Up-to-date"),
-    Column(name="Available"),
+    Column(name="Up-to-date", field="apps.v1.DeploymentStatus.updatedReplicas"),
+    Column(name="Available", field="apps.v1.DeploymentStatus.availableReplicas"),
     cells.AGE,
     cells.CONTAINERS,
     cells.IMAGES,
-    cells.SELECTOR,
+    Column(name="Selector", field="apps.v1.DeploymentSpec.selector", priority=1),
 )
 
 
@@ -64,7 +65,7 @@ def row(deployment: Object, now_s: float) -> list[Any]:
         cells.count(status, "availableReplicas"),
         cells.age(deployment, now_s),
         *cells.container_cells(spec.get("template")),
-        cells.selector_text(spec.get("selector")),
+        cells.selector_text(spec.get("selector"), invalid=INVALID),
     ]
 
 

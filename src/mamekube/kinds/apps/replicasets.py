@@ -14,13 +14,13 @@ from mamekube.objects.meta import Object
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Desired", type="integer"),
-    Column(name="Current", type="integer"),
-    Column(name="Ready", type="integer"),
+    Column(name="Desired", field="apps.v1.ReplicaSetSpec.replicas", type="integer"),
+    Column(name="Current", field="apps.v1.ReplicaSetStatus.replicas", type="integer"),
+    Column(name="Ready", field="apps.v1.ReplicaSetStatus.readyReplicas", type="integer"),
     cells.AGE,
     cells.CONTAINERS,
     cells.IMAGES,
-    cells.SELECTOR,
+    Column(name="Selector", field="apps.v1.ReplicaSetSpec.selector", priority=1),
 )
 
 

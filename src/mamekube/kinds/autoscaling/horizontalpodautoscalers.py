@@ -16,11 +16,11 @@ CPU_UTILIZATION = 80
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Reference"),
-    Column(name="Targets"),
-    Column(name="MinPods"),
-    Column(name="MaxPods"),
-    Column(name="Replicas"),
+    Column(name="Reference", field="autoscaling.v2.HorizontalPodAutoscalerSpec.scaleTargetRef"),
+    Column(name="Targets", field="autoscaling.v2.HorizontalPodAutoscalerSpec.metrics"),
+    Column(name="MinPods", field="autoscaling.v2.HorizontalPodAutoscalerSpec.minReplicas"),
+    Column(name="MaxPods", field="autoscaling.v2.HorizontalPodAutoscalerSpec.maxReplicas"),
+    Column(name="Replicas", field="autoscaling.v2.HorizontalPodAutoscalerStatus.currentReplicas"),
     cells.AGE,
 )
 

@@ -43,17 +43,22 @@ def _metric_text(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
         return f"{source.get('name') or ''}: {_resource_text(target, current, seen is not None)}"
     if section != "pods" and target.get("averageValue") is not None:
         value = current.get("averageValue")
-        now = UNKNOWN if value is None else cells.quantity_text(value)
-        return f"{now}/{cells.quantity_text(target['averageValue'])} (avg)"
+        now = UNKNOWN if value is None else _amount(value)
+        return f"{now}/{_amount(target['averageValue'])} (avg)"
     field = "averageValue" if section == "pods" else "value"
-    now = UNKNOWN if seen is None else cells.quantity_text(current.get(field))
-    return f"{now}/{cells.quantity_text(target.get(field))}"
+    now = UNKNOWN if seen is None else _amount(current.get(field))
+    return f"{now}/{_amount(target.get(field))}"
+
+
+def _amount(value: Any) -> str:
+    """What is left out is not zero, but what Go prints of a pointer to nothing."""
+    return "<nil>" if value is None else cells.quantity_text(value)
 
 
 def _resource_text(target: Mapping[str, Any], current: Mapping[str, Any], seen: bool) -> str:
     if target.get("averageValue") is not None:
-        now = cells.quantity_text(current.get("averageValue")) if seen else UNKNOWN
-        return f"{now}/{cells.quantity_text(target['averageValue'])}"
+        now = _amount(current.get("averageValue")) if seen else UNKNOWN
+        return f"{now}/{_amount(target['averageValue'])}"
     used, wanted = current.get("averageUtilization"), target.get("averageUtilization")
     return f"{UNKNOWN if used is None else f'{used}%'}/{'<auto>' if wanted is None else f'{wanted}%'}"
 

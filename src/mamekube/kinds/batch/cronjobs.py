@@ -17,15 +17,15 @@ from mamekube.objects.meta import Object
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Schedule"),
-    Column(name="Timezone"),
-    Column(name="Suspend", type="boolean"),
-    Column(name="Active", type="integer"),
-    Column(name="Last Schedule"),
+    Column(name="Schedule", field="batch.v1.CronJobSpec.schedule"),
+    Column(name="Timezone", field="batch.v1.CronJobSpec.timeZone"),
+    Column(name="Suspend", field="batch.v1.CronJobSpec.suspend", type="boolean"),
+    Column(name="Active", field="batch.v1.CronJobStatus.active", type="integer"),
+    Column(name="Last Schedule", field="batch.v1.CronJobStatus.lastScheduleTime"),
     cells.AGE,
     cells.CONTAINERS,
     cells.IMAGES,
-    cells.SELECTOR,
+    Column(name="Selector", field="batch.v1.JobSpec.selector", priority=1),
 )
 
 
@@ -58,7 +58,7 @@ def row(cron_job: Object, now_s: float) -> list[Any]:
     return [
         cells.name(cron_job),
         spec.get("schedule") or "",
-        spec.get("timeZone") or cells.NONE,
+        cells.given(spec.get("timeZone"), cells.NONE),
         cells.boolean_text(spec.get("suspend")),
         len(status.get("active") or ()),
         since(last, now_s) if last else cells.NONE,

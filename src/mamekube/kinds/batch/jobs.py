@@ -24,12 +24,12 @@ OLD_UID_LABEL = "controller-uid"
 COLUMNS = (
     cells.NAME,
     Column(name="Status", description="Status of the job."),
-    Column(name="Completions"),
+    Column(name="Completions", field="batch.v1.JobStatus.succeeded"),
     Column(name="Duration", description="Time required to complete the job."),
     cells.AGE,
     cells.CONTAINERS,
     cells.IMAGES,
-    cells.SELECTOR,
+    Column(name="Selector", field="batch.v1.JobSpec.selector", priority=1),
 )
 
 

@@ -16,10 +16,10 @@ from mamekube.objects.meta import Object
 COLUMNS = (
     cells.NAME,
     cells.AGE,
-    Column(name="SignerName"),
-    Column(name="Requestor"),
-    Column(name="RequestedDuration"),
-    Column(name="Condition"),
+    Column(name="SignerName", field="certificates.v1.CertificateSigningRequestSpec.signerName"),
+    Column(name="Requestor", field="certificates.v1.CertificateSigningRequestSpec.request"),
+    Column(name="RequestedDuration", field="certificates.v1.CertificateSigningRequestSpec.expirationSeconds"),
+    Column(name="Condition", field="certificates.v1.CertificateSigningRequestStatus.conditions"),
 )
 
 

@@ -11,7 +11,7 @@ from mamekube.objects import names
 from mamekube.objects.fielderrors import forbidden, invalid, not_supported
 from mamekube.objects.meta import Object
 
-COLUMNS = (cells.NAME, Column(name="Holder"), cells.AGE)
+COLUMNS = (cells.NAME, Column(name="Holder", field="coordination.v1.LeaseSpec.holderIdentity"), cells.AGE)
 
 
 def row(lease: Object, now_s: float) -> list[Any]:

@@ -11,7 +11,7 @@ from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.fielderrors import invalid
 from mamekube.objects.meta import Object
 
-COLUMNS = (cells.NAME, Column(name="Data"), cells.AGE)
+COLUMNS = (cells.NAME, Column(name="Data", field="core.v1.ConfigMap.data"), cells.AGE)
 
 
 def row(config_map: Object, now_s: float) -> list[Any]:

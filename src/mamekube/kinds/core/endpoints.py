@@ -13,7 +13,7 @@ from mamekube.objects.addresses import ip_warnings
 from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object, metadata
 
-COLUMNS = (cells.NAME, Column(name="Endpoints"), cells.AGE)
+COLUMNS = (cells.NAME, Column(name="Endpoints", field="core.v1.Endpoints.subsets"), cells.AGE)
 SHOWN_MAX = 3
 
 

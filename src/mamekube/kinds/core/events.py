@@ -13,16 +13,16 @@ from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object, namespace_of
 
 COLUMNS = (
-    Column(name="Last Seen"),
-    Column(name="Type"),
-    Column(name="Reason"),
-    Column(name="Object"),
-    Column(name="Subobject", priority=1),
-    Column(name="Source", priority=1),
-    Column(name="Message"),
-    Column(name="First Seen", priority=1),
-    Column(name="Count", priority=1),
-    Column(name="Name", format="name", priority=1),
+    Column(name="Last Seen", field="core.v1.Event.lastTimestamp"),
+    Column(name="Type", field="core.v1.Event.type"),
+    Column(name="Reason", field="core.v1.Event.reason"),
+    Column(name="Object", field="core.v1.Event.involvedObject"),
+    Column(name="Subobject", field="core.v1.ObjectReference.fieldPath", priority=1),
+    Column(name="Source", field="core.v1.Event.source", priority=1),
+    Column(name="Message", field="core.v1.Event.message"),
+    Column(name="First Seen", field="core.v1.Event.firstTimestamp", priority=1),
+    Column(name="Count", field="core.v1.Event.count", priority=1),
+    Column(name="Name", field="meta.v1.ObjectMeta.name", format="name", priority=1),
 )
 
 

@@ -35,12 +35,12 @@ COLUMNS = (
     Column(name="Status", description="The status of the node"),
     Column(name="Roles", description="The roles of the node"),
     cells.AGE,
-    Column(name="Version"),
-    Column(name="Internal-IP", priority=1),
-    Column(name="External-IP", priority=1),
-    Column(name="OS-Image", priority=1),
-    Column(name="Kernel-Version", priority=1),
-    Column(name="Container-Runtime", priority=1),
+    Column(name="Version", field="core.v1.NodeSystemInfo.kubeletVersion"),
+    Column(name="Internal-IP", field="core.v1.NodeStatus.addresses", priority=1),
+    Column(name="External-IP", field="core.v1.NodeStatus.addresses", priority=1),
+    Column(name="OS-Image", field="core.v1.NodeSystemInfo.osImage", priority=1),
+    Column(name="Kernel-Version", field="core.v1.NodeSystemInfo.kernelVersion", priority=1),
+    Column(name="Container-Runtime", field="core.v1.NodeSystemInfo.containerRuntimeVersion", priority=1),
 )
 
 

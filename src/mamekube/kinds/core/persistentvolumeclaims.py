@@ -17,14 +17,14 @@ CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Status"),
-    Column(name="Volume"),
-    Column(name="Capacity"),
-    Column(name="Access Modes"),
+    Column(name="Status", field="core.v1.PersistentVolumeClaimStatus.phase"),
+    Column(name="Volume", field="core.v1.PersistentVolumeClaimSpec.volumeName"),
+    Column(name="Capacity", field="core.v1.PersistentVolumeClaimStatus.capacity"),
+    Column(name="Access Modes", field="core.v1.PersistentVolumeClaimStatus.accessModes"),
     Column(name="StorageClass", description="StorageClass of the pvc"),
     Column(name="VolumeAttributesClass", description="VolumeAttributesClass of the pvc"),
     cells.AGE,
-    Column(name="VolumeMode", priority=1),
+    Column(name="VolumeMode", field="core.v1.PersistentVolumeClaimSpec.volumeMode", priority=1),
 )
 
 
@@ -45,10 +45,10 @@ def row(claim: Object, now_s: float) -> list[Any]:
         spec.get("volumeName") or "",
         cells.quantity_text((status.get("capacity") or {}).get("storage")) if bound else "",
         cells.access_modes_text(status.get("accessModes")) if bound else "",
-        annotations_of(claim).get(CLASS_ANNOTATION) or spec.get("storageClassName") or "",
-        spec.get("volumeAttributesClassName") or cells.UNSET,
+        cells.given(annotations_of(claim).get(CLASS_ANNOTATION), spec.get("storageClassName") or ""),
+        cells.given(spec.get("volumeAttributesClassName"), cells.UNSET),
         cells.age(claim, now_s),
-        spec.get("volumeMode") or cells.UNSET,
+        cells.given(spec.get("volumeMode"), cells.UNSET),
     ]
 
 

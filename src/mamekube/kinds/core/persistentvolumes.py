@@ -19,16 +19,16 @@ CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Capacity"),
-    Column(name="Access Modes"),
-    Column(name="Reclaim Policy"),
-    Column(name="Status"),
-    Column(name="Claim"),
+    Column(name="Capacity", field="core.v1.PersistentVolumeSpec.capacity"),
+    Column(name="Access Modes", field="core.v1.PersistentVolumeSpec.accessModes"),
+    Column(name="Reclaim Policy", field="core.v1.PersistentVolumeSpec.persistentVolumeReclaimPolicy"),
+    Column(name="Status", field="core.v1.PersistentVolumeStatus.phase"),
+    Column(name="Claim", field="core.v1.PersistentVolumeSpec.claimRef"),
     Column(name="StorageClass", description="StorageClass of the pv"),
     Column(name="VolumeAttributesClass", description="VolumeAttributesClass of the pv"),
-    Column(name="Reason"),
+    Column(name="Reason", field="core.v1.PersistentVolumeStatus.reason"),
     cells.AGE,
-    Column(name="VolumeMode", priority=1),
+    Column(name="VolumeMode", field="core.v1.PersistentVolumeSpec.volumeMode", priority=1),
 )
 
 _NO_SOURCES = frozenset(
@@ -75,12 +75,12 @@ def row(volume: Object, now_s: float) -> list[Any]:
         cells.access_modes_text(spec.get("accessModes")),
         spec.get("persistentVolumeReclaimPolicy") or "",
         "Terminating" if being_deleted(volume) else status.get("phase") or "",
-        f"{claim.get('namespace') or ''}/{claim.get('name') or ''}" if claim else "",
-        annotations_of(volume).get(CLASS_ANNOTATION) or spec.get("storageClassName") or "",
-        spec.get("volumeAttributesClassName") or cells.UNSET,
+        f"{claim.get('namespace') or ''}/{claim.get('name') or ''}" if claim is not None else "",
+        cells.given(annotations_of(volume).get(CLASS_ANNOTATION), spec.get("storageClassName") or ""),
+        cells.given(spec.get("volumeAttributesClassName"), cells.UNSET),
         status.get("reason") or "",
         cells.age(volume, now_s),
-        spec.get("volumeMode") or cells.UNSET,
+        cells.given(spec.get("volumeMode"), cells.UNSET),
     ]
 
 

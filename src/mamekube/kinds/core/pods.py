@@ -87,6 +87,7 @@ KIND = Kind(
     grace_period_s=grace_period_s,
     columns=rows.COLUMNS,
     row=rows.row,
+    row_conditions=rows.row_conditions,
     selectable={
         "spec.nodeName": lambda pod: (pod.get("spec") or {}).get("nodeName") or "",
         "spec.restartPolicy": lambda pod: (pod.get("spec") or {}).get("restartPolicy") or "",

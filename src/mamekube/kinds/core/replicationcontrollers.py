@@ -16,13 +16,13 @@ from mamekube.objects.meta import Object
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Desired", type="integer"),
-    Column(name="Current", type="integer"),
-    Column(name="Ready", type="integer"),
+    Column(name="Desired", field="core.v1.ReplicationControllerSpec.replicas", type="integer"),
+    Column(name="Current", field="core.v1.ReplicationControllerStatus.replicas", type="integer"),
+    Column(name="Ready", field="core.v1.ReplicationControllerStatus.readyReplicas", type="integer"),
     cells.AGE,
     cells.CONTAINERS,
     cells.IMAGES,
-    cells.SELECTOR,
+    Column(name="Selector", field="core.v1.ReplicationControllerSpec.selector", priority=1),
 )
 
 

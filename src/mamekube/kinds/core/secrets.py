@@ -13,7 +13,12 @@ from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.fielderrors import invalid, render, required
 from mamekube.objects.meta import Object, annotations_of
 
-COLUMNS = (cells.NAME, Column(name="Type"), Column(name="Data"), cells.AGE)
+COLUMNS = (
+    cells.NAME,
+    Column(name="Type", field="core.v1.Secret.type"),
+    Column(name="Data", field="core.v1.Secret.data"),
+    cells.AGE,
+)
 
 OPAQUE = "Opaque"
 

@@ -8,7 +8,7 @@ from mamekube.kinds import cells
 from mamekube.kinds.kind import Column, Kind
 from mamekube.objects.meta import Object, annotations_of
 
-COLUMNS = (cells.NAME, Column(name="Secrets"), cells.AGE)
+COLUMNS = (cells.NAME, Column(name="Secrets", field="core.v1.ServiceAccount.secrets"), cells.AGE)
 
 
 def row(account: Object, now_s: float) -> list[Any]:

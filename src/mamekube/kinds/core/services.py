@@ -13,12 +13,12 @@ from mamekube.objects.meta import Object
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Type"),
-    Column(name="Cluster-IP"),
-    Column(name="External-IP"),
-    Column(name="Port(s)"),
+    Column(name="Type", field="core.v1.ServiceSpec.type"),
+    Column(name="Cluster-IP", field="core.v1.ServiceSpec.clusterIP"),
+    Column(name="External-IP", field="core.v1.ServiceSpec.externalIPs"),
+    Column(name="Port(s)", field="core.v1.ServiceSpec.ports"),
     cells.AGE,
-    cells.SELECTOR,
+    Column(name="Selector", field="core.v1.ServiceSpec.selector", priority=1),
 )
 
 AFFINITY_TIMEOUT_S = 10800

@@ -15,9 +15,9 @@ from mamekube.objects.meta import Object, metadata
 
 COLUMNS = (
     cells.NAME,
-    Column(name="AddressType"),
-    Column(name="Ports"),
-    Column(name="Endpoints"),
+    Column(name="AddressType", field="discovery.v1.EndpointSlice.addressType"),
+    Column(name="Ports", field="discovery.v1.EndpointSlice.ports"),
+    Column(name="Endpoints", field="discovery.v1.EndpointSlice.endpoints"),
     cells.AGE,
 )
 

@@ -16,9 +16,9 @@ MATCHING_PRECEDENCE = 1000
 
 COLUMNS = (
     cells.NAME,
-    Column(name="PriorityLevel"),
-    Column(name="MatchingPrecedence"),
-    Column(name="DistinguisherMethod"),
+    Column(name="PriorityLevel", field="flowcontrol.v1.PriorityLevelConfigurationReference.name"),
+    Column(name="MatchingPrecedence", field="flowcontrol.v1.FlowSchemaSpec.matchingPrecedence"),
+    Column(name="DistinguisherMethod", field="flowcontrol.v1.FlowSchemaSpec.distinguisherMethod"),
     cells.AGE,
     Column(name="MissingPL", description="references a broken or non-existent PriorityLevelConfiguration"),
 )
@@ -102,6 +102,7 @@ KIND = Kind(
     prepare_create=prepare_create,
     columns=COLUMNS,
     row=row,
+    row_order=lambda schema: (cells.count(cells.spec_of(schema), "matchingPrecedence"), cells.name(schema)),
     validate=validate,
     validate_status=validate_status,
 )

@@ -16,11 +16,14 @@ CONCURRENCY_SHARES = 30
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Type"),
-    Column(name="NominalConcurrencyShares"),
-    Column(name="Queues"),
-    Column(name="HandSize"),
-    Column(name="QueueLengthLimit"),
+    Column(name="Type", field="flowcontrol.v1.PriorityLevelConfigurationSpec.type"),
+    Column(
+        name="NominalConcurrencyShares",
+        field="flowcontrol.v1.LimitedPriorityLevelConfiguration.nominalConcurrencyShares",
+    ),
+    Column(name="Queues", field="flowcontrol.v1.QueuingConfiguration.queues"),
+    Column(name="HandSize", field="flowcontrol.v1.QueuingConfiguration.handSize"),
+    Column(name="QueueLengthLimit", field="flowcontrol.v1.QueuingConfiguration.queueLengthLimit"),
     cells.AGE,
 )
 

@@ -40,7 +40,7 @@ def row(ingress: Object, now_s: float) -> list[Any]:
     spec = cells.spec_of(ingress)
     return [
         cells.name(ingress),
-        spec.get("ingressClassName") or cells.NONE,
+        cells.given(spec.get("ingressClassName"), cells.NONE),
         _hosts_text(spec.get("rules") or []),
         cells.load_balancer_text(cells.status_of(ingress).get("loadBalancer")),
         "80, 443" if spec.get("tls") else "80",

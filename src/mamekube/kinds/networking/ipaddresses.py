@@ -11,18 +11,24 @@ from mamekube.objects import addresses, names
 from mamekube.objects.fielderrors import Struct, invalid, required
 from mamekube.objects.meta import Object
 
-COLUMNS = (cells.NAME, Column(name="ParentRef"))
+COLUMNS = (cells.NAME, Column(name="ParentRef", field="networking.v1.IPAddressSpec.parentRef"))
 
 
 def row(address: Object, now_s: float) -> list[Any]:
-    parent = cells.spec_of(address).get("parentRef")
-    if not parent:
-        return [cells.name(address), cells.NONE]
-    resource = f"{parent.get('resource') or ''}.{parent.get('group') or ''}".rstrip(".").lower()
+    # Upstream's rows have an age that none of its columns is for.
     return [
         cells.name(address),
-        "/".join(filter(None, (resource, parent.get("namespace"), parent.get("name")))),
+        _parent_text(cells.spec_of(address).get("parentRef")),
+        cells.age(address, now_s),
     ]
+
+
+def _parent_text(parent: dict[str, Any] | None) -> str:
+    if parent is None:
+        return cells.NONE
+    group = f".{parent['group']}" if parent.get("group") else ""
+    namespace = f"/{parent['namespace']}" if parent.get("namespace") else ""
+    return f"{(parent.get('resource') or '') + group}".lower() + f"{namespace}/{parent.get('name') or ''}"
 
 
 def validate(address: Object) -> Found:

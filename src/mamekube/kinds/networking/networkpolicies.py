@@ -12,7 +12,11 @@ from mamekube.objects import addresses, names
 from mamekube.objects.fielderrors import forbidden, invalid, not_supported, required
 from mamekube.objects.meta import Object
 
-COLUMNS = (cells.NAME, Column(name="Pod-Selector"), cells.AGE)
+COLUMNS = (
+    cells.NAME,
+    Column(name="Pod-Selector", field="networking.v1.NetworkPolicySpec.podSelector"),
+    cells.AGE,
+)
 
 
 def default(policy: Object) -> None:

@@ -11,7 +11,7 @@ from mamekube.objects import addresses
 from mamekube.objects.fielderrors import Struct, invalid, required
 from mamekube.objects.meta import Object
 
-COLUMNS = (cells.NAME, Column(name="CIDRs"), cells.AGE)
+COLUMNS = (cells.NAME, Column(name="CIDRs", field="networking.v1.ServiceCIDRSpec.cidrs"), cells.AGE)
 
 
 def row(service_cidr: Object, now_s: float) -> list[Any]:

@@ -12,7 +12,7 @@ NONE = "<none>"
 NODE_LOST = "NodeLost"
 
 COLUMNS = (
-    Column(name="Name", format="name"),
+    Column(name="Name", format="name", field="meta.v1.ObjectMeta.name"),
     Column(name="Ready", description="The aggregate readiness state of this pod for accepting traffic."),
     Column(name="Status", description="The aggregate status of the containers in this pod."),
     Column(
@@ -20,12 +20,25 @@ COLUMNS = (
         description="The number of times the containers in this pod have been restarted and when the last "
         "container in this pod has restarted.",
     ),
-    Column(name="Age"),
-    Column(name="IP", priority=1),
-    Column(name="Node", priority=1),
-    Column(name="Nominated Node", priority=1),
-    Column(name="Readiness Gates", priority=1),
+    Column(name="Age", field="meta.v1.ObjectMeta.creationTimestamp"),
+    Column(name="IP", field="core.v1.PodStatus.podIP", priority=1),
+    Column(name="Node", field="core.v1.PodSpec.nodeName", priority=1),
+    Column(name="Nominated Node", field="core.v1.PodStatus.nominatedNodeName", priority=1),
+    Column(name="Readiness Gates", field="core.v1.PodSpec.readinessGates", priority=1),
 )
+
+
+_ENDS = {
+    "Succeeded": "The pod has completed successfully.",
+    "Failed": "The pod failed.",
+}
+
+
+def row_conditions(pod: Object) -> list[Object]:
+    """That it will not run any more: clients may leave such rows out."""
+    phase = (pod.get("status") or {}).get("phase") or ""
+    message = _ENDS.get(phase)
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": message}] if message else []
 
 
 def row(pod: Object, now_s: float) -> list[Any]:

@@ -17,7 +17,7 @@ GROUP = "rbac.authorization.k8s.io"
 def columns(kind: str) -> tuple[Column, ...]:
     return (
         cells.NAME,
-        Column(name="Role"),
+        Column(name="Role", field=f"rbac.v1.{kind[0].upper()}{kind[1:]}.roleRef"),
         cells.AGE,
         *(
             Column(name=name, description=f"{name} in the {kind}", priority=1)

@@ -15,7 +15,13 @@ from mamekube.kinds.resource.lists import check_set
 from mamekube.objects.fielderrors import invalid, required
 from mamekube.objects.meta import Object
 
-COLUMNS = (cells.NAME, Column(name="Node"), Column(name="Driver"), Column(name="Pool"), cells.AGE)
+COLUMNS = (
+    cells.NAME,
+    Column(name="Node", field="resource.v1.ResourceSliceSpec.nodeName"),
+    Column(name="Driver", field="resource.v1.ResourceSliceSpec.driver"),
+    Column(name="Pool", field="resource.v1.ResourcePool.name"),
+    cells.AGE,
+)
 
 DEVICES_MAX = 128
 DEMANDING_DEVICES_MAX = 64

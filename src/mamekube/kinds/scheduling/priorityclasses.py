@@ -12,10 +12,10 @@ from mamekube.objects.meta import Object
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Value", type="integer"),
-    Column(name="Global-Default", type="boolean"),
+    Column(name="Value", field="scheduling.v1.PriorityClass.value", type="integer"),
+    Column(name="Global-Default", field="scheduling.v1.PriorityClass.globalDefault", type="boolean"),
     cells.AGE,
-    Column(name="PreemptionPolicy"),
+    Column(name="PreemptionPolicy", field="scheduling.v1.PriorityClass.preemptionPolicy"),
 )
 
 

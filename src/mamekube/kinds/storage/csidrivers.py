@@ -13,12 +13,12 @@ from mamekube.objects.meta import Object, metadata
 
 COLUMNS = (
     cells.NAME,
-    Column(name="AttachRequired", type="boolean"),
-    Column(name="PodInfoOnMount", type="boolean"),
-    Column(name="StorageCapacity", type="boolean"),
-    Column(name="TokenRequests"),
-    Column(name="RequiresRepublish", type="boolean"),
-    Column(name="Modes"),
+    Column(name="AttachRequired", field="storage.v1.CSIDriverSpec.attachRequired", type="boolean"),
+    Column(name="PodInfoOnMount", field="storage.v1.CSIDriverSpec.podInfoOnMount", type="boolean"),
+    Column(name="StorageCapacity", field="storage.v1.CSIDriverSpec.storageCapacity", type="boolean"),
+    Column(name="TokenRequests", field="storage.v1.CSIDriverSpec.tokenRequests"),
+    Column(name="RequiresRepublish", field="storage.v1.CSIDriverSpec.requiresRepublish", type="boolean"),
+    Column(name="Modes", field="storage.v1.CSIDriverSpec.volumeLifecycleModes"),
     cells.AGE,
 )
 

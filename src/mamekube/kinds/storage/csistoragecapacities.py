@@ -12,7 +12,11 @@ from mamekube.kinds.storage import topologies
 from mamekube.objects import names
 from mamekube.objects.meta import Object
 
-COLUMNS = (cells.NAME, Column(name="StorageClassName"), Column(name="Capacity"))
+COLUMNS = (
+    cells.NAME,
+    Column(name="StorageClassName", field="storage.v1.CSIStorageCapacity.storageClassName"),
+    Column(name="Capacity", field="storage.v1.CSIStorageCapacity.capacity"),
+)
 
 
 def default(capacity: Object) -> None:

@@ -18,10 +18,10 @@ DEFAULT_ANNOTATIONS = (
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Provisioner"),
-    Column(name="ReclaimPolicy"),
-    Column(name="VolumeBindingMode"),
-    Column(name="AllowVolumeExpansion"),
+    Column(name="Provisioner", field="storage.v1.StorageClass.provisioner"),
+    Column(name="ReclaimPolicy", field="storage.v1.StorageClass.reclaimPolicy"),
+    Column(name="VolumeBindingMode", field="storage.v1.StorageClass.volumeBindingMode"),
+    Column(name="AllowVolumeExpansion", field="storage.v1.StorageClass.allowVolumeExpansion"),
     cells.AGE,
 )
 

@@ -14,10 +14,10 @@ from mamekube.objects.meta import Object
 
 COLUMNS = (
     cells.NAME,
-    Column(name="Attacher", format="name"),
-    Column(name="PV"),
-    Column(name="Node"),
-    Column(name="Attached", type="boolean"),
+    Column(name="Attacher", field="storage.v1.VolumeAttachmentSpec.attacher", format="name"),
+    Column(name="PV", field="storage.v1.VolumeAttachmentSource.persistentVolumeName"),
+    Column(name="Node", field="storage.v1.VolumeAttachmentSpec.nodeName"),
+    Column(name="Attached", field="storage.v1.VolumeAttachmentStatus.attached", type="boolean"),
     cells.AGE,
 )
 

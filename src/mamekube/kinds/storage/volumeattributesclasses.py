@@ -16,7 +16,11 @@ DEFAULT_ANNOTATIONS = (
     "volumeattributesclass.kubernetes.io/is-default-class",
 )
 
-COLUMNS = (cells.NAME, Column(name="DriverName"), cells.AGE)
+COLUMNS = (
+    cells.NAME,
+    Column(name="DriverName", field="storage.v1.VolumeAttributesClass.driverName"),
+    cells.AGE,
+)
 
 
 def row(attributes_class: Object, now_s: float) -> list[Any]:
