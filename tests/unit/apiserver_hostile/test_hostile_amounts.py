@@ -7,7 +7,7 @@ from tests.unit.objects.one_version import apply_patch, track_update
 
 from mamekube.foundation.limits import JSON_PATCH_OPERATIONS_MAX
 from mamekube.kinds.admissionregistration import expressions, validatingadmissionpolicybindings, validation
-from mamekube.kinds.apiextensions import definitions, schemas
+from mamekube.kinds.apiextensions import definitions, schemas, values
 from mamekube.kinds.certificates import certificatesigningrequests
 from mamekube.kinds.core import nodes, servicerules
 from mamekube.kinds.fields import repeated
@@ -239,3 +239,50 @@ def test_many_variables_of_a_policy() -> None:
     early = [{"name": "a", "expression": "variables.b"}, {"name": "b", "expression": "1"}]
     expressions.check_variables({"variables": early}, found, params=False)
     assert [error.field for error in found] == ["spec.variables[0].expression"]
+
+
+# Custom resources ---------------------------------------------------------------------------------------
+
+
+def judged(schema: dict[str, Any], value: Any) -> list[FieldError]:
+    return values.Rules(schema).check(value).errors
+
+
+def test_many_wrong_values() -> None:
+    schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert len(judged(schema, dict.fromkeys(NAMES[:20_000], ""))) == 20_000
+    assert len(judged({"items": {"required": NAMES}}, [{} for _ in range(MANY)])) > 10_000
+
+
+def test_many_choices() -> None:
+    schema = {"items": {"enum": NAMES}}
+    assert judged(schema, NAMES) == []
+    assert 0 < len(judged(schema, [name.upper() for name in NAMES])) < 20
+
+
+@pytest.mark.parametrize(
+    ("choice", "same", "other"),
+    [
+        (1, [1, 1.0], [True, [1], "1", None]),
+        (True, [True], [1, [1], [True], "true"]),
+        (["a", True], [["a", True]], [["a", 1], ["a"], "a"]),
+        ({"a": [None], "b": 0}, [{"b": 0, "a": [None]}], [{"a": [None]}, {"a": [None], "b": False}]),
+        (None, [None], [False, 0, "", [], {}]),
+    ],
+)
+def test_a_choice_is_the_same_json(choice: Any, same: list[Any], other: list[Any]) -> None:
+    rules = values.Rules({"enum": [choice], "nullable": True})
+    assert not any(rules.check(value).errors for value in same)
+    assert all(rules.check(value).errors for value in other)
+
+
+def test_many_properties_of_many_values() -> None:
+    properties = {name: {"type": "string"} for name in NAMES[:20_000]}
+    schema = {"items": {"type": "object", "properties": properties}}
+    assert len(judged(schema, [{"n7": number % 2 or "", "n3": ""} for number in range(MANY)])) == MANY // 2
+
+
+def test_a_long_name_above_many_wrong_values() -> None:
+    schema = {"additionalProperties": {"items": {"properties": {"a": {"type": "string"}}}}}
+    (error,) = judged(schema, {"k" * 300_000: [{"a": 1} for _ in range(20_000)]})
+    assert len(error.field) == values.PATH_LENGTH_MAX
