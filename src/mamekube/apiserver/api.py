@@ -33,7 +33,7 @@ from mamekube.apiserver.options import (
     parse_write,
 )
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.resources import Change, Resources, SlowChange, check_identity, fresh, states_revision
+from mamekube.apiserver.resources import Change, Resources, SlowChange, check_identity, fresh, revision_of
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.subresources import (
     approval,
@@ -219,7 +219,7 @@ class Api:
             options,
             rules=rules,
             creating=self._creating(request) if may_create else None,
-            retries=not states_revision(obj),
+            retries=revision_of(obj) == 0,
         )
 
     async def _patch(self, request: Request, kind: Kind, payload: Payload, rules: Strategy) -> Answer:
@@ -268,9 +268,9 @@ class Api:
         return partial(self._authorizer.require, Attributes.of(request)._replace(verb="create"))
 
     async def _delete_collection(self, request: Request, kind: Kind, payload: Payload) -> Collection:
+        selected = parse_list(request)
         options = parse_delete(request, await self._delete_body(request, payload))
-        deleted = await self.deletion.delete_collection(request, kind, parse_list(request), options)
-        return Collection(kind, deleted, self.store.revision)
+        return await self.deletion.delete_collection(request, kind, selected, options)
 
     async def _review(self, request: Request, kind: Kind, obj: Object, options: WriteOptions) -> Document:
         check_identity(kind, obj, namespace=request.namespace, name="")

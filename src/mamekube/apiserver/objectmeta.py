@@ -11,7 +11,7 @@ import orjson
 
 from mamekube.foundation.clock import Clock, format_time
 from mamekube.kinds.kind import Kind
-from mamekube.objects import metadata_parts, names
+from mamekube.objects import fielderrors, metadata_parts, names
 from mamekube.objects.fielderrors import FieldError, forbidden, invalid, required
 from mamekube.objects.meta import Object, metadata
 from mamekube.objects.metadata_parts import FOREGROUND, ORPHAN
@@ -79,7 +79,13 @@ def validate(kind: Kind, obj: Object) -> list[FieldError]:
         errors.append(
             invalid("metadata.generation", meta["generation"], "must be greater than or equal to 0")
         )
-    return errors + metadata_parts.validate(meta) + _validate_standard(kind, meta)
+    return errors + _validate_parts(meta) + _validate_standard(kind, meta)
+
+
+def _validate_parts(meta: Mapping[str, Any]) -> list[FieldError]:
+    errors = metadata_parts.validate(meta)
+    managed = meta.get("managedFields")
+    return errors + metadata_parts.validate_managed_fields(managed) if managed else errors
 
 
 def _validate_standard(kind: Kind, meta: Mapping[str, Any]) -> list[FieldError]:
@@ -106,13 +112,16 @@ def _validate_namespace(kind: Kind, namespace: str) -> list[FieldError]:
 def validate_update(kind: Kind, new: Object, old: Object) -> list[FieldError]:
     """What an update may not change in metadata. Both are whole objects."""
     after, before = metadata(new), metadata(old)
-    errors = metadata_parts.validate(after) + _validate_standard(kind, after)
+    errors: list[FieldError] = []
+    generate = after.get("generateName")
+    if generate:
+        problems = names.path_segment_prefix(generate)
+        errors += [invalid("metadata.generateName", generate, problem) for problem in problems]
+    errors += _validate_parts(after)
     if before.get("deletionTimestamp"):
-        added = [
-            name for name in after.get("finalizers") or () if name not in (before.get("finalizers") or ())
-        ]
+        added = set(after.get("finalizers") or ()) - set(before.get("finalizers") or ())
         if added:
-            listed = ", ".join(f'"{name}"' for name in added)
+            listed = ", ".join(fielderrors.render(name) for name in sorted(added))
             errors.append(
                 forbidden(
                     "metadata.finalizers",
@@ -125,7 +134,7 @@ def validate_update(kind: Kind, new: Object, old: Object) -> list[FieldError]:
     for key, absent in _IMMUTABLE:
         if after.get(key, absent) != before.get(key, absent):
             errors.append(invalid(f"metadata.{key}", after.get(key, absent), "field is immutable"))
-    return errors
+    return errors + _validate_standard(kind, after)
 
 
 _IMMUTABLE: tuple[tuple[str, Any], ...] = (
@@ -136,6 +145,15 @@ _IMMUTABLE: tuple[tuple[str, Any], ...] = (
     ("deletionTimestamp", None),
     ("deletionGracePeriodSeconds", None),
 )
+
+
+SYSTEM_FIELDS = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+
+
+def wipe_system_fields(meta: dict[str, Any]) -> None:
+    """Take out of a new object what only the server says, before admission sees it."""
+    for key in SYSTEM_FIELDS:
+        meta.pop(key, None)
 
 
 def drop_repeated_owners(obj: Object, warnings: list[str], *, after_admission: bool = False) -> None:
@@ -161,12 +179,13 @@ def drop_repeated_owners(obj: Object, warnings: list[str], *, after_admission: b
 def kept_from_old(new: Object, old: Object) -> None:
     """Carry over what every object keeps through its updates, where the new one leaves it out or may not say."""
     after, before = new["metadata"], metadata(old)
-    for key in ("uid", "creationTimestamp"):
-        if not after.get(key) and before.get(key):
+    if not after.get("uid") and before.get("uid"):
+        after["uid"] = before["uid"]
+    for key in ("creationTimestamp", "deletionTimestamp"):
+        if before.get(key):
             after[key] = before[key]
-    for key in ("deletionTimestamp", "deletionGracePeriodSeconds"):
-        if before.get(key) is not None:
-            after[key] = before[key]
+    if before.get("deletionGracePeriodSeconds") is not None:
+        after.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
     if before.get("generation") is not None:
         after["generation"] = before["generation"]
     else:

@@ -9,13 +9,14 @@ from typing import Any
 from mamekube.apiserver.request import Request, parse_int
 from mamekube.foundation.remembering import short_texts
 from mamekube.objects import durations, fielderrors, selectors
+from mamekube.objects.fielderrors import FieldError
+from mamekube.objects.metadata_parts import FIELD_MANAGER_LENGTH_MAX, field_manager_errors
 from mamekube.objects.resource import Resource
 from mamekube.objects.selectors import FieldSelector, Selector
 from mamekube.objects.status import bad_request, invalid
 
-FIELD_MANAGER_LENGTH_MAX = 128
-FIELD_VALIDATIONS = ("Ignore", "Strict", "Warn")
-PROPAGATIONS = ("Background", "Foreground", "Orphan")
+FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
+PROPAGATIONS = ("Foreground", "Background", "Orphan")
 EXACT = "Exact"
 NOT_OLDER_THAN = "NotOlderThan"
 EVERY_FIELD = FieldSelector()
@@ -30,6 +31,8 @@ class WriteOptions:
     """Never empty: the name asked for, or the user agent's."""
     field_validation: str = "Warn"
     force: bool = False
+    asked: Mapping[str, Any] | None = None
+    """The fields that the client named, as admission is shown them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +43,10 @@ class DeleteOptions:
     """`Background`, `Foreground`, `Orphan`, or `""` for the kind's own."""
     cascading: bool = False
     """Whether `orphanDependents` was false, the old way to ask for it, whose answer says that there is more to come."""
-    uid: str = ""
-    revision: str = ""
+    uid: str | None = None
+    revision: str | None = None
+    asked: Mapping[str, Any] | None = None
+    """The fields that the client named, as admission is shown them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,27 +80,34 @@ def parse_write(request: Request, kind: str) -> WriteOptions:
     user_agent_manager = manager_of(request.headers.get("User-Agent", ""))
     if not request.query:
         return WriteOptions(field_manager=user_agent_manager)
-    errors = []
-    dry_run = request.query.get("dryRun") or []
-    if dry_run and dry_run != ["All"]:
-        errors.append(fielderrors.not_supported("dryRun", dry_run, ["All"]))
+    return _write_options(request, kind, [], user_agent_manager)
+
+
+def _write_options(
+    request: Request, kind: str, errors: list[FieldError], user_agent_manager: str
+) -> WriteOptions:
+    """`errors`: what is wrong so far."""
     manager = request.first("fieldManager")
-    if len(manager) > FIELD_MANAGER_LENGTH_MAX:
-        errors.append(fielderrors.too_long("fieldManager", FIELD_MANAGER_LENGTH_MAX))
-    if any(not character.isprintable() for character in manager):
-        errors.append(
-            fielderrors.invalid("fieldManager", manager, "should not contain unprintable characters")
-        )
+    dry_run = request.query.get("dryRun") or []
     validation = request.first("fieldValidation")
-    if validation and validation not in FIELD_VALIDATIONS:
+    errors += field_manager_errors(manager, "fieldManager") + _dry_run_errors(dry_run)
+    if validation not in FIELD_VALIDATIONS:
         errors.append(fielderrors.not_supported("fieldValidation", validation, FIELD_VALIDATIONS))
     _raise(kind, errors)
+    asked = {"dryRun": dry_run, "fieldManager": manager, "fieldValidation": validation}
     return WriteOptions(
         dry_run=bool(dry_run),
         field_manager=manager or user_agent_manager,
         field_validation=validation or "Warn",
         force=request.flag("force"),
+        asked={key: value for key, value in asked.items() if value},
     )
+
+
+def _dry_run_errors(dry_run: list[str]) -> list[FieldError]:
+    if all(value == "All" for value in dry_run):
+        return []
+    return [fielderrors.not_supported("dryRun", dry_run, ["All"])]
 
 
 def parse_patch(request: Request, *, apply: bool) -> WriteOptions:
@@ -104,8 +116,8 @@ def parse_patch(request: Request, *, apply: bool) -> WriteOptions:
         errors.append(fielderrors.required("fieldManager", "is required for apply patch"))
     if not apply and "force" in request.query:
         errors.append(fielderrors.forbidden("force", "may not be specified for non-apply patch"))
-    _raise("PatchOptions", errors)
-    return parse_write(request, "PatchOptions")
+    manager = manager_of(request.headers.get("User-Agent", ""))
+    return _write_options(request, "PatchOptions", errors, manager)
 
 
 @short_texts(maxsize=256)
@@ -120,43 +132,51 @@ def parse_delete(request: Request, body: Mapping[str, Any] | None) -> DeleteOpti
     source: dict[str, Any] = dict(body) if body else _delete_query(request)
     errors = []
     dry_run = source.get("dryRun") or []
-    if dry_run and dry_run != ["All"]:
-        errors.append(fielderrors.not_supported("dryRun", dry_run, ["All"]))
-    propagation = source.get("propagationPolicy") or ""
+    policy = source.get("propagationPolicy")
     orphan = source.get("orphanDependents")
-    if propagation and orphan is not None:
-        errors.append(
-            fielderrors.invalid(
-                "propagationPolicy",
-                propagation,
-                "orphanDependents and deletionPropagation cannot be both set",
-            )
-        )
-    elif propagation and propagation not in PROPAGATIONS:
-        errors.append(fielderrors.not_supported("propagationPolicy", propagation, [*PROPAGATIONS, "nil"]))
-    grace = source.get("gracePeriodSeconds")
-    _raise("DeleteOptions", errors)
+    if policy is not None and orphan is not None:
+        detail = "orphanDependents and deletionPropagation cannot be both set"
+        errors.append(fielderrors.invalid("propagationPolicy", policy, detail))
+    if policy is not None and policy not in PROPAGATIONS:
+        errors.append(fielderrors.not_supported("propagationPolicy", policy, [*PROPAGATIONS, "nil"]))
+    _raise("DeleteOptions", errors + _dry_run_errors(dry_run))
     if orphan is not None:
-        propagation = "Orphan" if orphan else "Background"
+        policy = "Orphan" if orphan else "Background"
     # A negative period is read as one second, which ends in the next moment but goes the graceful way.
-    grace = 1 if grace is not None and grace < 0 else grace
+    grace = source.get("gracePeriodSeconds")
+    if grace is not None and grace < 0:
+        grace = source["gracePeriodSeconds"] = 1
     preconditions = source.get("preconditions") or {}
     return DeleteOptions(
         dry_run=bool(dry_run),
         grace_period_s=grace,
-        propagation=propagation,
+        propagation=policy or "",
         cascading=orphan is False,
-        uid=preconditions.get("uid") or "",
-        revision=preconditions.get("resourceVersion") or "",
+        uid=preconditions.get("uid"),
+        revision=preconditions.get("resourceVersion"),
+        asked={key: source[key] for key in DELETE_FIELDS if source.get(key) not in (None, [], {})},
     )
 
 
+DELETE_FIELDS = (
+    "gracePeriodSeconds",
+    "preconditions",
+    "orphanDependents",
+    "propagationPolicy",
+    "dryRun",
+    "ignoreStoreReadErrorWithClusterBreakingPotential",
+)
+
+
 def _delete_query(request: Request) -> dict[str, Any]:
+    if not request.query:
+        return {}
     source: dict[str, Any] = {
         "dryRun": request.query.get("dryRun"),
-        "propagationPolicy": request.first("propagationPolicy"),
         "gracePeriodSeconds": parse_int(request, "gracePeriodSeconds"),
     }
+    if "propagationPolicy" in request.query:
+        source["propagationPolicy"] = request.first("propagationPolicy")
     if "orphanDependents" in request.query:
         source["orphanDependents"] = request.flag("orphanDependents")
     return source
@@ -201,46 +221,45 @@ def _fields(text: str) -> FieldSelector:
         raise bad_request(str(error)) from None
 
 
-def _list_errors(options: ListOptions) -> list[fielderrors.FieldError]:
+def _list_errors(options: ListOptions) -> list[FieldError]:
     errors = []
     match = options.revision_match
-    if options.send_initial is not None:
-        errors.append(fielderrors.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
-    if not match:
-        return errors
-    path = "resourceVersionMatch"
-    if not options.revision:
+    if match and not options.revision:
         detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        errors.append(fielderrors.forbidden(path, detail))
-    if options.continue_token:
-        detail = "resourceVersionMatch is forbidden when continue is provided"
-        errors.append(fielderrors.forbidden(path, detail))
-    if match not in (EXACT, NOT_OLDER_THAN):
-        errors.append(fielderrors.not_supported(path, match, [EXACT, NOT_OLDER_THAN, ""]))
+        errors.append(fielderrors.forbidden(MATCH_PATH, detail))
+    if match and options.continue_token:
+        errors.append(fielderrors.forbidden(MATCH_PATH, MATCH_AND_CONTINUE))
+    if match not in (EXACT, NOT_OLDER_THAN, ""):
+        errors.append(fielderrors.not_supported(MATCH_PATH, match, [EXACT, NOT_OLDER_THAN, ""]))
     if match == EXACT and options.revision == "0":
         detail = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        errors.append(fielderrors.forbidden(path, detail))
+        errors.append(fielderrors.forbidden(MATCH_PATH, detail))
+    if options.send_initial is not None:
+        errors.append(fielderrors.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
     return errors
 
 
-def _watch_errors(options: ListOptions) -> list[fielderrors.FieldError]:
-    path = "resourceVersionMatch"
+MATCH_PATH = "resourceVersionMatch"
+MATCH_AND_CONTINUE = "resourceVersionMatch is forbidden when continue is provided"
+
+
+def _watch_errors(options: ListOptions) -> list[FieldError]:
+    errors = []
     match = options.revision_match
     if options.send_initial is not None and match != NOT_OLDER_THAN:
         detail = f"sendInitialEvents requires setting resourceVersionMatch to {NOT_OLDER_THAN}"
-        return [fielderrors.forbidden(path, detail)]
+        errors.append(fielderrors.forbidden(MATCH_PATH, detail))
     if match and options.send_initial is None:
-        return [
-            fielderrors.forbidden(
-                path, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-            )
-        ]
-    if options.continue_token:
-        return [fielderrors.forbidden("continue", "continue is forbidden for watch")]
-    return []
+        detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        errors.append(fielderrors.forbidden(MATCH_PATH, detail))
+    if match and match != NOT_OLDER_THAN:
+        errors.append(fielderrors.not_supported(MATCH_PATH, match, [NOT_OLDER_THAN]))
+    if match and options.continue_token:
+        errors.append(fielderrors.forbidden(MATCH_PATH, MATCH_AND_CONTINUE))
+    return errors
 
 
-def _raise(kind: str, errors: list[fielderrors.FieldError]) -> None:
+def _raise(kind: str, errors: list[FieldError]) -> None:
     if errors:
         raise invalid(Resource(group="meta.k8s.io", version="v1", plural="", kind=kind), "", errors)
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import orjson
 
-from mamekube.apiserver import objectmeta, ownership, races, strategy
+from mamekube.apiserver import objectmeta, ownership, races, strategy, upstreamkeys
 from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.documents import Answer, Document, Made
 from mamekube.apiserver.formats import codec
 from mamekube.apiserver.formats.fieldvalidation import of_another_kind
-from mamekube.apiserver.options import WriteOptions
+from mamekube.apiserver.options import WriteOptions, parse_revision
 from mamekube.apiserver.request import Request
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.versions import Find, converts, shown, storage_key, stored
@@ -88,30 +88,28 @@ class Resources:
         """Store `obj`, which is the request's own. Raises 400, 403, 409, 422; `creating` as for `update`."""
         begin = partial(self._begin, request, kind, obj, options)
         obj = await sidetrack.run(begin, size_bytes=request.heavy_bytes)
-        meta = obj["metadata"]
-        generated = not meta.get("name") and bool(meta.get("generateName"))
-        if generated:
-            meta["name"] = objectmeta.generate_name(meta["generateName"])
         write = self._write(CREATE, request, kind, obj, options)
         await self._mutate(write)
-        document = await self._create(write, options, generated=generated, creating=creating)
-        return Answer(document, 201, kind)
+        return Answer(await self._create(write, options, creating=creating), 201, kind)
 
     def _begin(self, request: Request, kind: Kind, obj: Object, options: WriteOptions) -> Object:
         """The object with its defaults, and who owns what in it."""
         check_identity(kind, obj, namespace=request.namespace, name=request.name)
+        objectmeta.wipe_system_fields(obj["metadata"])
         kind.default(obj)
         objectmeta.drop_repeated_owners(obj, request.warnings)
         return ownership.note_create(obj, kind, options, clock=self.clock)
 
     async def _create(
-        self, write: Write, options: WriteOptions, *, generated: bool, creating: Callable[[], None] | None
+        self, write: Write, options: WriteOptions, *, creating: Callable[[], None] | None
     ) -> Document:
         kind, obj = write.kind, write.object
         assert obj is not None
         objectmeta.drop_repeated_owners(obj, write.warnings, after_admission=True)
-        if states_revision(obj):
-            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
+        meta = obj["metadata"]
+        generated = not meta.get("name") and bool(meta.get("generateName"))
+        if generated:
+            meta["name"] = objectmeta.generate_name(meta["generateName"])
         self._fill_system_fields(kind, obj)
         if kind.has_status and not (kind.keeps_first_status and obj.get("status")):
             obj["status"] = {}
@@ -121,8 +119,8 @@ class Resources:
             write.heavy_bytes,
         )
         if errors:
-            raise await _invalid(kind, obj["metadata"].get("name", ""), errors, write.heavy_bytes)
-        write.name = obj["metadata"]["name"]
+            raise await _invalid(kind, meta.get("name", ""), errors, write.heavy_bytes)
+        write.name = meta["name"]
         warn = partial(kind.warnings, obj, None)
         write.warnings.extend(await sidetrack.run(warn, size_bytes=write.heavy_bytes))
         if creating is not None:
@@ -130,30 +128,29 @@ class Resources:
         await self._admission.validate(write)
         if options.dry_run:
             return await self._pretend_create(kind, obj)
+        if creating is None and revision_of(obj):
+            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
         for attempt in range(NAME_TRIES_MAX):
-            name = obj["metadata"]["name"]
+            key = storage_key(kind, write.namespace, meta["name"])
             try:
-                item = await self.store.create(
-                    key=storage_key(kind, write.namespace, name), obj=await stored(kind, obj)
-                )
+                item = await self.store.create(key=key, obj=await stored(kind, obj))
             except KeyExists:
                 if not generated or attempt + 1 == NAME_TRIES_MAX:
-                    raise _taken(kind, name, generated=generated) from None
-                obj["metadata"]["name"] = objectmeta.generate_name(obj["metadata"]["generateName"])
+                    raise _taken(kind, obj, self.store.current(key)) from None
+                meta["name"] = objectmeta.generate_name(meta["generateName"])
             else:
                 return await shown(kind, item)
         raise AssertionError("the last attempt returns or raises")
 
     async def _pretend_create(self, kind: Kind, obj: Object) -> Document:
-        name = obj["metadata"]["name"]
-        if await self.store.get(key=storage_key(kind, obj["metadata"].get("namespace", ""), name)):
-            raise status.already_exists(kind, name)
+        meta = obj["metadata"]
+        there = await self.store.get(key=storage_key(kind, meta.get("namespace", ""), meta["name"]))
+        if there is not None:
+            raise _taken(kind, obj, there)
         return Made(obj)
 
     def _fill_system_fields(self, kind: Kind, obj: Object) -> None:
         meta = obj["metadata"]
-        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
-            meta.pop(key, None)
         meta["uid"] = objectmeta.make_uid()
         meta["creationTimestamp"] = objectmeta.timestamp(self.clock)
         if kind.counts_generation:
@@ -211,15 +208,19 @@ class Resources:
         applied: bool,
         creating: Callable[[], None],
     ) -> Answer:
-        if obj.get("metadata", {}).get("uid"):
-            raise status.conflict(kind, request.name, _precondition_failed("UID", obj["metadata"]["uid"], ""))
+        uid = obj.get("metadata", {}).get("uid")
+        if uid and applied:
+            why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise status.conflict(kind, request.name, why)
+        if uid:
+            raise _another_uid(kind, request.namespace, request.name, wanted=uid, found="")
         if applied:
             check_identity(kind, obj, namespace=request.namespace, name=request.name)
+            objectmeta.wipe_system_fields(obj["metadata"])
             await sidetrack.run(partial(kind.default, obj), size_bytes=request.heavy_bytes)
             write = self._write(CREATE, request, kind, obj, options)
             await self._mutate(write)
-            document = await self._create(write, options, generated=False, creating=creating)
-            return Answer(document, 201, kind)
+            return Answer(await self._create(write, options, creating=creating), 201, kind)
         return await self.create(request, kind, obj, options, creating=creating)
 
     async def _update(
@@ -235,7 +236,8 @@ class Resources:
         applied: bool,
     ) -> Answer:
         check_identity(kind, new, namespace=request.namespace, name=request.name)
-        _check_conditions(kind, new, old)
+        if request.verb == "update":
+            _check_uid(kind, new, old)
         await sidetrack.run(partial(kind.default, new), size_bytes=request.heavy_bytes)
         if request.verb == "update":
             objectmeta.drop_repeated_owners(new, request.warnings)
@@ -253,6 +255,7 @@ class Resources:
         write = self._write(UPDATE, request, kind, new, options, old=old, subresource=rules.subresource)
         new = await self._mutate(write)
         objectmeta.drop_repeated_owners(new, write.warnings, after_admission=True)
+        _check_revision(kind, new, old)
         strategy.prepare_update(rules, kind, new, old, now_s=self.clock.now())
         errors = await _checked(lambda: strategy.validate_update(rules, kind, new, old), write.heavy_bytes)
         if errors:
@@ -374,53 +377,71 @@ def removes_last_finalizer(kind: Kind, new: Object, old: Object) -> bool:
     """Whether the update is the last thing that an object under deletion was waiting for."""
     if not being_deleted(old) or metadata(new).get("finalizers"):
         return False
-    if metadata(old).get("deletionGracePeriodSeconds") != 0:
+    if metadata(old).get("deletionGracePeriodSeconds"):
         return False
     return not (kind.group_resource == "namespaces" and (new.get("spec") or {}).get("finalizers"))
 
 
-def states_revision(obj: Object) -> bool:
-    """Whether the object says which version it was made from. To upstream "0" is none."""
-    revision: str = (obj.get("metadata") or {}).get("resourceVersion") or ""
-    return bool(revision.strip("0"))
+NO_REVISION = 'strconv.ParseUint: parsing "{}": invalid syntax'
 
 
-def _check_conditions(kind: Kind, new: Object, old: Object) -> None:
-    """The uid and the resourceVersion that an update names must be those of what is there. Raises 409, 422."""
-    meta, before = new["metadata"], metadata(old)
-    uid = meta.get("uid")
-    if uid and uid != before.get("uid"):
-        raise status.conflict(kind, meta["name"], _precondition_failed("UID", uid, before.get("uid", "")))
-    if not states_revision(new):
-        if not strategy.allows_unconditional_update(kind):
-            error = fielderrors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-            # Upstream puts the plural where the kind belongs, here alone.
-            named = Resource(group=kind.group, version=kind.version, plural=kind.plural, kind=kind.plural)
-            raise status.invalid(named, meta["name"], [error])
-        meta["resourceVersion"] = before["resourceVersion"]
-    elif meta["resourceVersion"] != before.get("resourceVersion"):
+def revision_of(obj: Object) -> int | None:
+    """Which version the object says it was made from: 0 for none, None for what is no version."""
+    text: str = (obj.get("metadata") or {}).get("resourceVersion") or ""
+    try:
+        return parse_revision(text)
+    except StatusError:
+        return None
+
+
+def _check_uid(kind: Kind, new: Object, old: Object) -> None:
+    """An update is of the very object whose uid it names. Raises 409."""
+    meta = new["metadata"]
+    wanted, found = meta.get("uid"), metadata(old).get("uid", "")
+    if wanted and wanted != found:
+        raise _another_uid(kind, meta.get("namespace", ""), meta["name"], wanted=wanted, found=found)
+
+
+def _check_revision(kind: Kind, new: Object, old: Object) -> None:
+    """The resourceVersion that an update names must be that of what is there. Raises 409, 422, 500."""
+    meta, found = new["metadata"], metadata(old).get("resourceVersion")
+    wanted = meta.get("resourceVersion")
+    if wanted and wanted == found:
+        return
+    revision = revision_of(new)
+    if revision is None:
+        raise StatusError(500, "", NO_REVISION.format(wanted))
+    if revision:
         raise status.conflict(kind, meta["name"])
+    if not strategy.allows_unconditional_update(kind):
+        error = fielderrors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+        # Upstream puts the plural where the kind belongs, here alone.
+        named = Resource(group=kind.group, version=kind.version, plural=kind.plural, kind=kind.plural)
+        raise status.invalid(named, meta["name"], [error])
+    meta["resourceVersion"] = found
 
 
-def _precondition_failed(what: str, wanted: str, found: str) -> str:
-    return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+def _another_uid(kind: Kind, namespace: str, name: str, *, wanted: str, found: str) -> StatusError:
+    """Upstream's storage says it, and where it would have kept the object."""
+    key = upstreamkeys.key_of(kind, namespace=namespace, name=name)
+    return status.conflict(
+        kind,
+        name,
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+    )
 
 
-def _taken(kind: Kind, name: str, *, generated: bool) -> StatusError:
-    error = status.already_exists(kind, name)
-    if generated:
+def _taken(kind: Kind, obj: Object, there: Item | None) -> StatusError:
+    error = status.already_exists(kind, obj["metadata"]["name"])
+    if obj["metadata"].get("generateName"):
         error.message += ", the server was not able to generate a unique name for the object"
         error.details["retryAfterSeconds"] = 1
+    if there is not None and being_deleted(there.object):
+        error.message = f"object is being deleted: {error.message}"
     return error
 
 
 def _options_object(operation: str, options: WriteOptions) -> dict[str, Any]:
     kind = "CreateOptions" if operation == CREATE else "UpdateOptions"
-    described: dict[str, Any] = {
-        "kind": kind,
-        "apiVersion": "meta.k8s.io/v1",
-        "fieldManager": options.field_manager,
-    }
-    if options.dry_run:
-        described["dryRun"] = ["All"]
-    return described
+    return {"kind": kind, "apiVersion": "meta.k8s.io/v1", **(options.asked or {})}

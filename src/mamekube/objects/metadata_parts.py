@@ -14,6 +14,8 @@ ORPHAN = "orphan"
 CONTROLLERS_TOLD_MAX = 10
 """Of owners that may not be controllers, too. Upstream tells of all, and shows all owners each time."""
 ANNOTATIONS_BYTES_MAX = 256 * 1024
+FIELD_MANAGER_LENGTH_MAX = 128
+SUBRESOURCE_LENGTH_MAX = 256
 
 
 def validate(meta: Mapping[str, Any]) -> list[FieldError]:
@@ -90,3 +92,34 @@ def _validate_finalizers(finalizers: Sequence[str]) -> list[FieldError]:
         detail = f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"
         errors.append(invalid("metadata.finalizers", list(finalizers), detail))
     return errors
+
+
+def validate_managed_fields(entries: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    """Of entries that can be read: who else wrote them is dropped before."""
+    errors: list[FieldError] = []
+    for index, entry in enumerate(entries):
+        path = f"metadata.managedFields[{index}]"
+        errors += field_manager_errors(entry.get("manager") or "", f"{path}.manager")
+        if len(entry.get("subresource") or "") > SUBRESOURCE_LENGTH_MAX:
+            errors.append(too_long(f"{path}.subresource", SUBRESOURCE_LENGTH_MAX))
+    return errors
+
+
+def field_manager_errors(manager: str, path: str) -> list[FieldError]:
+    """Lengths and positions are counted in bytes, as Go counts them."""
+    if manager.isascii() and manager.isprintable() and len(manager) <= FIELD_MANAGER_LENGTH_MAX:
+        return []
+    errors = []
+    if len(_encoded(manager)) > FIELD_MANAGER_LENGTH_MAX:
+        errors.append(too_long(path, FIELD_MANAGER_LENGTH_MAX))
+    position = 0
+    for character in manager:
+        if not character.isprintable():
+            detail = f"invalid character U+{ord(character):04X} (at position {position})"
+            errors.append(invalid(path, manager, detail))
+        position += len(_encoded(character))
+    return errors
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

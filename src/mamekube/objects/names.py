@@ -23,6 +23,7 @@ PORT_MAX = 65535
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _SEARCH_LABEL = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH_DOMAIN = rf"{_SEARCH_LABEL}(\.{_SEARCH_LABEL})*"
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
@@ -34,7 +35,7 @@ _PERCENT = "[0-9]+%"
 
 _match_label = re.compile(_LABEL).fullmatch
 _match_subdomain = re.compile(_SUBDOMAIN).fullmatch
-_match_search = re.compile(rf"{_SEARCH_LABEL}(\.{_SEARCH_LABEL})*").fullmatch
+_match_search = re.compile(_SEARCH_DOMAIN).fullmatch
 _match_label_1035 = re.compile(_LABEL_1035).fullmatch
 _match_qualified = re.compile(_QUALIFIED).fullmatch
 _match_label_value = re.compile(_LABEL_VALUE).fullmatch
@@ -106,7 +107,7 @@ def search_domain(name: str) -> list[str]:
             pattern(
                 "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
                 "and must start and end with an alphanumeric character",
-                _SUBDOMAIN,
+                _SEARCH_DOMAIN,
                 "example.com",
             )
         )
@@ -148,8 +149,10 @@ def wildcard_subdomain(name: str) -> list[str]:
 
 def path_segment(name: str) -> list[str]:
     """What may stand as a name in a URL path: the rule of RBAC's names, and the least rule of every name."""
-    if name in (".", ".."):
-        return [f"may not be '{name}'"]
+    return [f"may not be '{name}'"] if name in (".", "..") else path_segment_prefix(name)
+
+
+def path_segment_prefix(name: str) -> list[str]:
     return [f"may not contain '{part}'" for part in ("/", "%") if part in name]
 
 
@@ -288,7 +291,9 @@ RULES: Mapping[str, Callable[[str], list[str]]] = {
 
 def object_name(rule: str, name: str, *, prefix: bool = False) -> list[str]:
     """What is wrong with an object's name; `prefix`: with a generateName, which may end in dashes."""
-    if prefix and name and rule != "path":
-        # What follows the prefix starts with a letter or digit, so any dashes at its end are fine.
-        name = f"{name.rstrip('-')}a" if name.endswith("-") else name
-    return RULES[rule](name)
+    if not prefix:
+        return RULES[rule](name)
+    if rule == "path":
+        return path_segment_prefix(name)
+    # Upstream puts a letter in place of a dash at the end and of what stands before it.
+    return RULES[rule](f"{name[:-2]}a" if len(name) > 1 and name.endswith("-") else name)

@@ -118,7 +118,7 @@ async def test_preconditions_are_checked(client):
     error = await refused(client.delete(CONFIGMAPS, "a", namespace="default", uid="other"))
     assert (error.code, error.reason) == (409, "Conflict")
     error = await refused(client.delete(CONFIGMAPS, "a", namespace="default", revision="1"))
-    assert "Precondition failed: ResourceVersion in precondition: 1" in error.message
+    assert "the ResourceVersion in the precondition (1) does not match" in error.message
 
 
 async def test_a_collection_is_deleted_by_selector(client):

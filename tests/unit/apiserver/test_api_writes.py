@@ -191,9 +191,9 @@ async def test_status_and_spec_are_written_through_their_own_doors(client):
 
 async def test_immutable_metadata_stays(client):
     created = await client.create(CONFIGMAPS, config_map("a"))
-    changed = {**created, "metadata": {**created["metadata"], "creationTimestamp": "2001-01-01T00:00:00Z"}}
+    changed = {**created, "metadata": {**created["metadata"], "deletionGracePeriodSeconds": 3}}
     error = await refused(client.update(CONFIGMAPS, changed))
-    assert error.details["causes"][0]["field"] == "metadata.creationTimestamp"
+    assert error.details["causes"][0]["field"] == "metadata.deletionGracePeriodSeconds"
     assert error.details["causes"][0]["message"].endswith("field is immutable")
 
 

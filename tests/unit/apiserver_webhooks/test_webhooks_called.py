@@ -87,6 +87,69 @@ async def test_the_review_says_who_does_what(
     assert hook.paths[0] == "/hook?timeout=7s"
 
 
+async def test_the_review_has_the_options_that_the_client_named(
+    server: ApiServer, client: Client, start_hook: StartHook
+) -> None:
+    hook = await start_hook()
+    await register(client, VALIDATING, hook)
+    await client.create(CONFIG_MAPS, config_map("one"))
+    body = {"data": {"a": "2"}, "apiVersion": "v1", "kind": "ConfigMap"}
+    await client.patch(
+        CONFIG_MAPS, "one", body, namespace="default", patch_type="apply", field_manager="me", force=True
+    )
+    await client.delete(CONFIG_MAPS, "one", namespace="default", grace_period_s=-3, propagation="Background")
+    await client.create(CONFIG_MAPS, config_map("two", labels={"all": "yes"}))
+    await client.delete_collection(CONFIG_MAPS, namespace="default", label_selector="all=yes")
+    created, applied, deleted, _, together = hook.requests
+    assert created["options"] == {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"}
+    assert applied["options"] == {
+        "kind": "UpdateOptions",
+        "apiVersion": "meta.k8s.io/v1",
+        "fieldManager": "me",
+    }
+    assert deleted["options"] == {
+        "kind": "DeleteOptions",
+        "apiVersion": "meta.k8s.io/v1",
+        "gracePeriodSeconds": 1,
+        "propagationPolicy": "Background",
+    }
+    assert "name" not in together and together["oldObject"]["metadata"]["name"] == "two"
+
+
+async def test_a_name_is_made_after_mutation_and_shown_to_who_validates(
+    client: Client, start_hook: StartHook
+) -> None:
+    mutating, validating = await start_hook(add_label("seen")), await start_hook()
+    await register(client, MUTATING, mutating)
+    await register(client, VALIDATING, validating)
+    unnamed = config_map("", generateName="some-", uid="mine", creationTimestamp="2001-01-01T00:00:00Z")
+    del unnamed["metadata"]["name"]
+    made = await client.create(CONFIG_MAPS, unnamed)
+    (before,), (after,) = mutating.requests, validating.requests
+    assert "name" not in before
+    assert not {"name", "uid"} & before["object"]["metadata"].keys()
+    assert before["object"]["metadata"].get("creationTimestamp") is None
+    assert after["name"] == after["object"]["metadata"]["name"] == made["metadata"]["name"]
+
+
+async def test_a_stale_update_is_shown_to_mutating_webhooks_as_it_was_sent(
+    client: Client, start_hook: StartHook
+) -> None:
+    mutating, validating = await start_hook(add_label("seen")), await start_hook()
+    await client.create(CONFIG_MAPS, config_map("one"))
+    await register(client, MUTATING, mutating)
+    await register(client, VALIDATING, validating)
+    with pytest.raises(StatusError) as refused:
+        await client.update(CONFIG_MAPS, config_map("one", resourceVersion="1"))
+    assert refused.value.reason == "Conflict"
+    await client.update(CONFIG_MAPS, config_map("one"))
+    stale, unconditional = mutating.requests
+    assert stale["object"]["metadata"]["resourceVersion"] == "1"
+    assert "resourceVersion" not in unconditional["object"]["metadata"]
+    (seen,) = validating.requests
+    assert seen["object"]["metadata"]["resourceVersion"] == seen["oldObject"]["metadata"]["resourceVersion"]
+
+
 async def test_mutating_webhooks_see_what_those_before_them_did(
     client: Client, start_hook: StartHook
 ) -> None:

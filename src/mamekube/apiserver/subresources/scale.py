@@ -13,7 +13,7 @@ from mamekube.apiserver.bodies import SCALE
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_patch, parse_write
 from mamekube.apiserver.request import Request
-from mamekube.apiserver.resources import Change, SlowChange, check_identity, fresh, states_revision
+from mamekube.apiserver.resources import Change, SlowChange, check_identity, fresh, revision_of
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.subresources import scale_ownership
 from mamekube.kinds.kind import Kind
@@ -78,7 +78,7 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
     if request.verb == "update":
         options = parse_write(request, "UpdateOptions")
         scale = await api.decode(request, SCALE, payload, options.field_validation)
-        conditional = states_revision(scale)
+        conditional = revision_of(scale) != 0
         change = _on_object(request, kind, lambda old: fresh(scale))
     else:
         patch_type = patching.check_type(kind, payload.content_type)
