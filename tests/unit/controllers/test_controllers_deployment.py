@@ -70,6 +70,16 @@ def test_unhealthy_old_pods_go_first_and_cost_no_availability():
     assert sizes.old_sizes(wanted, [old], new) == {"old": [2]}
 
 
+def test_pods_that_have_to_go_do_not_count_as_available():
+    """The status of the old one is of before it was made smaller."""
+    wanted = deployment(replicas=4)
+    old = replica_set("old", replicas=3, available=4)
+    new = replica_set("new", replicas=2, available=1)
+    assert sizes.old_sizes(wanted, [old], new) == {"old": [2]}
+    old = replica_set("old", replicas=2, available=3)
+    assert sizes.old_sizes(wanted, [old], new) == {}
+
+
 def test_a_pod_that_has_to_go_keeps_its_place_until_it_is_seen_to_go():
     old, new = replica_set("old", replicas=3, available=3), replica_set("new", replicas=1, available=1)
     assert sizes.new_size(deployment(replicas=4), [old, new], 1) == 2

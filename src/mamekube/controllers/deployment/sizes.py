@@ -69,6 +69,11 @@ def available_of(replica_set: Object) -> int:
     return int((replica_set.get("status") or {}).get("availableReplicas") or 0)
 
 
+def _lasting(replica_set: Object) -> int:
+    """The available pods that it will keep. Its status may be of a time when it wanted more."""
+    return min(available_of(replica_set), desired_replicas(replica_set))
+
+
 def _present(replica_set: Object) -> int:
     """The pods that it wants or still has."""
     return max(desired_replicas(replica_set), int((replica_set.get("status") or {}).get("replicas") or 0))
@@ -115,7 +120,7 @@ def old_sizes(deployment: Object, old: Sequence[Object], new: Object) -> dict[st
             sizes[name] -= cut
             budget -= cut
             steps.setdefault(name, []).append(sizes[name])
-    spare = available_of(new) + sum(available_of(replica_set) for replica_set in old) - floor
+    spare = available_of(new) + sum(map(_lasting, old)) - floor
     for replica_set in old:
         name = name_of(replica_set)
         cut = min(spare, sizes[name])
