@@ -122,9 +122,9 @@ def parse_patch(request: Request, *, apply: bool) -> WriteOptions:
 
 @short_texts(maxsize=256)
 def manager_of(user_agent: str) -> str:
-    """The field manager that a user agent stands for: what precedes the first slash."""
-    name = user_agent.partition("/")[0][:FIELD_MANAGER_LENGTH_MAX]
-    return "".join(character for character in name if character.isprintable()) or "unknown"
+    """The field manager that a user agent stands for: what can be printed of that which precedes the first slash."""
+    name = "".join(character for character in user_agent.partition("/")[0] if character.isprintable())
+    return name.encode(errors="ignore")[:FIELD_MANAGER_LENGTH_MAX].decode(errors="ignore") or "unknown"
 
 
 def parse_delete(request: Request, body: Mapping[str, Any] | None) -> DeleteOptions:

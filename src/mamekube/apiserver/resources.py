@@ -422,13 +422,8 @@ def _check_revision(kind: Kind, new: Object, old: Object) -> None:
 
 
 def _another_uid(kind: Kind, namespace: str, name: str, *, wanted: str, found: str) -> StatusError:
-    """Upstream's storage says it, and where it would have kept the object."""
-    key = upstreamkeys.key_of(kind, namespace=namespace, name=name)
-    return status.conflict(
-        kind,
-        name,
-        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
-        f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+    return upstreamkeys.precondition_failed(
+        kind, "UID", namespace=namespace, name=name, wanted=wanted, found=found
     )
 
 

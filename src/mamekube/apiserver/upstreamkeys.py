@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mamekube.kinds.kind import Kind
+from mamekube.objects import status
+from mamekube.objects.status import StatusError
 
 PREFIXES = {
     "endpoints": "services/endpoints",
@@ -22,3 +24,16 @@ def key_of(kind: Kind, *, namespace: str, name: str) -> str:
     if not isinstance(kind.schema, str) or kind.group in GROUPS_IN_KEYS:
         prefix = f"{kind.group}/{kind.plural}"
     return "/".join(part for part in ("/registry", prefix, namespace, name) if part)
+
+
+def precondition_failed(
+    kind: Kind, what: str, *, namespace: str, name: str, wanted: str, found: str
+) -> StatusError:
+    """What upstream's storage says of a write that was meant for another object, or another version of it."""
+    key = key_of(kind, namespace=namespace, name=name)
+    return status.conflict(
+        kind,
+        name,
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}",
+    )

@@ -12,7 +12,7 @@ from tests.unit.apiserver.samples import (
 )
 
 from mamekube.apiserver.deletion import plan_delete
-from mamekube.apiserver.options import DeleteOptions
+from mamekube.apiserver.options import DeleteOptions, manager_of
 from mamekube.apiserver.resources import removes_last_finalizer
 from mamekube.kinds.registry import builtin_registry
 from mamekube.objects.resource import Resource
@@ -57,6 +57,19 @@ BOTH = "orphanDependents and deletionPropagation cannot be both set"
 async def test_options_of_a_create_are_judged_in_order(web, query, said):
     answer = await web.send("POST", f"{HERE}?{query}", config_map("a"))
     assert (answer.code, answer.body["message"]) == (422, f'CreateOptions.meta.k8s.io "" is invalid: {said}')
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "manager"),
+    [
+        ("kubectl/v1.32 (linux/amd64)", "kubectl"),
+        ("x" * 300, "x" * 128),
+        ("\n" * 10 + "ü" * 70, "ü" * 64),
+        ("", "unknown"),
+    ],
+)
+def test_a_manager_without_a_name_is_named_by_its_user_agent(user_agent, manager):
+    assert manager_of(user_agent) == manager
 
 
 async def test_a_dry_run_may_be_asked_for_twice(web):
@@ -254,6 +267,20 @@ async def test_errors_of_metadata_come_in_order(client):
         "metadata.finalizers[2]",
     ]
     assert causes[2][1].endswith('found new finalizers []string{"y", "z"}')
+
+
+async def test_a_binding_for_another_pod_is_refused_by_the_storage(web):
+    account = {"metadata": {"name": "default"}}
+    await web.send("POST", "/api/v1/namespaces/default/serviceaccounts", account)
+    pods = "/api/v1/namespaces/default/pods"
+    assert (await web.send("POST", pods, pod("p"))).code == 201
+    binding = {"metadata": {"name": "p", "uid": UID}, "target": {"kind": "Node", "name": "n"}}
+    answer = await web.send("POST", f"{pods}/p/binding", binding)
+    assert answer.code == 409
+    assert answer.body["message"].startswith(
+        'Operation cannot be fulfilled on pods "p": StorageError: invalid object, Code: 4, '
+        "Key: /registry/pods/default/p, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
+    )
 
 
 # Deleting ---------------------------------------------------------------------------------------------------------

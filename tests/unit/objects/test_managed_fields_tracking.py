@@ -9,7 +9,6 @@ from tests.unit.objects.one_version import track_update
 
 from mamekube.objects.meta import Object, metadata
 from mamekube.objects.patches import managed_fields
-from mamekube.objects.patches.managed_fields import manager_name
 from mamekube.objects.schema import builtin_schema, schema_from_crd
 
 DEPLOYMENT = builtin_schema("io.k8s.api.apps.v1.Deployment")
@@ -255,13 +254,6 @@ def test_nothing_that_was_given_is_changed() -> None:
     before = copy.deepcopy((created, new))
     track_update(created, new, DEPLOYMENT, manager="n", time=NOW)
     assert (created, new) == before
-
-
-def test_a_manager_is_named_by_the_parameter_or_by_the_user_agent() -> None:
-    assert manager_name("me", "kubectl/v1.32") == "me"
-    assert manager_name("", "kubectl/v1.32 (linux/amd64)") == "kubectl"
-    assert manager_name("", "x" * 300) == "x" * 128
-    assert manager_name("", "") == "unknown"
 
 
 def test_objects_of_one_template_own_the_same_and_keep_it_apart() -> None:

@@ -9,6 +9,7 @@ from mamekube.apiserver.bodies import BINDING, check_namespace
 from mamekube.apiserver.documents import Answer, Made
 from mamekube.apiserver.options import parse_write
 from mamekube.apiserver.request import Request
+from mamekube.apiserver.upstreamkeys import precondition_failed
 from mamekube.apiserver.versions import storage_key
 from mamekube.apiserver.writes import CREATE, Write
 from mamekube.kinds.kind import Kind
@@ -57,6 +58,7 @@ async def bind(api: Api, request: Request, kind: Kind, binding: Object, *, dry_r
     binding = write.object or binding
     for _ in range(races.TRIES_MAX):
         item = await api.resources.find(kind, request.namespace, request.name)
+        _check_preconditions(request, kind, item.object, binding)
         bound = _bound(request, item.object, binding, now=api.clock.timestamp())
         if dry_run:
             break
@@ -86,14 +88,18 @@ def _check(request: Request, binding: Object) -> None:
         raise status.invalid(PODS_BINDING, meta.get("name", ""), errors)
 
 
+def _check_preconditions(request: Request, kind: Kind, pod: Object, binding: Object) -> None:
+    for what, field in (("UID", "uid"), ("ResourceVersion", "resourceVersion")):
+        wanted, found = metadata(binding).get(field), metadata(pod)[field]
+        if wanted and wanted != found:
+            raise precondition_failed(
+                kind, what, namespace=request.namespace, name=request.name, wanted=wanted, found=found
+            )
+
+
 def _bound(request: Request, pod: Object, binding: Object, *, now: str) -> Object:
     """The pod with its node, its condition and the binding's annotations and labels. Raises 409."""
     name, meta = request.name, metadata(binding)
-    for what, field in (("UID", "uid"), ("ResourceVersion", "resourceVersion")):
-        wanted, found = meta.get(field), metadata(pod).get(field)
-        if wanted and wanted != found:
-            why = f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
-            raise status.conflict(PODS_BINDING, name, why)
     spec = pod["spec"]
     if being_deleted(pod):
         raise status.conflict(

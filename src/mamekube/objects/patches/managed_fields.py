@@ -41,9 +41,6 @@ ANNOTATIONS_BYTES_MAX = 256 * 1024
 CLEARED: tuple[list[Object], ...] = ([], [{}])
 """What a client sends for an object whose owners shall be forgotten, and not be noted until somebody applies it."""
 
-MANAGER_BYTES_MAX = 128
-"""Of a manager's name. Upstream: FieldManagerMaxLength."""
-
 TEMPLATES_MAX = 200
 TEMPLATE_BYTES_MAX = 8 * 1024
 """Together: less than 2 MB for the new objects whose fields are remembered."""
@@ -128,14 +125,6 @@ def finished(steps: Steps[T]) -> T:
     except StopIteration as done:
         outcome: T = done.value
         return outcome
-
-
-def manager_name(field_manager: str, user_agent: str) -> str:
-    """The manager of a request: the `fieldManager` parameter, or the user agent up to its first slash."""
-    if field_manager:
-        return field_manager
-    prefix = "".join(character for character in user_agent.partition("/")[0] if character.isprintable())
-    return prefix.encode()[:MANAGER_BYTES_MAX].decode(errors="ignore") or "unknown"
 
 
 # Entries on the wire ------------------------------------------------------------------------------------
