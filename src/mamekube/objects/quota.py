@@ -123,15 +123,20 @@ def pod_total(pod: Object, field: str) -> Usage:
     spec = spec_as_held(pod)
     together: Usage = {}
     for container in spec.get("containers") or ():
-        together = add(together, _asked(container, field))
+        _increase(together, _asked(container, field))
     sidecars: Usage = {}
     peak: Usage = {}
+    """At no time less than what the sidecars ask for, so only what a container asks for can make it more."""
     for container in spec.get("initContainers") or ():
+        asked = _asked(container, field)
         if container.get("restartPolicy") == "Always":
-            sidecars = add(sidecars, _asked(container, field))
-            peak = larger(peak, sidecars)
+            _increase(sidecars, asked)
+            running = {name: sidecars[name] for name in asked}
         else:
-            peak = larger(peak, add(sidecars, _asked(container, field)))
+            running = add({name: sidecars[name] for name in asked if name in sidecars}, asked)
+        for name, amount in running.items():
+            if name not in peak or quantity.compare(amount, peak[name]) > 0:
+                peak[name] = amount
     whole = {name: amount for name, amount in _asked(spec, field).items() if is_for_pods(name)}
     return larger(add(together, sidecars), peak) | whole
 
@@ -309,6 +314,12 @@ def add(first: Usage, second: Usage) -> Usage:
         name: quantity.add(first[name], amount) if name in first else amount
         for name, amount in second.items()
     }
+
+
+def _increase(total: Usage, more: Usage) -> None:
+    """Add to `total` itself: there may be many containers, each with resources of its own."""
+    for name, amount in more.items():
+        total[name] = quantity.add(total[name], amount) if name in total else amount
 
 
 def increase(new: Usage, old: Usage) -> Usage:

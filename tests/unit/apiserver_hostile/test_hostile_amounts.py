@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.objects.one_version import apply_patch, track_update
 
 from mamekube.foundation.limits import JSON_PATCH_OPERATIONS_MAX
@@ -11,8 +13,10 @@ from mamekube.kinds.apiextensions import definitions, schemas, values
 from mamekube.kinds.certificates import certificatesigningrequests
 from mamekube.kinds.core import nodes, servicerules
 from mamekube.kinds.fields import repeated
+from mamekube.kinds.podspec import podannotations
 from mamekube.kinds.resource import tolerations
 from mamekube.kinds.storage import csinodes, topologies
+from mamekube.objects import quota
 from mamekube.objects.fielderrors import FieldError
 from mamekube.objects.meta import Object
 from mamekube.objects.patches import json_patch, strategic
@@ -38,6 +42,18 @@ KEYED = schema_from_crd(
             "data": {"type": "object", "additionalProperties": {"type": "string"}},
         },
     }
+)
+
+CONTAINERS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "resources": st.fixed_dictionaries(
+                {"requests": st.dictionaries(st.sampled_from("abc"), st.integers(0, 9).map(str))}
+            )
+        },
+        optional={"restartPolicy": st.just("Always")},
+    ),
+    max_size=5,
 )
 
 
@@ -286,3 +302,49 @@ def test_a_long_name_above_many_wrong_values() -> None:
     schema = {"additionalProperties": {"items": {"properties": {"a": {"type": "string"}}}}}
     (error,) = judged(schema, {"k" * 300_000: [{"a": 1} for _ in range(20_000)]})
     assert len(error.field) == values.PATH_LENGTH_MAX
+
+
+# Pods ---------------------------------------------------------------------------------------------------
+
+
+def test_many_profiles_for_many_containers() -> None:
+    spec = {"containers": [{"name": name} for name in NAMES]}
+    annotations = {f"{podannotations.APP_ARMOR}{name}": "unconfined" for name in [*NAMES[1:], "other"]}
+    found: list[FieldError] = []
+    podannotations.validate(annotations, spec, "p", found)
+    assert [str(error).partition("/")[2] for error in found] == [
+        'other]: Invalid value: "other": container not found'
+    ]
+
+
+def test_many_containers_with_resources_of_their_own() -> None:
+    containers = [{"name": name, "resources": {"limits": {f"a.b/{name}": "1"}}} for name in NAMES]
+    sidecars = [container | {"restartPolicy": "Always"} for container in containers]
+    wanted = [f"a.b/{name}" for name in NAMES]
+    assert quota.pod_total({"spec": {"containers": containers}}, "limits") == dict.fromkeys(wanted, "1")
+    spec = {"initContainers": [*sidecars, *containers]}
+    assert quota.pod_total({"spec": spec}, "limits") == dict.fromkeys(wanted, "2")
+
+
+@given(CONTAINERS, CONTAINERS)
+def test_a_pod_asks_for_the_most_that_runs_at_once(containers: list[Object], initial: list[Object]) -> None:
+    """Held against the sum of each moment: of one init container and the sidecars before it, and of all the rest."""
+    sidecars: list[Object] = []
+    moments: list[list[Object]] = []
+    for container in initial:
+        moments.append([*sidecars, container])
+        if "restartPolicy" in container:
+            sidecars.append(container)
+    moments.append([*sidecars, *containers])
+    sums: list[dict[str, int]] = []
+    for moment in moments:
+        total: dict[str, int] = {}
+        for container in moment:
+            for name, amount in container["resources"]["requests"].items():
+                total[name] = total.get(name, 0) + int(amount)
+        sums.append(total)
+    names = {name for total in sums for name in total}
+    found = quota.pod_total({"spec": {"containers": containers, "initContainers": initial}}, "requests")
+    assert {name: int(amount) for name, amount in found.items()} == {
+        name: max(total.get(name, 0) for total in sums) for name in names
+    }

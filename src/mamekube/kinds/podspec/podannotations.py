@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from mamekube.kinds.fields import Found, check_relative
@@ -29,11 +29,14 @@ def validate(annotations: Mapping[str, str], spec: Mapping[str, Any], path: str,
     cost = annotations.get(DELETION_COST)
     if cost is not None and not (_match_cost(cost) and -(2**31) <= int(cost) < 2**31):
         found.append(invalid(f"{path}[{DELETION_COST}]", cost, "must be a 32bit integer"))
+    named: frozenset[Any] | None = None
     for key, value in annotations.items():
         if key == SECCOMP_POD or key.startswith(SECCOMP_CONTAINER):
             _validate_seccomp(value, f"{path}.{key}", found)
         elif key.startswith(APP_ARMOR):
-            _validate_app_armor(key, value, spec, path, found)
+            if named is None:
+                named = frozenset(container.get("name") for container, _ in containers_of(spec, ""))
+            _validate_app_armor(key, value, named, path, found)
 
 
 def _validate_seccomp(profile: str, path: str, found: Found) -> None:
@@ -43,9 +46,10 @@ def _validate_seccomp(profile: str, path: str, found: Found) -> None:
         found.append(invalid(path, profile, "must be a valid seccomp profile"))
 
 
-def _validate_app_armor(key: str, profile: str, spec: Mapping[str, Any], path: str, found: Found) -> None:
+def _validate_app_armor(key: str, profile: str, named: Set[Any], path: str, found: Found) -> None:
+    """`named`: what the containers are called."""
     name = key.removeprefix(APP_ARMOR)
-    if all(container.get("name") != name for container, _ in containers_of(spec, "")):
+    if name not in named:
         found.append(invalid(f"{path}[{key}]", name, "container not found"))
     if profile not in ("", "runtime/default", "unconfined") and not profile.startswith(LOCAL):
         found.append(invalid(f"{path}[{key}]", profile, f'invalid AppArmor profile name: "{profile}"'))
