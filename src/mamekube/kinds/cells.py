@@ -59,7 +59,7 @@ def count(section: Mapping[str, Any], field: str) -> int:
 def labels_text(labels: Mapping[str, str] | None) -> str:
     if not labels:
         return NONE
-    return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
+    return ",".join(sorted(f"{key}={value}" for key, value in labels.items()))
 
 
 def selector_text(selector: Mapping[str, Any] | None, *, invalid: str = "<error>") -> str:

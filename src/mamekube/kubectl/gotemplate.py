@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mamekube.objects.jsonpath import float_text
+
 
 class TemplateError(ValueError):
     """A template that does not parse or cannot be executed."""
@@ -266,16 +268,21 @@ def truth(value: Any) -> bool:
 
 
 def text_of(value: Any) -> str:
+    """A value as a template shows it."""
+    return "<no value>" if value is NO_VALUE or value is None else printed(value)
+
+
+def printed(value: Any) -> str:
     """A value as Go's fmt prints it."""
-    if value is NO_VALUE or value is None:
-        return "<no value>"
+    if value is None:
+        return "<nil>"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{text_of(value[key])}" for key in sorted(value)) + "]"
+        return "map[" + " ".join(f"{key}:{printed(value[key])}" for key in sorted(value)) + "]"
     if isinstance(value, list):
-        return "[" + " ".join(text_of(item) for item in value) + "]"
-    return str(value)
+        return "[" + " ".join(printed(item) for item in value) + "]"
+    return float_text(value) if isinstance(value, float) else str(value)
 
 
 def _index(value: Any, *keys: Any) -> Any:

@@ -92,10 +92,33 @@ def _names(obj: Any) -> str:
 
 
 def _jsonpath(template: str, obj: Any) -> str:
+    whole = jsonpath.relaxed(template) if "{" not in template else template
     try:
-        return jsonpath.render(jsonpath.relaxed(template) if "{" not in template else template, obj)
+        jsonpath.parse(whole)
     except jsonpath.JSONPathError as error:
         raise Failure(f"error: error parsing jsonpath {template}, {error}") from None
+    try:
+        return jsonpath.render(whole, obj)
+    except jsonpath.JSONPathError as error:
+        raise Failure(
+            f'error: error executing jsonpath "{whole}": Error executing template: {error}. Printing more information '
+            f"for debugging the template:\n\ttemplate was:\n\t\t{whole}\n\tobject given to jsonpath engine was:\n"
+            f"\t\t{_go_syntax(obj)}\n\n"
+        ) from None
+
+
+def _go_syntax(value: Any) -> str:
+    """A value as it would stand in a program in Go."""
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key, ensure_ascii=False)}:{_go_syntax(value[key])}" for key in sorted(value))
+        return f"map[string]interface {{}}{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[]interface {{}}{{{', '.join(map(_go_syntax, value))}}}"
+    if value is None:
+        return "interface {}(nil)"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return gotemplate.printed(value)
 
 
 def _jsonpath_as_json(path: str, obj: Any) -> str:
@@ -132,7 +155,4 @@ def _column_cell(path: str, item: Object) -> str:
         found = jsonpath.find(path, item)
     except jsonpath.JSONPathError as error:
         raise Failure(f"error: {error}") from None
-    return (
-        ",".join(gotemplate.text_of(value) if not isinstance(value, str) else value for value in found)
-        or "<none>"
-    )
+    return ",".join(gotemplate.printed(value) for value in found) or "<none>"

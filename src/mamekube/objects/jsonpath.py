@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 GO_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "&<>\u2028\u2029"}
@@ -45,12 +46,18 @@ def render(template: str, document: Any, *, allow_missing: bool = True) -> str:
 
 
 def find(path: str, document: Any) -> list[Any]:
-    """Everything that one path (with or without braces) finds; nothing where the document lacks it."""
+    """Everything that one path (with or without braces) finds; nothing where the document lacks a field of it."""
+    return _walk(steps_of(path), [document], document, True)
+
+
+def steps_of(path: str) -> Sequence[Step]:
+    """One path, with or without braces. Raises JSONPathError."""
     nodes = parse(relaxed(path))
     if len(nodes) != 1 or nodes[0].kind != "path":
         raise JSONPathError(f"unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' "
                             f"or '{{.name1.name2}}': {path}")  # fmt: skip
-    return _walk(nodes[0].value, [document], document, True)
+    steps: Sequence[Step] = nodes[0].value
+    return steps
 
 
 def relaxed(path: str) -> str:
@@ -261,12 +268,7 @@ def _step(step: Step, value: Any, root: Any, allow_missing: bool) -> list[Any]:
                 return [value[key] for key in sorted(value)]
             return list(value) if isinstance(value, list) else []
         case "index":
-            if isinstance(value, list) and -len(value) <= step.value < len(value):
-                return [value[step.value]]
-            if not allow_missing:
-                size = len(value) if isinstance(value, list) else 0
-                raise JSONPathError(f"array index out of bounds: index {step.value}, length {size}")
-            return []
+            return [] if value is None else [_item(value, step.value)]
         case "slice":
             return value[step.value] if isinstance(value, list) else []
         case "union":
@@ -274,6 +276,19 @@ def _step(step: Step, value: Any, root: Any, allow_missing: bool) -> list[Any]:
         case "recursive":
             return _descendants(value)
     return [item for item in value if _passes(step.value, item, root)] if isinstance(value, list) else []
+
+
+def _item(value: Any, index: int) -> Any:
+    """An item that is not there is no missing field: nobody may leave it out."""
+    if not isinstance(value, list):
+        raise JSONPathError(f"{_GO_TYPES.get(type(value), 'float64')} is not array or slice")
+    if not -len(value) <= index < len(value):
+        shown = index if index >= 0 else index + len(value)
+        raise JSONPathError(f"array index out of bounds: index {shown}, length {len(value)}")
+    return value[index]
+
+
+_GO_TYPES: dict[type, str] = {dict: "map[string]interface {}", str: "string", bool: "bool", int: "int64"}
 
 
 def _descendants(value: Any) -> list[Any]:
@@ -307,7 +322,24 @@ def text_of(value: Any) -> str:
     """A value as a template prints it: text as it is, everything else as JSON."""
     if isinstance(value, str):
         return value
-    if value is None:
-        return ""
+    if isinstance(value, float):
+        return float_text(value)
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
     return text.translate(GO_ESCAPES)
+
+
+_DIGITS_MAX = 6
+"""How many digits Go writes before the point: of a number that has more it tells the exponent."""
+
+
+def float_text(value: float) -> str:
+    """A number as Go's `fmt.Print` writes it: `1e+06`, `1.5`, `2`."""
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    if not isinstance(exponent, int):
+        return {"n": "NaN", "N": "NaN", "F": "-Inf" if sign else "+Inf"}[exponent]
+    power = len(digits) + exponent - 1
+    if -4 <= power < _DIGITS_MAX:
+        return f"{Decimal((sign, digits, exponent)):f}"
+    head, tail = str(digits[0]), "".join(map(str, digits[1:]))
+    mantissa = f"{head}.{tail}" if tail else head
+    return f"{'-' if sign else ''}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"

@@ -309,6 +309,51 @@ def test_a_column_that_cannot_be_read_ends_the_table() -> None:
     assert list(row(crontab(spec={"a": "x"}), 0.0)) == ["one", "x"]
 
 
+CELLS: list[tuple[str, str, Any, Any]] = [
+    ("string", ".spec.a", None, "<no value>"),
+    ("string", ".spec.none", None, None),
+    ("string", ".spec.a", "", ""),
+    ("string", ".spec.a", True, "true"),
+    ("string", ".spec.a", 1000000.5, "1.0000005e+06"),
+    ("string", ".spec.a", {"b": [1, None]}, '{"b":[1,null]}'),
+    ("string", ".spec.a[*].b", [{"b": "x"}, {"b": "y"}], "x"),
+    ("string", ".spec.a[*].b", [{}, {"b": "y"}], "y"),
+    ("string", ".spec.a[1]", ["x"], None),
+    ("string", ".spec.a[-1:]", ["x", "y"], "y"),
+    ("string", ".spec.a[0]", {"b": "x"}, None),
+    ("string", '.spec.a[?(@.t=="R")].s', [{"s": "no"}, {"t": "S"}, {"t": "R", "s": "True"}], "True"),
+    ("string", '.spec.a[?(@.t=="R")].s', [{"t": "S"}], None),
+    ("integer", ".spec.a", 3.7, 3),
+    ("integer", ".spec.a", "3", None),
+    ("integer", ".spec.a", True, None),
+    ("integer", ".spec.a", None, None),
+    ("number", ".spec.a", 3, 3.0),
+    ("number", ".spec.a", 1.5, 1.5),
+    ("boolean", ".spec.a", False, False),
+    ("boolean", ".spec.a", "true", None),
+    ("date", ".spec.a", "1969-12-31T23:59:00Z", "60s"),
+    ("date", ".spec.a", "1970-01-01T01:00:00+01:00", "0s"),
+    ("date", ".spec.a", "1970-01-01T00:01:00Z", "<invalid>"),
+    ("date", ".spec.a", "soon", "<invalid>"),
+    ("date", ".spec.a", "", "<unknown>"),
+    ("date", ".spec.a", 5, None),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "value", "cell"), CELLS)
+def test_a_cell_is_what_its_path_finds_in_the_form_of_its_column(
+    kind: str, path: str, value: Any, cell: Any
+) -> None:
+    _, row = columns.table([{"name": "A", "type": kind, "jsonPath": path}])
+    assert list(row(crontab(spec={"a": value}), 0.0)) == ["one", cell]
+
+
+def test_a_path_into_a_list_can_be_read_though_nothing_is_there_yet() -> None:
+    shown, row = columns.table([{"name": "A", "type": "string", "jsonPath": "[0]"}])
+    assert [column.name for column in shown] == ["Name", "A"]
+    assert list(row(crontab(), 0.0)) == ["one", None]
+
+
 def established_of(made: Any) -> Any:
     return find(conditions_of(made), "Established") or {}
 

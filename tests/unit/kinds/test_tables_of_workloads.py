@@ -139,6 +139,12 @@ def test_a_selector_that_is_none_is_told_as_a_whole(
             ["x", 1, 0, 0, "<unknown>", "", "", "<none>"],
         ),
         (
+            # Labels are sorted with their values.
+            "v1/replicationcontrollers",
+            {"spec": {"selector": {"app": "b", "app.kubernetes.io/name": "a"}}},
+            ["x", 0, 0, 0, AGE, "", "", "app.kubernetes.io/name=a,app=b"],
+        ),
+        (
             "v1/podtemplates",
             {
                 "template": {

@@ -34,7 +34,22 @@ JSONPATHS = [
     ("{.items[0].metadata.labels}", '{"app.kubernetes.io/name":"x"}'),
     ("name: {.items[0].metadata.name}!", "name: a!"),
     ("{.none}", ""),
+    ("{.items[*].metadata.none[3]}", ""),
 ]
+
+NUMBERS = [
+    (1000000.0, "1e+06"),
+    (1000000.5, "1.0000005e+06"),
+    (100000.0, "100000"),
+    (123456.5, "123456.5"),
+    (2.0, "2"),
+    (-1.5, "-1.5"),
+    (0.0001, "0.0001"),
+    (0.00000123, "1.23e-06"),
+    (1.5e30, "1.5e+30"),
+    (-0.0, "-0"),
+]
+"""Numbers that are not whole, as Go prints them."""
 
 
 @pytest.mark.parametrize(("template", "text"), JSONPATHS, ids=[case[0] for case in JSONPATHS])
@@ -91,3 +106,31 @@ def test_columns_align_in_blocks():
     assert tabs.table([["NAME", "READY", "AGE"], ["kubernetes-bootcamp", "1/1", "5s"]]) == (
         "NAME                  READY   AGE\nkubernetes-bootcamp   1/1     5s\n"
     )
+
+
+@pytest.mark.parametrize(("number", "text"), NUMBERS)
+def test_a_number_is_written_as_go_writes_it(number, text):
+    document = {"n": number}
+    assert jsonpath.render("{.n}", document) == text
+    assert gotemplate.render("{{.n}}", document) == text
+
+
+def test_a_null_is_told_from_what_is_not_there():
+    document = {"n": None, "m": {"a": None}}
+    assert jsonpath.render("{.n}-{.none}", document) == "null-"
+    assert gotemplate.render("{{.n}}-{{.m}}", document) == "<no value>-map[a:<nil>]"
+
+
+@pytest.mark.parametrize(
+    ("template", "error"),
+    [
+        ("{.items[2]}", "array index out of bounds: index 2, length 2"),
+        ("{.items[-3]}", "array index out of bounds: index -1, length 2"),
+        ("{.items[0].metadata[0]}", "map[string]interface {} is not array or slice"),
+        ("{.kind[0]}", "string is not array or slice"),
+    ],
+)
+def test_an_item_that_is_not_there_is_no_missing_field(template, error):
+    with pytest.raises(jsonpath.JSONPathError) as raised:
+        jsonpath.render(template, PODS)
+    assert str(raised.value) == error

@@ -15,6 +15,8 @@ from mamekube.objects.meta import Object, name_of
 AGE: Mapping[str, Any] = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 """The only column, besides the name, of a version that names none."""
 
+NO_VALUE = "<no value>"
+"""What Go prints of a null."""
 _AGE = replace(cells.AGE, type="date")
 
 Row = Callable[[Object, float], Sequence[Any]]
@@ -35,7 +37,7 @@ def table(definitions: Sequence[Mapping[str, Any]]) -> tuple[tuple[Column, ...],
 
 def _can_be_read(definition: Mapping[str, Any]) -> bool:
     try:
-        jsonpath.find(definition["jsonPath"], {})
+        jsonpath.steps_of(definition["jsonPath"])
     except jsonpath.JSONPathError:
         return False
     return True
@@ -58,11 +60,11 @@ def _cell(obj: Object, path: str, kind: str, now_s: float) -> Any:
         found = jsonpath.find(path, obj)
     except jsonpath.JSONPathError:
         return None
-    value = found[0] if found else None
-    if value is None:
+    if not found:
         return None
+    value = found[0]
     if kind == "string":
-        return jsonpath.text_of(value)
+        return NO_VALUE if value is None else jsonpath.text_of(value)
     if kind == "date":
         return _age(value, now_s) if isinstance(value, str) else None
     if kind == "boolean":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mamekube.kubectl import tabs
+from mamekube.kubectl import gotemplate, tabs
 from mamekube.kubectl.failures import Failure
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.output import OUTPUT_FLAGS, chosen_format, printer
@@ -40,6 +41,8 @@ USAGE = (
 
 def run(session: Session) -> int:
     if session.flag("raw"):
+        if session.words:
+            raise Failure("error: arguments may not be passed when --raw is specified")
         answer = session.api.request("GET", session.flag("raw"), escaped=True)
         if answer.code >= 400:
             raise refusal(answer)
@@ -77,7 +80,7 @@ def _tables(session: Session, targets: Sequence[Target], output: str) -> int:
             lines = layout(session, target, table, output, with_kind=several)
             rows += lines if not rows else lines[1:]
         if len(rows) > 1:
-            if printed:
+            if printed and not session.flag("no-headers"):
                 session.print()
             session.out.write(tabs.table(rows[1:] if session.flag("no-headers") else rows))
             printed += 1
@@ -130,18 +133,24 @@ def layout(
         cells = ([namespace_of(obj)] if across else []) + cells
         cells += [labels_of(obj).get(label, "") for label in labels]
         if session.flag("show-labels"):
-            pairs = ",".join(f"{key}={value}" for key, value in sorted(labels_of(obj).items()))
+            pairs = ",".join(sorted(f"{key}={value}" for key, value in labels_of(obj).items()))
             cells.append(pairs or "<none>")
         rows.append(cells)
     return rows
 
 
+_LINE_END = re.compile("[\f\n\r]")
+_ESCAPES = str.maketrans({"\x1b": "^[", "\r": "\\r"})
+
+
 def cell_text(cell: Any) -> str:
+    """As it stands in a column: the first line of it, and nothing that a terminal would obey."""
     if cell is None:
-        return "<none>"
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    return str(cell).replace("\n", "\\n")
+        return ""
+    if not isinstance(cell, str):
+        return gotemplate.printed(cell).translate(_ESCAPES)
+    line = _LINE_END.split(cell, maxsplit=1)
+    return line[0].translate(_ESCAPES) + ("..." if len(line) > 1 else "")
 
 
 def _sorted(session: Session, rows: Iterable[Any]) -> list[Any]:

@@ -84,7 +84,11 @@ def _holds(live: Object, name: str, argument: str) -> bool:
                 return fresh and condition["status"].lower() == (wanted or "true").lower()
         return False
     path, _, wanted = _split_path(argument)
-    found = jsonpath.find(path, live)
+    try:
+        found = jsonpath.find(path, live)
+    except jsonpath.JSONPathError:
+        # An item that is not there yet.
+        return False
     if not found:
         return False
     return not wanted or jsonpath.text_of(found[0]) == wanted
@@ -92,7 +96,7 @@ def _holds(live: Object, name: str, argument: str) -> bool:
 
 def _check_path(argument: str) -> None:
     try:
-        jsonpath.find(_split_path(argument)[0], {})
+        jsonpath.steps_of(_split_path(argument)[0])
     except ValueError as error:
         raise Failure(f"error: {error}") from None
 
