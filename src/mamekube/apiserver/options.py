@@ -129,7 +129,7 @@ def manager_of(user_agent: str) -> str:
 
 def parse_delete(request: Request, body: Mapping[str, Any] | None) -> DeleteOptions:
     """Out of the body, a DeleteOptions, where there is one; else out of the query."""
-    source: dict[str, Any] = dict(body) if body else _delete_query(request)
+    source: dict[str, Any] = _delete_query(request) if body is None else dict(body)
     errors = []
     dry_run = source.get("dryRun") or []
     policy = source.get("propagationPolicy")

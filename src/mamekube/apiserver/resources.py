@@ -264,7 +264,7 @@ class Resources:
         write.warnings.extend(await sidetrack.run(warn, size_bytes=write.heavy_bytes))
         await self._admission.validate(write)
         if options.dry_run:
-            return Answer(Made(new), 200, kind)
+            return Answer(Made(new if strategy.differs(new, old) else old), 200, kind)
         return Answer(await shown(kind, await self._store_update(write, item, new, old)), 200, kind)
 
     async def _mutate(self, write: Write) -> Object:

@@ -233,6 +233,27 @@ async def test_another_creation_time_is_passed_over(client):
     assert await client.update(CONFIGMAPS, other) == made
 
 
+async def test_a_dry_run_that_would_change_nothing_leaves_the_times_of_managers_alone(web):
+    stamped = config_map("a")
+    stamped["metadata"]["managedFields"] = [
+        {
+            "manager": "me",
+            "operation": "Update",
+            "apiVersion": "v1",
+            "time": "2001-01-01T00:00:00Z",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {".": {}, "f:k": {}}},
+        }
+    ]
+    made = (await web.send("POST", f"{HERE}?fieldManager=me", stamped)).body
+    same = {**config_map("a"), "metadata": {**made["metadata"]}}
+    same["metadata"]["managedFields"] = [
+        {**made["metadata"]["managedFields"][0], "time": "2002-02-02T00:00:00Z"}
+    ]
+    pretended = (await web.send("PUT", f"{HERE}/a?dryRun=All&fieldManager=me", same)).body
+    assert pretended["metadata"]["managedFields"] == made["metadata"]["managedFields"]
+
+
 async def test_no_update_marks_an_object_as_deleted_or_gives_it_other_time(client):
     await client.create(CONFIGMAPS, config_map("a"))
     early = config_map("a")
@@ -301,6 +322,13 @@ async def test_a_precondition_is_told_of_by_kind_and_for_namespaces_in_other_wor
     )
     error = await refused(client.delete(NAMESPACES, "default", uid=UID))
     assert 'on namespaces "default": Precondition failed: UID in precondition: ' in error.message
+
+
+async def test_where_there_is_a_body_the_query_says_nothing(web):
+    await web.send("POST", HERE, config_map("a"))
+    assert (await web.send("DELETE", f"{HERE}/a?dryRun=All")).code == 200
+    assert (await web.send("DELETE", f"{HERE}/a?dryRun=All", {})).code == 200
+    assert (await web.send("GET", f"{HERE}/a")).code == 404
 
 
 async def test_a_page_that_is_deleted_says_where_the_next_begins(web):

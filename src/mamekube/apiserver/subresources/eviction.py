@@ -66,7 +66,7 @@ async def serve(api: Api, request: Request, kind: Kind, payload: Payload) -> Ans
     body = dict(eviction.get("deleteOptions") or {})
     if options.dry_run:
         body["dryRun"] = ["All"]
-    deletion = parse_delete(request, body) if body else parse_delete(request, {})
+    deletion = parse_delete(request, body)
     await _evict(api, request, kind, deletion)
     return Answer(Made(status.success()), 201)
 
