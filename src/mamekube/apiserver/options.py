@@ -191,9 +191,9 @@ def parse_list(request: Request, *, watch: bool = False) -> ListOptions:
         fields=_fields(request.first("fieldSelector")),
         revision=request.first("resourceVersion"),
         revision_match=request.first("resourceVersionMatch"),
+        timeout_s=parse_int(request, "timeoutSeconds") or 0,
         limit=max(parse_int(request, "limit") or 0, 0),
         continue_token=request.first("continue"),
-        timeout_s=parse_int(request, "timeoutSeconds") or 0,
         bookmarks=request.flag("allowWatchBookmarks"),
         send_initial=send_initial,
     )

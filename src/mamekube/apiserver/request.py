@@ -241,10 +241,10 @@ def selected_name(field_selector: str) -> str:
 
 
 def parse_int(request: Request, key: str) -> int | None:
-    """An integer query parameter, None where it is absent or empty. Raises 400."""
-    text = request.first(key)
-    if not text:
+    """An integer query parameter, None where it is absent. Raises 400."""
+    if key not in request.query:
         return None
+    text = request.first(key)
     if not _INTEGER.fullmatch(text):
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
     if len(text.lstrip("+-0")) > INT64_DIGITS or not -(2**63) <= (number := int(text)) < 2**63:

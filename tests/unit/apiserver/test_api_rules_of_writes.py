@@ -128,6 +128,15 @@ async def test_options_of_lists_and_watches_are_judged_together(web, query, fiel
     assert [cause["field"] for cause in answer.body["details"]["causes"]] == fields
 
 
+@pytest.mark.parametrize(
+    ("query", "text"), [("limit=", ""), ("limit=x&timeoutSeconds=", ""), ("timeoutSeconds=1&limit=y", "y")]
+)
+async def test_an_empty_number_is_none(web, query, text):
+    answer = await web.send("GET", f"{HERE}?{query}")
+    assert answer.code == 400
+    assert answer.body["message"] == f'strconv.ParseInt: parsing "{text}": invalid syntax'
+
+
 # Creating ---------------------------------------------------------------------------------------------------------
 
 
