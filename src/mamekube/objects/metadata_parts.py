@@ -98,16 +98,19 @@ def validate_managed_fields(entries: Sequence[Mapping[str, Any]]) -> list[FieldE
     """Of entries that can be read: who else wrote them is dropped before."""
     errors: list[FieldError] = []
     for index, entry in enumerate(entries):
+        manager, subresource = entry.get("manager") or "", entry.get("subresource") or ""
+        if _is_plain(manager) and len(subresource) <= SUBRESOURCE_LENGTH_MAX:
+            continue
         path = f"metadata.managedFields[{index}]"
-        errors += field_manager_errors(entry.get("manager") or "", f"{path}.manager")
-        if len(entry.get("subresource") or "") > SUBRESOURCE_LENGTH_MAX:
+        errors += field_manager_errors(manager, f"{path}.manager")
+        if len(subresource) > SUBRESOURCE_LENGTH_MAX:
             errors.append(too_long(f"{path}.subresource", SUBRESOURCE_LENGTH_MAX))
     return errors
 
 
 def field_manager_errors(manager: str, path: str) -> list[FieldError]:
     """Lengths and positions are counted in bytes, as Go counts them."""
-    if manager.isascii() and manager.isprintable() and len(manager) <= FIELD_MANAGER_LENGTH_MAX:
+    if _is_plain(manager):
         return []
     errors = []
     if len(_encoded(manager)) > FIELD_MANAGER_LENGTH_MAX:
@@ -119,6 +122,10 @@ def field_manager_errors(manager: str, path: str) -> list[FieldError]:
             errors.append(invalid(path, manager, detail))
         position += len(_encoded(character))
     return errors
+
+
+def _is_plain(manager: str) -> bool:
+    return len(manager) <= FIELD_MANAGER_LENGTH_MAX and manager.isascii() and manager.isprintable()
 
 
 def _encoded(text: str) -> bytes:
