@@ -173,7 +173,7 @@ def qualified_name(name: str) -> list[str]:
             return []
     if name.count("/") > 1:
         return [
-            "a qualified name "
+            "a valid label key "
             + pattern(_QUALIFIED_MESSAGE, _QUALIFIED, *_QUALIFIED_EXAMPLES)
             + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
         ]

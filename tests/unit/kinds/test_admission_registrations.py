@@ -181,7 +181,7 @@ HOOKS: list[tuple[dict[str, Any], list[str]]] = [
     (hook(matchConditions=[{"name": "a/b/c", "expression": "variables.x"}]), [
         f'{HOOK}.matchConditions[0].expression: Invalid value: "variables.x": compilation failed: '
         "ERROR: <input>:1:1: undeclared reference to 'variables' (in container '')\n | variables.x\n | ^",
-        f'{HOOK}.matchConditions[0].name: Invalid value: "a/b/c": a qualified name must consist of alphanumeric '
+        f'{HOOK}.matchConditions[0].name: Invalid value: "a/b/c": a valid label key must consist of alphanumeric '
         "characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or "
         "'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with "
         "an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
@@ -284,7 +284,7 @@ POLICIES: list[tuple[dict[str, Any], list[str]]] = [
         "spec.variables[1].expression: Required value: expression is not specified",
     ]),
     (policy(auditAnnotations=[{"key": "a/b", "valueExpression": "1"}]), [
-        'spec.auditAnnotations[0].key: Invalid value: "name/a/b": a qualified name must consist of alphanumeric '
+        'spec.auditAnnotations[0].key: Invalid value: "name/a/b": a valid label key must consist of alphanumeric '
         "characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or "
         "'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with "
         "an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",

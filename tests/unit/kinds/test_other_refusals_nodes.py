@@ -41,7 +41,7 @@ RUNTIMES = [
     (runtime(overhead={"podFixed": {"cpu": "-1"}}),
      'overhead.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0'),
     (runtime(scheduling={"nodeSelector": {"a": "b", "a/b/c": "d"}}),
-     'scheduling.nodeSelector: Invalid value: "a/b/c": a qualified name must consist of alphanumeric characters, '
+     'scheduling.nodeSelector: Invalid value: "a/b/c": a valid label key must consist of alphanumeric characters, '
      "'-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
      "'123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS "
      "subdomain prefix and '/' (e.g. 'example.com/MyName')"),

@@ -63,3 +63,22 @@ def test_managers_in_metadata_are_checked_too():
         "metadata.managedFields[1].manager: Too long: may not be more than 128 bytes",
         "metadata.managedFields[1].subresource: Too long: may not be more than 256 bytes",
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "starts"),
+    [
+        (
+            "a/b/c",
+            ["a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start"],
+        ),
+        ("/a", ["prefix part must be non-empty"]),
+        ("A/a", ["prefix part a lowercase RFC 1123 subdomain must consist of"]),
+        ("a/", ["name part must be non-empty", "name part must consist of alphanumeric characters"]),
+        ("-" + "a" * 63, ["name part must be no more than 63 bytes", "name part must consist of"]),
+    ],
+)
+def test_what_is_wrong_with_a_key_of_labels(key, starts):
+    found = names.qualified_name(key)
+    assert len(found) == len(starts)
+    assert all(text.startswith(start) for text, start in zip(found, starts, strict=True))
