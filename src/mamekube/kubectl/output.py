@@ -31,8 +31,10 @@ def printer(session: Session, format_text: str) -> Callable[[Any], str]:
     """A function from an object (or a List) to text. Raises Failure for a format that does not exist."""
     name, _, argument = format_text.partition("=")
     argument = argument or session.flag("template", "")
-    if not argument and name in ("go-template", "template"):
+    if not argument and name in ("go-template", "template", "jsonpath", "jsonpath-as-json"):
         raise Failure("error: template format specified but no template given")
+    if not argument and name == "custom-columns":
+        raise Failure("error: custom-columns format specified but no custom columns given")
     if name.endswith("-file") or name == "templatefile":
         name, argument = name.removesuffix("-file").removesuffix("file"), session.read_input(argument)
     hide = not session.flag("show-managed-fields")

@@ -114,3 +114,41 @@ def test_a_null_is_a_column_of_its_own_words(kubectl, server):
     server.answers["GET", f"{MAPS}/x"] = {"kind": "ConfigMap", "data": None}
     answer = kubectl("get", "cm", "x", "-o", "custom-columns=A:.data,B:.none")
     assert answer == (0, "A       B\n<nil>   <none>\n", "")
+
+
+@pytest.mark.parametrize(
+    ("output", "error"),
+    [
+        ("jsonpath", "template format specified but no template given"),
+        ("jsonpath=", "template format specified but no template given"),
+        ("custom-columns", "custom-columns format specified but no custom columns given"),
+    ],
+)
+def test_a_format_that_needs_more_says_so(kubectl, output, error):
+    assert kubectl("get", "cm", "-o", output) == (1, "", f"error: {error}\n")
+
+
+def test_labels_are_no_part_of_an_object_that_is_shown_as_it_is(kubectl, server):
+    error = "error: --show-labels option cannot be used with json printer\n"
+    assert kubectl("get", "cm", "--show-labels", "-o", "json") == (1, "", error)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "json"]])
+@pytest.mark.parametrize(
+    ("flags", "doing"),
+    [
+        ([], 'Unable to list "/v1, Resource=configmaps"'),
+        (
+            ["-l", "a in (b"],
+            'Unable to find "/v1, Resource=configmaps" that match label selector "a in (b", field selector ""',
+        ),
+    ],
+)
+def test_a_list_that_is_refused_says_what_was_looked_for(kubectl, server, output, flags, doing):
+    refused = {"kind": "Status", "code": 400, "reason": "BadRequest", "message": "why"}
+    server.answers["GET", MAPS] = (400, refused)
+    code, shown, error = kubectl("get", "cm", *flags, *output)
+    # What is shown as it is is a list, even of what could not be had.
+    assert ('"items": []' in shown) == bool(output)
+    assert (code, error) == (1, f"Error from server (BadRequest): {doing}: why\n")

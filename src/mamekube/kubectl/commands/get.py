@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mamekube.kubectl import gotemplate, tabs
-from mamekube.kubectl.failures import Failure
+from mamekube.kubectl.failures import Failure, during
 from mamekube.kubectl.flags import Flag
 from mamekube.kubectl.output import OUTPUT_FLAGS, chosen_format, printer
 from mamekube.kubectl.session import Session
@@ -48,8 +49,10 @@ def run(session: Session) -> int:
             raise refusal(answer)
         session.out.write(answer.body.decode(errors="replace"))
         return 0
-    targets = resolve(session, session.words, usage=USAGE)
     output = chosen_format(session)
+    if session.flag("show-labels") and output not in ("", "wide"):
+        raise Failure(f"error: --show-labels option cannot be used with {output} printer")
+    targets = resolve(session, session.words, usage=USAGE)
     if session.flag("watch") or session.flag("watch-only"):
         return _watch(session, targets, output)
     if output in ("", "wide"):
@@ -100,7 +103,7 @@ def _fetch_table(session: Session, target: Target) -> Any:
     query = {"limit": session.flag("chunk-size", 500)} if not target.name else {}
     query |= selection_query(session) if not target.name else {}
     query |= {"includeObject": "Object"} if session.flag("sort-by") else {}
-    table = session.api.get(path, query=query, accept=TABLE_ACCEPT)
+    table = _listed(session, target, path, query, TABLE_ACCEPT)
     while not target.name and (token := table.get("metadata", {}).get("continue")):
         part = session.api.get(path, query={**query, "continue": token}, accept=TABLE_ACCEPT)
         table = {
@@ -109,6 +112,24 @@ def _fetch_table(session: Session, target: Target) -> Any:
             "rows": table["rows"] + part["rows"],
         }
     return table
+
+
+def _listed(session: Session, target: Target, path: str, query: dict[str, Any], accept: str) -> Any:
+    """What the server answers; where it refuses a list, it is said of what."""
+    try:
+        return session.api.get(path, query=query, accept=accept)
+    except Failure as failure:
+        if target.name or failure.reason not in ("BadRequest", "NotFound"):
+            raise
+        resource = target.found.resource
+        doing = f'Unable to list "{resource.api_version}, Resource={resource.plural}"'
+        if not resource.group:
+            doing = doing.replace('"', '"/', 1)
+        labels, fields = (session.flag(flag) or "" for flag in ("selector", "field-selector"))
+        if labels or fields:
+            chosen = f"that match label selector {json.dumps(labels)}, field selector {json.dumps(fields)}"
+            doing = f"{doing.replace('list', 'find', 1)} {chosen}"
+        raise during(failure, doing) from None
 
 
 def layout(
@@ -183,7 +204,8 @@ def _objects(session: Session, targets: Sequence[Target], output: str) -> int:
     for target in targets:
         path = f"{target.path}/{session.flag('subresource')}" if session.flag("subresource") else target.path
         try:
-            answer = session.api.get(path, query={} if target.name else selection_query(session))
+            query = {} if target.name else selection_query(session)
+            answer = _listed(session, target, path, query, "application/json")
         except Failure as failure:
             if not (session.flag("ignore-not-found") and "(NotFound)" in failure.text):
                 failures.append(failure)
@@ -202,7 +224,7 @@ def _objects(session: Session, targets: Sequence[Target], output: str) -> int:
     if output == "name" or (single and found):
         for obj in found:
             session.out.write(show(obj))
-    elif not single and (found or not failures):
+    elif not single and (found or not session.flag("ignore-not-found")):
         whole = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": found}
         session.out.write(show(whole))
     for refused in failures:
