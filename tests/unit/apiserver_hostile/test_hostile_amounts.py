@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.objects.one_version import apply_patch, track_update
 
+from mamekube.apiserver.customresources import structural
 from mamekube.foundation.limits import JSON_PATCH_OPERATIONS_MAX
 from mamekube.kinds.admissionregistration import expressions, validatingadmissionpolicybindings, validation
 from mamekube.kinds.apiextensions import definitions, schemas, values
@@ -348,3 +349,25 @@ def test_a_pod_asks_for_the_most_that_runs_at_once(containers: list[Object], ini
     assert {name: int(amount) for name, amount in found.items()} == {
         name: max(total.get(name, 0) for total in sums) for name in names
     }
+
+
+# Defaults -----------------------------------------------------------------------------------------------
+
+
+def test_a_large_default_that_is_missing_in_many_places() -> None:
+    default = {"text": "x" * 1_000_000}
+    schema = {"items": {"properties": {"a": {"default": default}}}}
+    value: list[Any] = [{}, {"a": None}]
+    structural.Defaults(schema).fill(value)
+    assert value == [{"a": default}] * 2
+    with pytest.raises(StatusError) as refused:
+        structural.Defaults(schema).fill([{} for _ in range(MANY)])
+    assert refused.value.code == 413
+
+
+def test_many_properties_that_are_missing_in_many_places() -> None:
+    properties: dict[str, Any] = {name: {"type": "string"} for name in NAMES}
+    properties["n5"] = {"default": 5}
+    value = [{"n7": None, "n9": "x"} for _ in range(MANY)]
+    structural.Defaults({"items": {"properties": properties}}).fill(value)
+    assert value == [{"n9": "x", "n5": 5}] * MANY

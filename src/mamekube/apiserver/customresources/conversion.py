@@ -6,6 +6,7 @@ another one is asked for, and pruned again by that one's schema. Strategy `None`
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from mamekube.foundation.limits import HEAVY_BYTES
 from mamekube.kinds.apiextensions import embedded
 from mamekube.objects.meta import Object, metadata
 from mamekube.objects.schema import Schema, schema_from_crd
+from mamekube.objects.status import StatusError
 from mamekube.store.store import Item
 
 CLEAN_MAX = 100_000
@@ -37,6 +39,7 @@ class Shape:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.schema = schema
         self._typed: Schema | None = None
+        self._defaults: structural.Defaults | None = None
 
     @property
     def typed(self) -> Schema:
@@ -49,7 +52,9 @@ class Shape:
             _drop_malformed(obj, self.schema, resource=True)
 
     def fill(self, obj: Object) -> None:
-        structural.fill(obj, self.schema)
+        if self._defaults is None:
+            self._defaults = structural.Defaults(self.schema)
+        self._defaults.fill(obj)
 
 
 METADATA = schema_from_crd({"type": "object"})
@@ -136,7 +141,9 @@ class VersionConversion:
         shape = self._shapes.get(obj["apiVersion"].rpartition("/")[2])
         if shape is not None:
             shape.prune(obj)
-            shape.fill(obj)
+            # Defaults may be too much for it since they changed; it can be read and deleted all the same.
+            with contextlib.suppress(StatusError):
+                shape.fill(obj)
         if not metadata(obj).get("generation"):
             obj["metadata"]["generation"] = 1
         return obj, obj == stored

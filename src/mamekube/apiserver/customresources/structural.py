@@ -9,50 +9,92 @@ from typing import Any
 
 import orjson
 
+from mamekube.foundation.limits import BODY_BYTES_MAX
 from mamekube.kinds.apiextensions.embedded import children
 from mamekube.objects.fielderrors import FieldError, duplicate
+from mamekube.objects.status import too_large
 
 Schema = Mapping[str, Any]
 
 
-def fill(value: Any, schema: Schema) -> None:
-    """Drop nulls where none may stand, and put in defaults, in place."""
-    if isinstance(value, dict):
-        _fill_object(value, schema)
-    elif isinstance(value, list):
-        items = schema.get("items")
-        if isinstance(items, Mapping):
+FILLED_BYTES_MAX = BODY_BYTES_MAX
+"""Of all defaults that one object is given: a large one may be missing in very many places. Upstream gives any number,
+and cannot store what comes out."""
+
+
+class Defaults:
+    """One compiled schema, as far as it says what stands in for what is missing, and where there may be nulls."""
+
+    __slots__ = (
+        "_default",
+        "_fields",
+        "_has_default",
+        "_items",
+        "_missing",
+        "_more",
+        "_nullable",
+        "_size_bytes",
+    )
+
+    def __init__(self, schema: Schema) -> None:
+        self._default = schema.get("default")
+        self._has_default = "default" in schema
+        self._size_bytes = 0 if self._default is None else len(orjson.dumps(self._default))
+        self._nullable = bool(schema.get("nullable"))
+        self._fields = {name: Defaults(below) for name, below in (schema.get("properties") or {}).items()}
+        self._missing = [name for name, below in self._fields.items() if below._default is not None]
+        self._items, self._more = (
+            Defaults(below) if isinstance(below, Mapping) else None
+            for below in (schema.get("items"), schema.get("additionalProperties"))
+        )
+
+    def fill(self, value: Any) -> None:
+        """Drop nulls where none may stand, and put in defaults, in place. Raises 413 for more than can be stored."""
+        self._fill(value, _Room())
+
+    def _fill(self, value: Any, room: _Room) -> None:
+        if isinstance(value, dict):
+            self._fill_object(value, room)
+        elif isinstance(value, list) and self._items is not None:
             for index, item in enumerate(value):
-                if item is None and not items.get("nullable") and "default" in items:
-                    value[index] = _copy(items["default"])
-                fill(value[index], items)
+                if item is None and not self._items._nullable and self._items._has_default:
+                    value[index] = self._items._given(room)
+                self._items._fill(value[index], room)
 
-
-def _fill_object(value: dict[str, Any], schema: Schema) -> None:
-    properties: Mapping[str, Schema] = schema.get("properties") or {}
-    more = schema.get("additionalProperties")
-    for name, below in properties.items():
-        missing = name not in value
-        if not missing and (value[name] is not None or below.get("nullable")):
-            fill(value[name], below)
-        elif below.get("default") is not None:
-            value[name] = _copy(below["default"])
-            fill(value[name], below)
-        elif not missing:
-            del value[name]
-    if not isinstance(more, Mapping):
-        return
-    for name in [name for name in value if name not in properties]:
-        if value[name] is None and not more.get("nullable"):
-            if more.get("default") is None:
-                del value[name]
+    def _fill_object(self, value: dict[str, Any], room: _Room) -> None:
+        for name in list(value):
+            below = self._fields.get(name, self._more)
+            if below is None:
                 continue
-            value[name] = _copy(more["default"])
-        fill(value[name], more)
+            if value[name] is None and not below._nullable:
+                if below._default is None:
+                    del value[name]
+                    continue
+                value[name] = below._given(room)
+            below._fill(value[name], room)
+        for name in self._missing:
+            if name not in value:
+                value[name] = self._fields[name]._given(room)
+                self._fields[name]._fill(value[name], room)
+
+    def _given(self, room: _Room) -> Any:
+        room.take(self._size_bytes)
+        default = self._default
+        return orjson.loads(orjson.dumps(default)) if isinstance(default, (dict, list)) else default
 
 
-def _copy(value: Any) -> Any:
-    return orjson.loads(orjson.dumps(value)) if isinstance(value, (dict, list)) else value
+class _Room:
+    """How much one object may still be given."""
+
+    __slots__ = ("_left_bytes",)
+
+    def __init__(self) -> None:
+        self._left_bytes = FILLED_BYTES_MAX
+
+    def take(self, size_bytes: int) -> None:
+        self._left_bytes -= size_bytes
+        if self._left_bytes < 0:
+            raise too_large(f"defaults would make the object larger by more than {FILLED_BYTES_MAX} bytes")
 
 
 # Lists --------------------------------------------------------------------------------------------------
