@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.bodies import DELETE_OPTIONS
 from mamekube.apiserver.deletion import Deletion
 from mamekube.apiserver.documents import Answer, Collection, Document, Made
-from mamekube.apiserver.formats import codec, fieldvalidation
+from mamekube.apiserver.formats import codec, fieldvalidation, negotiation
 from mamekube.apiserver.listing import list_items, too_large_revision
 from mamekube.apiserver.options import (
     WriteOptions,
@@ -32,7 +32,7 @@ from mamekube.apiserver.options import (
     parse_revision,
     parse_write,
 )
-from mamekube.apiserver.request import Request
+from mamekube.apiserver.request import Request, selected_name
 from mamekube.apiserver.resources import Change, Resources, SlowChange, check_identity, fresh, revision_of
 from mamekube.apiserver.strategy import Strategy
 from mamekube.apiserver.subresources import (
@@ -52,7 +52,8 @@ from mamekube.kinds import subresources
 from mamekube.kinds.kind import Kind
 from mamekube.kinds.registry import Registry
 from mamekube.objects.meta import Object
-from mamekube.objects.status import StatusError, method_not_supported
+from mamekube.objects.selectors import FieldSelector, FieldTerm
+from mamekube.objects.status import StatusError, bad_request, method_not_supported, not_found
 from mamekube.store.store import Store
 
 REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
@@ -143,14 +144,17 @@ class Api:
         if kind.deprecation:
             request.warnings.append(kind.deprecation)
         custom = not isinstance(kind.schema, str)
+        if request.method == "HEAD" and not custom and request.subresource != "proxy":
+            # Upstream's router knows no such routes; custom resources are not routed.
+            raise not_allowed()
         if kind.namespaced and not request.namespace and request.verb not in EVERYWHERE:
             # Over all namespaces there is a path for those kinds that can be listed, and nothing else is done there.
             named = request.name and request.verb != "deletecollection"
             raise NotServed if custom or named or "list" not in kind.verbs else not_allowed()
         if request.subresource:
             return self._with_subresource(kind, request)
-        if custom and request.verb == "create" and "create" not in kind.verbs:
-            raise _terminating(kind)
+        if custom:
+            return _custom(kind, request)
         named = bool(request.name)
         if request.verb not in kind.verbs or (
             named if request.verb == "create" else not named and request.verb in NAMED
@@ -159,15 +163,22 @@ class Api:
         return kind
 
     def _with_subresource(self, kind: Kind, request: Request) -> Kind:
+        custom = not isinstance(kind.schema, str)
         if request.subresource not in subresources.names(kind):
-            raise NotServed
+            raise not_found(kind, request.name) if custom else NotServed
         if request.verb not in subresources.describe(kind, request.subresource).verbs:
-            raise not_allowed()
+            raise method_not_supported(kind, request.verb) if custom else not_allowed()
         return kind
 
     async def serve(self, request: Request, payload: Payload) -> Answer | Collection:
         """Raises StatusError and NotServed."""
         kind = self.kind_of(request)
+        accept = request.headers.get("Accept")
+        if accept and accept != codec.JSON:
+            routed = isinstance(kind.schema, str)
+            if routed and request.verb == "patch":
+                patching.check_type(kind, payload.content_type)
+            negotiation.check(accept, routed=routed, streamed=request.verb == "list")
         if request.subresource in HANDLERS:
             return await HANDLERS[request.subresource](self, request, kind, payload)
         rules = STRATEGIES[request.subresource] if request.subresource else strategy.WHOLE
@@ -197,6 +208,11 @@ class Api:
     def watch(self, request: Request) -> tuple[Kind, AbstractAsyncContextManager[watching.Batches]]:
         kind = self.kind_of(request)
         options = parse_list(request, watch=True)
+        accept = request.headers.get("Accept")
+        if accept and isinstance(kind.schema, str):
+            negotiation.check_routed(accept, negotiation.WATCHED)
+        if request.name:
+            options = replace(options, fields=_selecting(request, options.fields))
         return kind, watching.watch(self.store, kind, namespace=request.namespace, options=options)
 
     async def _create(self, request: Request, kind: Kind, payload: Payload) -> Answer:
@@ -319,10 +335,28 @@ class _Replacement:
         return fresh(self._obj)
 
 
-def _terminating(kind: Kind) -> StatusError:
-    error = method_not_supported(kind, "create")
-    error.message = "create not allowed while custom resource definition is terminating"
-    return error
+def _selecting(request: Request, fields: FieldSelector) -> FieldSelector:
+    """What a watch of one object selects; old paths such as `/api/v1/watch/nodes/a` name it. Raises 400."""
+    if fields.empty:
+        return FieldSelector((FieldTerm("metadata.name", request.name),))
+    if selected_name(request.first("fieldSelector")) != request.name:
+        raise bad_request("fieldSelector metadata.name doesn't match requested name")
+    return fields
+
+
+def _custom(kind: Kind, request: Request) -> Kind:
+    """There are no routes for custom resources, only verbs: a name where there should be none does not matter."""
+    if request.verb == "create":
+        if "create" not in kind.verbs:
+            error = method_not_supported(kind, "create")
+            error.message = "create not allowed while custom resource definition is terminating"
+            raise error
+        request.name = ""
+    elif request.verb not in kind.verbs:
+        raise method_not_supported(kind, request.verb)
+    elif request.verb in NAMED and not request.name:
+        raise bad_request("name must be provided")
+    return kind
 
 
 def not_allowed() -> StatusError:

@@ -47,7 +47,14 @@ class Health:
         wrong = await self._ask(root, name)
         if wrong:
             return Text(f"internal server error: {wrong}\n".encode(), code=500, headers=HEADERS)
-        return Text(b"ok", headers=HEADERS)
+        return Text(b"ok")
+
+    def paths(self) -> Iterator[str]:
+        """Of all checks, together and alone."""
+        for root, checks in self._checks.items():
+            yield root
+            for name in checks:
+                yield f"{root}/{name}"
 
     async def _ask(self, root: str, name: str) -> str:
         wrong = await self._checks[root][name]()
@@ -78,7 +85,7 @@ class Health:
         return Text(b"ok", headers=HEADERS)
 
     def families(self) -> Iterator[Family]:
-        """What `/metrics` says of it."""
+        """What `/metrics/slis` says of it."""
         results = Family(
             "kubernetes_healthcheck",
             "gauge",

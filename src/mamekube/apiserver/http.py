@@ -17,7 +17,7 @@ import orjson
 from mamekube.apiserver import warnings, watching
 from mamekube.apiserver.access.attributes import Attributes
 from mamekube.apiserver.access.authentication import Authenticator, impersonate
-from mamekube.apiserver.access.authorization import Authorizer
+from mamekube.apiserver.access.authorization import Authorizer, Forbidden, sanitized
 from mamekube.apiserver.aggregation.proxy import AggregationProxy, Unavailable
 from mamekube.apiserver.api import Api, NotServed, Payload
 from mamekube.apiserver.auditing import audit
@@ -36,6 +36,7 @@ from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import BODY_BYTES_MAX, REQUEST_TIMEOUT_S
 from mamekube.foundation.timelimit import TimeLimit
 from mamekube.kinds.registry import Registry
+from mamekube.objects.gotext import quoted
 from mamekube.objects.status import StatusError, internal_error, timeout
 from mamekube.store.backend import StoreError
 
@@ -45,6 +46,9 @@ requests_log = logging.getLogger("mamekube.apiserver.requests")
 
 LONG_RUNNING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 """Subresources that last as long as their client wants."""
+
+PLAIN_TEXT = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+"""What Go's net/http says of an error that is no object."""
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -189,6 +193,9 @@ class Front:
 
     async def _serve(self, request: Request, exchange: Exchange) -> Response:
         self._authorize(request)
+        if request.path.startswith("//"):
+            # To authorization it means what it would with one slash; to the router it is nothing.
+            raise NotServed
         remote = self._aggregation.find(request)
         if remote is not None:
             return await self._aggregation.serve(remote, request, exchange)
@@ -286,17 +293,18 @@ class Front:
 
     def _failure(self, request: Request, exchange: Exchange, error: Exception) -> Response:
         headers = _headers(request)
+        if request.is_resource and not (request.resource or request.name):
+            why = f"unable to determine kind and namespace from url, {exchange.target}"
+            text = f"Internal Server Error: {quoted(exchange.target)}: failed to create RequestInfo: {why}"
+            return Reply(exchange, 500, {**headers, **PLAIN_TEXT}, f"{sanitized(text)}\n".encode())
         if isinstance(error, NotServed) and _leads_into(request.path, self._api.registry):
             error = StatusError(
                 404, "NotFound", "the server could not find the requested resource", details={}
             )
         if isinstance(error, NotServed):
-            headers["Content-Type"] = "text/plain; charset=utf-8"
-            headers["X-Content-Type-Options"] = "nosniff"
-            return Reply(exchange, 404, headers, b"404 page not found\n")
+            return Reply(exchange, 404, headers | PLAIN_TEXT, b"404 page not found\n")
         if isinstance(error, Rejected | Unavailable):
-            headers["Content-Type"] = "text/plain; charset=utf-8"
-            headers["X-Content-Type-Options"] = "nosniff"
+            headers |= PLAIN_TEXT
             if isinstance(error, Unavailable):
                 return Reply(exchange, 503, headers, f"{error}\n".encode())
             headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -304,6 +312,8 @@ class Front:
         refused = refusal(error)
         if refused.retry_after_s:
             headers["Retry-After"] = str(refused.retry_after_s)
+        if isinstance(error, Forbidden):
+            headers["X-Content-Type-Options"] = "nosniff"
         headers["Content-Type"], body = rendering.refusal_of(request, refused.status)
         return Reply(exchange, refused.code, headers, body, more=warnings.pairs(request.warnings))
 
@@ -315,7 +325,7 @@ def _lasts(request: Request) -> bool:
 
 def _leads_into(path: str, registry: Registry) -> bool:
     """Whether a path begins as those of built-in groups do: upstream's router refuses what follows with a Status."""
-    root, *below = path.strip("/").split("/")
+    root, *below = path[1:].rstrip("/").split("/")
     return root == "api" or (root == "apis" and bool(below) and registry.is_builtin(below[0]))
 
 

@@ -196,7 +196,7 @@ class LocalClient:
         query: Query | None = None,
     ) -> Request:
         query = query or {}
-        if not name and "fieldSelector" in query:
+        if not name and verb != "deletecollection" and "fieldSelector" in query:
             name = selected_name(query["fieldSelector"][0])
         return Request(
             method=_METHODS[verb],

@@ -11,10 +11,12 @@ from mamekube.apiserver.access.tokens import Tokens
 from mamekube.apiserver.api import not_allowed
 from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.documents import Text, encode, encode_indented
+from mamekube.apiserver.formats import negotiation
 from mamekube.apiserver.health import Health
 from mamekube.apiserver.metrics import Metrics
 from mamekube.apiserver.openapi.publication import OpenApi
 from mamekube.apiserver.request import Request
+from mamekube.foundation.metrics import CONTENT_TYPE, render
 
 if TYPE_CHECKING:
     from mamekube.apiserver.profiles import Profiles
@@ -22,15 +24,21 @@ if TYPE_CHECKING:
 JSON = "application/json"
 LISTED = (
     "/.well-known/openid-configuration",
-    "/healthz",
-    "/livez",
+    "/api",
+    "/api/v1",
+    "/apis",
+    "/apis/",
     "/metrics",
+    "/metrics/slis",
     "/openapi/v2",
     "/openapi/v3",
+    "/openapi/v3/",
     "/openid/v1/jwks",
-    "/readyz",
     "/version",
 )
+KEYS_CACHED = {"Cache-Control": "public, max-age=3600"}
+"""What the token issuer says of itself is for everybody, and changes rarely."""
+JWKS = "application/jwk-set+json"
 ONLY_READ = frozenset({"/.well-known/openid-configuration", "/api", "/openid/v1/jwks", "/version"})
 """Upstream's routes, and so are those of the built-in versions; what else there is does not look at the method."""
 
@@ -52,11 +60,13 @@ class Pages:
         self._health = health
         self._metrics = metrics
         self._profiles: Profiles | None = None
-        self._exact: dict[str, Callable[[Request], Text]] = {
-            "": self._index,
-            "/version": lambda request: Text(encode_indented(version.describe()), JSON),
-            "/.well-known/openid-configuration": lambda request: Text(encode(tokens.discovery()), JSON),
-            "/openid/v1/jwks": lambda request: Text(encode(tokens.jwks()), "application/jwk-set+json"),
+        self._routes: dict[str, tuple[str, Callable[[], Text]]] = {
+            "/version": (JSON, lambda: Text(encode_indented(version.describe()), JSON)),
+            "/.well-known/openid-configuration": (
+                JSON,
+                lambda: Text(encode(tokens.discovery()), JSON, headers=KEYS_CACHED),
+            ),
+            "/openid/v1/jwks": (JWKS, lambda: Text(encode(tokens.jwks()), JWKS, headers=KEYS_CACHED)),
         }
 
     async def serve(self, request: Request) -> Text | None:
@@ -64,14 +74,19 @@ class Pages:
         path = request.path.rstrip("/")
         if request.method != "GET" and (path in ONLY_READ or self._discovery.is_builtin_version(path)):
             raise not_allowed()
-        if path == "/metrics":
+        if path in self._routes:
+            media_type, page = self._routes[path]
+            negotiation.check_routed(request.headers.get("Accept", ""), (media_type,))
+            return page()
+        if request.path in ("/", "/index.html"):
+            return self._index()
+        if request.path == "/metrics":
             return await self._metrics.render(time.perf_counter())
-        page = self._exact.get(path)
-        if page is not None:
-            return page(request)
+        if request.path == "/metrics/slis":
+            return Text(render([*self._health.families()]), CONTENT_TYPE)
         if path.startswith("/api"):
             return self._discovery.serve(path, request.headers)
-        if path.startswith("/openapi/"):
+        if path.startswith("/openapi/") and request.path != "/openapi/v2/":
             return await self._openapi_page(request)
         if path == "/debug/pprof" or path.startswith("/debug/pprof/"):
             return await self._profile_page(request)
@@ -84,9 +99,9 @@ class Pages:
             self._profiles = Profiles()
         return await self._profiles.serve(request)
 
-    def _index(self, request: Request) -> Text:
+    def _index(self) -> Text:
         """`GET /`: every path there is."""
-        paths = {"/api", "/api/v1", "/apis", *LISTED}
+        paths = {*LISTED, *self._health.paths()}
         for group, versions in self._discovery.group_versions():
             if group:
                 paths.add(f"/apis/{group}")

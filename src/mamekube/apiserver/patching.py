@@ -39,9 +39,12 @@ CUSTOM_TYPES = (JSON_PATCH, MERGE_PATCH, APPLY_YAML)
 def check_type(kind: Kind, content_type: str) -> str:
     """The media type of the patch. Raises 415 for one that the kind does not take."""
     found = codec.media_type(content_type)
-    types = BUILTIN_TYPES if isinstance(kind.schema, str) else CUSTOM_TYPES
-    if found not in types:
-        raise unsupported_media_type(types)
+    builtin = isinstance(kind.schema, str)
+    if found not in (BUILTIN_TYPES if builtin else CUSTOM_TYPES):
+        # Of built-in kinds it is upstream's router that refuses.
+        if builtin:
+            raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
+        raise unsupported_media_type(CUSTOM_TYPES)
     return found
 
 

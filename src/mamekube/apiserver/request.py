@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,12 +19,17 @@ from urllib.parse import parse_qs, unquote
 
 from mamekube.apiserver.objectmeta import make_uid
 from mamekube.foundation.limits import HEAVY_BYTES
+from mamekube.objects import selectors
+from mamekube.objects.names import path_segment
 from mamekube.objects.status import bad_request
 
 VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 """What may follow `namespaces/NAME` without being a resource in that namespace."""
+
+PATH_VERBS = frozenset({"proxy", "watch"})
+"""Verbs that may stand in the path, as they did in Kubernetes' first releases. Nothing but `watch` is served."""
 
 
 INT64_DIGITS = 19
@@ -68,7 +73,7 @@ class Route(NamedTuple):
     group: str = ""
     version: str = ""
     resource: str = ""
-    """The plural, or `""` for a path such as `/apis/apps/v1`."""
+    """The plural, or `""` for a path such as `/apis/apps/v1`, and for one that ends with a verb."""
     subresource: str = ""
     namespace: str = ""
     name: str = ""
@@ -203,41 +208,50 @@ def parse_path(method: str, path: str, query: Mapping[str, list[str]]) -> Route:
     else:
         return plain
     verb = VERBS.get(method, "")
-    if rest[0] == "watch" and len(rest) > 1:
-        verb, rest = "watch", rest[1:]
+    if rest[0] in PATH_VERBS:
+        if len(rest) == 1:
+            return Route(verb, True, group, version)
+        return _of_resource(rest[0], group, version, rest[1:])
+    route = _of_resource(verb, group, version, rest)
+    if route.name or verb not in ("get", "delete"):
+        return route
+    verb, name = _of_collection(verb, query)
+    return route._replace(verb=verb, name=name)
+
+
+def _of_resource(verb: str, group: str, version: str, rest: Sequence[str]) -> Route:
+    """`rest`: what follows the version."""
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]
         if len(rest) > 2 and rest[2] not in NAMESPACE_SUBRESOURCES:
             rest = rest[2:]
     name = rest[1] if len(rest) > 1 else ""
-    subresource = rest[2] if len(rest) > 2 else ""
+    subresource = rest[2] if len(rest) > 2 and verb != "proxy" else ""
     subpath = "/".join(rest[3:])
-    if not name:
-        verb, name = _of_collection(verb, query)
     return Route(verb, True, group, version, rest[0], subresource, namespace, name, subpath)
 
 
 def _of_collection(verb: str, query: Mapping[str, list[str]]) -> tuple[str, str]:
     """Verb and name for a path without a name: a field selector on metadata.name counts as the name, so that
     a role may allow to list or watch one object only."""
-    if verb == "get":
-        watch = query.get("watch")
-        verb = "watch" if watch and watch[0].lower() not in ("false", "0") else "list"
-    elif verb == "delete":
-        verb = "deletecollection"
-    name = ""
-    if verb in ("list", "watch", "deletecollection") and "fieldSelector" in query:
-        name = selected_name(query["fieldSelector"][0])
-    return verb, name
+    if verb == "delete":
+        return "deletecollection", ""
+    watch = query.get("watch")
+    verb = "watch" if watch and watch[0].lower() not in ("false", "0") else "list"
+    return verb, selected_name(query["fieldSelector"][0]) if "fieldSelector" in query else ""
 
 
 def selected_name(field_selector: str) -> str:
-    for requirement in field_selector.split(","):
-        key, sign, value = requirement.partition("=")
-        if key.strip() == "metadata.name" and sign:
-            return value.removeprefix("=").strip()
-    return ""
+    """The one name that a field selector selects; `""` for any, for none, and for a selector that cannot be read."""
+    if "metadata.name" not in field_selector:
+        return ""
+    try:
+        terms = selectors.parse_fields(field_selector).terms
+    except selectors.SelectorError:
+        return ""
+    name = next((term.value for term in terms if term.field == "metadata.name" and not term.negated), "")
+    return "" if path_segment(name) else name
 
 
 def parse_int(request: Request, key: str) -> int | None:

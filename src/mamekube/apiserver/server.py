@@ -337,7 +337,6 @@ class ApiServer(Component):
             if name == REGISTERED:
                 health.add("autoregister-completion", finished(self._bootstrapped))
         health.add("shutdown", self._stays, paths=("/readyz",))
-        self.metrics.add(health.families)
         return health
 
     async def _stays(self) -> str:

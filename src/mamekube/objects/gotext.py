@@ -1,4 +1,4 @@
-"""JSON values as Go prints and names them, which upstream's messages do."""
+"""JSON values as Go prints and names them, and text as it quotes it, which upstream's messages do."""
 
 from __future__ import annotations
 
@@ -33,3 +33,37 @@ def kind_name(value: Any) -> str:
         return "bool"
     kinds: dict[type, str] = {str: "string", int: "int64", float: "float64", list: "slice", dict: "map"}
     return kinds.get(type(value), "nil")
+
+
+_SHORT = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    '"': '\\"',
+    "\\": "\\\\",
+}
+_ASCII_END = 0x7F
+_BASIC_PLANE_END = 0xFFFF
+
+
+def quoted(text: str) -> str:
+    """`text` in double quotes, as `%q` writes it: what cannot be printed is shown by its number."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return f'"{"".join(map(_shown, text))}"'
+
+
+def _shown(character: str) -> str:
+    short = _SHORT.get(character)
+    if short is not None:
+        return short
+    if character.isprintable():
+        return character
+    number = ord(character)
+    if number <= _ASCII_END:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number <= _BASIC_PLANE_END else f"\\U{number:08x}"

@@ -327,8 +327,7 @@ async def test_bad_list_options(web, query, code):
 async def test_a_patch_of_an_unknown_type_is_415(web):
     await web.send("POST", CONFIGMAPS, config_map("a"))
     answer = await web.send("PATCH", f"{CONFIGMAPS}/a", b"{}")
-    assert answer.code == 415
-    assert "application/strategic-merge-patch+json" in answer.body["message"]
+    assert (answer.code, answer.body["message"]) == (415, "415: Unsupported Media Type")
 
 
 async def test_who_shows_no_credential_is_anonymous(web):

@@ -87,7 +87,7 @@ async def test_a_path_that_leads_nowhere_in_a_group_that_is_there_is_refused_wit
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("//api/v1/configmaps", "ConfigMapList"),
+        ("/api/v1/configmaps//", "ConfigMapList"),
         ("/api/v1/configmaps/", "ConfigMapList"),
         ("/api/v1/namespaces/default/", "Namespace"),
         ("/apis/apps/v1/", "APIResourceList"),

@@ -336,10 +336,6 @@ async def test_a_refusal_in_yaml_for_who_takes_yaml(web):
 
 
 BODIES = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
-PATCHES = (
-    "application/json-patch+json, application/merge-patch+json, "
-    "application/strategic-merge-patch+json, application/apply-patch+yaml"
-)
 
 
 @pytest.mark.parametrize(
@@ -350,7 +346,8 @@ PATCHES = (
             MAPS,
             {"Accept": "application/cbor"},
             406,
-            f"only the following media types are accepted: {BODIES}",
+            f"406: Not Acceptable\n\nAvailable representations: {BODIES}, application/json;stream=watch, "
+            "application/vnd.kubernetes.protobuf;stream=watch",
         ),
         (
             "POST",
@@ -364,7 +361,7 @@ PATCHES = (
             f"{MAPS}/a?fieldManager=me",
             {"Content-Type": "application/apply-patch+cbor"},
             415,
-            f"the body of the request was in an unknown format - accepted media types include: {PATCHES}",
+            "415: Unsupported Media Type",
         ),
     ],
 )

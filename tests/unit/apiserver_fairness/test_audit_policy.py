@@ -38,6 +38,7 @@ POD = "/api/v1/namespaces/default/pods/a"
         ({"resources": [{"resources": ["pods"]}]}, f"{POD}/log", False),
         ({"resources": [{"resources": ["pods/log"]}]}, f"{POD}/log", True),
         ({"resources": [{"resources": ["pods/*"]}]}, f"{POD}/log", True),
+        ({"resources": [{"resources": ["pods/*"]}]}, POD, True),
         ({"resources": [{"resources": ["*/log"]}]}, f"{POD}/log", True),
         ({"resources": [{"resources": ["*"]}]}, f"{POD}/log", True),
         ({"resources": [{"resources": ["pods"], "resourceNames": ["b"]}]}, POD, False),

@@ -17,6 +17,7 @@ from mamekube.apiserver.access.rbac import MissingRole, Roles, rule_allows, rule
 from mamekube.apiserver.mirror import ItemMirror, Mirror
 from mamekube.apiserver.request import Request, User
 from mamekube.foundation.lifecycle import Component
+from mamekube.objects.gotext import quoted
 from mamekube.objects.meta import Object, name_of, namespace_of
 from mamekube.objects.resource import Resource
 from mamekube.objects.status import StatusError
@@ -142,11 +143,15 @@ def _whole(obj: Object, old: Object | None) -> Object:
     return obj
 
 
-def forbidden(attributes: Attributes, reason: str = "") -> StatusError:
+class Forbidden(StatusError):
+    """The refusal of a request by authorization."""
+
+
+def forbidden(attributes: Attributes, reason: str = "") -> Forbidden:
     """The refusal of a request, as upstream words it."""
-    message = describe(attributes) + (f": {reason}" if reason else "")
-    if not attributes.is_resource:
-        return StatusError(403, "Forbidden", f"forbidden: {message}", details={})
+    message = sanitized(describe(attributes)) + (f": {reason}" if reason else "")
+    if not attributes.resource:
+        return Forbidden(403, "Forbidden", f"forbidden: {message}", details={})
     details: dict[str, Any] = {}
     if attributes.name:
         details["name"] = attributes.name
@@ -155,20 +160,26 @@ def forbidden(attributes: Attributes, reason: str = "") -> StatusError:
     details["kind"] = attributes.resource
     subject = f"{attributes.resource}.{attributes.group}" if attributes.group else attributes.resource
     if attributes.name:
-        subject += f' "{attributes.name}"'
-    return StatusError(403, "Forbidden", f"{subject} is forbidden: {message}", details=details)
+        subject += f" {quoted(attributes.name)}"
+    return Forbidden(403, "Forbidden", f"{subject} is forbidden: {message}", details=details)
+
+
+def sanitized(text: str) -> str:
+    """What a browser cannot take for HTML, whatever was asked for: it may be shown without a content type."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def describe(attributes: Attributes) -> str:
     """`User "x" cannot list resource "pods" in API group "" in the namespace "default"`"""
-    user, verb = attributes.user.name, attributes.verb
+    user, verb = quoted(attributes.user.name), attributes.verb
     if not attributes.is_resource:
-        return f'User "{user}" cannot {verb} path "{attributes.path}"'
+        return f"User {user} cannot {verb} path {quoted(attributes.path)}"
     resource = attributes.resource
     if attributes.subresource:
         resource += f"/{attributes.subresource}"
-    where = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
-    return f'User "{user}" cannot {verb} resource "{resource}" in API group "{attributes.group}" {where}'
+    namespace = attributes.namespace
+    where = f"in the namespace {quoted(namespace)}" if namespace else "at the cluster scope"
+    return f"User {user} cannot {verb} resource {quoted(resource)} in API group {quoted(attributes.group)} {where}"
 
 
 def _grants(rule: Any, attributes: Attributes) -> bool:

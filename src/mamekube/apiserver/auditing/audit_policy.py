@@ -93,9 +93,9 @@ class Policy:
 
 
 def _forms(resource: str, subresource: str) -> Sequence[str]:
-    """The ways in which a policy may name it: `pods`, `pods/log`, `pods/*`, `*/log`, `*`."""
+    """The ways in which a policy may name it. `pods/*` is of pods themselves, too."""
     if not subresource:
-        return (resource, ANY)
+        return (resource, f"{resource}/*", ANY)
     return (f"{resource}/{subresource}", f"{resource}/*", f"*/{subresource}", ANY)
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mamekube.apiserver.formats.codec import JSON, PROTOBUF, YAML
-from mamekube.objects.status import not_acceptable
+from mamekube.objects.status import StatusError, not_acceptable
 
 META_GROUP = "meta.k8s.io"
 META_VERSIONS = ("v1", "v1beta1")
@@ -16,6 +16,8 @@ PARTIAL = "PartialObjectMetadata"
 PARTIAL_LIST = "PartialObjectMetadataList"
 OFFERED = (JSON, YAML, PROTOBUF)
 STREAMED = (JSON, PROTOBUF)
+WATCHED = (*OFFERED, *(f"{media_type};stream=watch" for media_type in STREAMED))
+"""What a route has that lists and watches go."""
 
 
 class Form(NamedTuple):
@@ -49,12 +51,12 @@ def forms(accept: str) -> tuple[Form, ...]:
 def _forms(accept: str) -> tuple[Form, ...]:
     if not accept:
         return (PLAIN,)
-    found: list[tuple[float, int, Form]] = []
+    found: list[tuple[float, int, int, Form]] = []
     for position, clause in enumerate(accept.split(",")):
         media, *parameters = [part.strip() for part in clause.split(";")]
         pairs = dict(pair.partition("=")[::2] for pair in parameters)
         media_type = _media_type(media)
-        if media_type is None:
+        if media_type is None or pairs.get("sv") or not _streams(media_type, pairs.get("stream", "")):
             continue
         try:
             quality = float(pairs.get("q", "1"))
@@ -67,16 +69,48 @@ def _forms(accept: str) -> tuple[Form, ...]:
             pairs.get("v", ""),
             pairs.get("pretty") == "1",
         )
-        found.append((-quality, position, form))
-    return tuple(form for _, _, form in sorted(found, key=lambda entry: entry[:2]))
+        found.append((-quality, media.count("*"), position, form))
+    return tuple(form for *_, form in sorted(found, key=lambda entry: entry[:3]))
 
 
 def _media_type(media: str) -> str | None:
     if media in ("*/*", "application/*", JSON):
         return JSON
-    if media in (YAML, "application/x-yaml", "text/yaml"):
-        return YAML
-    return PROTOBUF if media == PROTOBUF else None
+    return media if media in (YAML, PROTOBUF) else None
+
+
+def _streams(media_type: str, schema: str) -> bool:
+    """Whether there is a stream of such things; where none is asked for, there need not be one."""
+    return not schema or (schema == "watch" and media_type in STREAMED)
+
+
+def check_routed(accept: str, produced: Sequence[str]) -> None:
+    """Raises 406 where `accept` names none of the media types that a route has, as upstream's router does before
+    anything else. It looks at no parameters, and knows no wildcard but `*/*`."""
+    if not accept:
+        return
+    for clause in accept.split(","):
+        media_type = clause.partition(";")[0].strip()
+        if media_type == "*/*" or media_type in produced:
+            return
+    available = ", ".join(produced)
+    message = f"406: Not Acceptable\n\nAvailable representations: {available}"
+    raise StatusError(406, "NotAcceptable", message, details={})
+
+
+@lru_cache(maxsize=256)
+def _check(accept: str, routed: bool, streamed: bool) -> None:
+    if routed:
+        check_routed(accept, WATCHED if streamed else OFFERED)
+    shapes = [TABLE, PARTIAL, PARTIAL_LIST]
+    if not any(form[1:4] == PLAIN[1:4] or _is_meta(form, shapes) for form in forms(accept)):
+        raise not_acceptable(OFFERED)
+
+
+def check(accept: str, *, routed: bool, streamed: bool) -> None:
+    """Raises 406 for what is refused before it is known what the answer will be: nothing is to change, then.
+    `routed`: whether it is a kind of upstream's router; `streamed`: whether watches go the same way."""
+    (_check if len(accept) <= ACCEPT_KEPT_MAX else _check.__wrapped__)(accept, routed, streamed)
 
 
 def object_form(accept: str, *, collection: bool, tabular: bool = True) -> Form:

@@ -28,6 +28,9 @@ GZIP_MIN_BYTES = 128 * 1024
 PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 """Clients behind which a person reads: answers are indented for them."""
 
+TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+"""What Go reads as true."""
+
 
 async def body_of(request: Request, answer: Answer | Collection, form: Form, clock: Clock) -> bytes | Pieces:
     """The body of an answer. Raises 406 for what there is no way to write so."""
@@ -160,9 +163,12 @@ def _tables(
 
 
 def _wants_pretty(request: Request, form: Form) -> bool:
-    if "pretty" in request.query:
-        return request.flag("pretty")
-    return form.pretty or request.headers.get("User-Agent", "").startswith(PRETTY_AGENTS)
+    if form.pretty:
+        return True
+    pretty = request.first("pretty") if request.query else ""
+    if pretty:
+        return pretty in TRUE
+    return request.headers.get("User-Agent", "").startswith(PRETTY_AGENTS)
 
 
 def _rendered(body: bytes | Pieces, form: Form) -> bytes | Pieces:
