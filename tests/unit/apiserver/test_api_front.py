@@ -179,3 +179,8 @@ async def test_custom_resources_have_verbs_and_no_routes(web):
     created = await web.send("POST", f"{THINGS}/a/status", thing)
     said = 'create is not supported on resources of kind "things.example.com"'
     assert (created.code, created.body["message"]) == (405, said)
+
+
+@pytest.mark.parametrize(("sent", "code"), [("Bearer  admin-token", 403), ("bearer admin-token more", 200)])
+async def test_one_space_stands_before_a_token(web, sent, code):
+    assert (await web.send("GET", CONFIG_MAPS, headers={"Authorization": sent})).code == code

@@ -213,3 +213,10 @@ async def test_a_number_of_many_digits_is_one_in_yaml_as_it_is_in_json(audited: 
     headers = {"Authorization": "Bearer admin", "Content-Type": "application/yaml"}
     async with audited.session.post(path, data=text, headers=headers) as answer:
         assert (answer.status, (await answer.json())["data"]) == (201, {"a": 1e30})
+
+
+async def test_a_long_user_agent_is_cut_and_a_request_is_received_when_it_was(audited: Audited) -> None:
+    await audited.send("GET", SECRETS, **{"User-Agent": "a" * 1025})
+    received, complete = await lines(audited, 2)
+    assert received["userAgent"] == complete["userAgent"] == "a" * 1024 + "...TRUNCATED"
+    assert received["stageTimestamp"] == received["requestReceivedTimestamp"]

@@ -317,9 +317,10 @@ def _extra(headers: Mapping[str, str], prefix: str) -> dict[str, tuple[str, ...]
 
 def _bearer_token(headers: Mapping[str, str]) -> str | None:
     """The token that was sent: as a header, or by browsers, which cannot set any, as a WebSocket subprotocol."""
-    authorization = headers.get("Authorization", "")
+    authorization = headers.get("Authorization", "").strip()
     if authorization[:7].lower() == "bearer ":
-        return authorization[7:].strip()
+        # Between the two is one space: who sends more has sent no token, as upstream has it.
+        return authorization.split(" ", 2)[1] or None
     prefix = "base64url.bearer.authorization.k8s.io."
     for protocol in headers.get("Sec-WebSocket-Protocol", "").split(","):
         if protocol.strip().startswith(prefix):

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 QUEUED_MAX = 10_000
 """Lines that wait to be written. Upstream: --audit-log-batch-buffer-size."""
 
+USER_AGENT_LENGTH_MAX = 1024
 NO_HEADERS: Mapping[str, str] = {}
 RECEIVED, STARTED, COMPLETE = "RequestReceived", "ResponseStarted", "ResponseComplete"
 
@@ -169,7 +170,7 @@ class AuditLog(Component):
             "verb": request.verb,
             "user": user_info(user),
             "sourceIPs": [request.source] if request.source else [],
-            "userAgent": request.headers.get("User-Agent", ""),
+            "userAgent": _short(request.headers.get("User-Agent", "")),
             "objectRef": _reference(request),
             "requestReceivedTimestamp": self._clock.timestamp_micro(),
         }
@@ -246,7 +247,8 @@ def _written(line: Line) -> bytes | None:
 def event_of(line: Line) -> dict[str, Any]:
     """The audit event. Runs in the writer's thread."""
     record, rule = line.record, line.record.rule
-    event = {**record.base, "stage": line.stage, "stageTimestamp": line.time}
+    at = record.base["requestReceivedTimestamp"] if line.stage == RECEIVED else line.time
+    event = {**record.base, "stage": line.stage, "stageTimestamp": at}
     reference = event.pop("objectRef")
     if line.stage != RECEIVED and record.body:
         sent = _decoded(record.body, record.content_type)
@@ -268,6 +270,12 @@ def event_of(line: Line) -> dict[str, Any]:
     if line.annotations:
         event["annotations"] = line.annotations
     return event
+
+
+def _short(user_agent: str) -> str:
+    if len(user_agent) <= USER_AGENT_LENGTH_MAX:
+        return user_agent
+    return f"{user_agent[:USER_AGENT_LENGTH_MAX]}...TRUNCATED"
 
 
 def _reference(request: Request) -> dict[str, str]:
