@@ -388,7 +388,7 @@ PODS = [
         'spec.dnsConfig.searches[2]: Invalid value: "-a": a lowercase RFC 1123 subdomain must consist of lower case '
         "alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. "
         "'example.com', regex used for validation is "
-        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+        "'_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')",
     ),
     (
         made(annotations={"controller.kubernetes.io/pod-deletion-cost": "+10"}),
