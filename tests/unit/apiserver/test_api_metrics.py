@@ -170,6 +170,8 @@ async def test_what_upstream_promises_is_there_and_any_reader_takes_it(web, tmp_
             text = await scrape(web)
     families = {family.name for family in text_string_to_metric_families(text)}
     assert {"process_cpu_seconds", "process_start_time_seconds", "kubernetes_build_info"} <= families
+    async with web.session.get(f"{web.url}/metrics/slis", headers=headers) as answer:
+        text += await answer.text()
     assert not stable_metrics.differences(text + elsewhere(tmp_path / "store.db"), "apiserver")
 
 
