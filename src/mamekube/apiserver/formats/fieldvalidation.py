@@ -14,7 +14,7 @@ from __future__ import annotations
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
@@ -267,14 +267,13 @@ def may_repeat_keys(body: bytes, value: Any) -> bool:
     No is certain: every key that is kept has its `":` in both texts, and nothing else in the body can hide one.
     """
     if len(body) <= HEAVY_BYTES:
-        parts: Iterable[bytes] = (body,)
-    else:
-        parts = (body[at : at + HEAVY_BYTES + _LOOSE_BYTES] for at in range(0, len(body), HEAVY_BYTES))
-    for part in parts:
-        for mark in _LOOSE:
-            if mark in part:
-                return True
-    return codec.count(body, b'":') != codec.count(orjson.dumps(value), b'":')
+        return _is_loose(body) or body.count(b'":') != orjson.dumps(value).count(b'":')
+    parts = (body[at : at + HEAVY_BYTES + _LOOSE_BYTES] for at in range(0, len(body), HEAVY_BYTES))
+    return any(map(_is_loose, parts)) or codec.count(body, b'":') != codec.count(orjson.dumps(value), b'":')
+
+
+def _is_loose(text: bytes) -> bool:
+    return any(map(text.__contains__, _LOOSE))
 
 
 def repeated_keys(body: bytes, value: Any) -> list[str]:
