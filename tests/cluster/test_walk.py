@@ -387,6 +387,22 @@ def test_10_attach_and_copy(walker, pod, tmp_path):
         assert heard == "attached\n"
 
 
+@pytest.fixture
+def another_cluster(walker):
+    """The link and the route of a cluster whose pods have the same addresses, and which the host prefers."""
+    link = "mamedecoy"
+    network = walker.get("node", walker.cluster.profile)["spec"]["podCIDR"]
+    run("ip", "link", "add", link, "type", "bridge")
+    try:
+        run("ip", "address", "add", "198.51.100.1/24", "dev", link)
+        run("ip", "link", "set", link, "up")
+        run("ip", "route", "add", network, "via", "198.51.100.2", "dev", link, "metric", "1")
+        yield
+    finally:
+        run("ip", "link", "delete", link)
+
+
+@pytest.mark.usefixtures("another_cluster")
 @pytest.mark.upstream_only
 def test_10_port_forward_and_proxy(walker):
     with walker.popen("port-forward", f"deployment/{APP}", ":8080") as forward:

@@ -21,6 +21,7 @@ from mamekube.apiserver.access.tokens import Tokens
 from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.bodies import DELETE_OPTIONS
 from mamekube.apiserver.deletion import Deletion
+from mamekube.apiserver.dialing import Dialer
 from mamekube.apiserver.documents import Answer, Collection, Document, Made
 from mamekube.apiserver.formats import codec, fieldvalidation, negotiation
 from mamekube.apiserver.listing import list_items, too_large_revision
@@ -121,12 +122,14 @@ class Api:
         authorizer: Authorizer,
         tokens: Tokens,
         clock: Clock,
+        dialer: Dialer,
     ) -> None:
         self.store = store
         self.registry = registry
         self.admission = admission
         self.tokens = tokens
         self.clock = clock
+        self.dialer = dialer
         self.resources = Resources(store, admission, clock, registry.find)
         self.deletion = Deletion(store, admission, clock)
         self.components = components.Components(store)

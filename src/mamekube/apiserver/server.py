@@ -31,6 +31,7 @@ from mamekube.apiserver.aggregation.remote_openapi import RemoteOpenApi
 from mamekube.apiserver.api import Api
 from mamekube.apiserver.bootstrap import bootstrap, keep
 from mamekube.apiserver.customresources.served import CustomResources
+from mamekube.apiserver.dialing import Dialer
 from mamekube.apiserver.discovery import Discovery
 from mamekube.apiserver.expiry import EventExpiry
 from mamekube.apiserver.flow import fairness_metrics
@@ -123,6 +124,9 @@ class ApiServerConfig:
     service_cidr: str = "10.96.0.0/12"
     node_port_range: str = "30000-32767"
     advertise_address: str = ""
+    pod_network: str = ""
+    pod_device: str = ""
+    """The link that the pods of this network are behind; without one the machine's routes lead to them."""
     kubelet_ca_file: str = ""
     kubelet_client_certificate_file: str = ""
     kubelet_client_key_file: str = ""
@@ -184,7 +188,8 @@ class ApiServer(Component):
             anonymous=config.anonymous,
         )
         self.metrics = Metrics(store, self.registry)
-        self._webhooks = AdmissionWebhooks(store)
+        self._dialer = Dialer(config.pod_network, config.pod_device)
+        self._webhooks = AdmissionWebhooks(store, self._dialer)
         self._policies = AdmissionPolicies(store)
         self._policy_status = PolicyStatus(store, self.registry)
         self._fairness = Fairness(store)
@@ -203,9 +208,11 @@ class ApiServer(Component):
             authorizer=self._authorizer,
             tokens=self._tokens,
             clock=clock,
+            dialer=self._dialer,
         )
         self._services = ApiServices(
             store,
+            self._dialer,
             lambda: self.client(LOOPBACK_USER, (MASTERS,)),
             clock,
             certificate_file=config.proxy_client_certificate_file,
@@ -298,7 +305,7 @@ class ApiServer(Component):
             ),
             metrics=self.metrics,
             fairness=self._fairness,
-            aggregation=AggregationProxy(self._services, self.api.store),
+            aggregation=AggregationProxy(self._services, self.api.store, self._dialer),
             audit_log=await self._open_audit_log(),
             clock=self.clock,
         )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from mamekube.apiserver import backends
 from mamekube.apiserver.admission.webhook_counts import WebhookCounts
+from mamekube.apiserver.dialing import Dialer
 from mamekube.apiserver.documents import encode
 from mamekube.apiserver.formats import codec
 from mamekube.foundation import sidetrack
@@ -56,10 +57,11 @@ class CallError(Exception):
 class WebhookClient(Component):
     """One session for all webhooks."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, dialer: Dialer) -> None:
         super().__init__()
         self.counts = WebhookCounts()
         self._store = store
+        self._dialer = dialer
         self._session: aiohttp.ClientSession | None = None
         self._contexts: dict[str, ssl.SSLContext] = {}
 
@@ -109,7 +111,7 @@ class WebhookClient(Component):
             from mamekube.client.aiohttp_import import aiohttp
 
             self._session = aiohttp.ClientSession(
-                connector=_connector(self._store),
+                connector=_connector(self._store, self._dialer),
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "kube-apiserver-admission"},
@@ -170,7 +172,7 @@ def _ending_what_failed() -> Iterator[None]:
         _transports.reset(mark)
 
 
-def _connector(store: Store) -> aiohttp.BaseConnector:
+def _connector(store: Store, dialer: Dialer) -> aiohttp.BaseConnector:
     """One that tells calls what they go over."""
     from mamekube.client.aiohttp_import import aiohttp
 
@@ -185,6 +187,7 @@ def _connector(store: Store) -> aiohttp.BaseConnector:
 
     return Connector(
         resolver=service_resolver(store),
+        socket_factory=dialer.make_socket,
         use_dns_cache=False,
         limit=0,
         limit_per_host=CONNECTIONS_PER_HOST_MAX,

@@ -27,6 +27,7 @@ def start(profile: Profile) -> None:
         "certificates": str(profile.certificates),
         "address": profile.gateway,
         "port": API_PORT,
+        "podDevice": profile.bridge,
         "flags": profile.flags,
     }
     place = profile.folder / "server.json"

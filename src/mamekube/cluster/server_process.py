@@ -17,7 +17,7 @@ from mamekube.apiserver import components, storagemetrics
 from mamekube.apiserver.server import ApiServer, ApiServerConfig
 from mamekube.client.client import Client
 from mamekube.cluster import flags, program
-from mamekube.cluster.profiles import CLUSTER_DOMAIN, DNS_ADDRESS, SERVICE_NETWORK
+from mamekube.cluster.profiles import CLUSTER_DOMAIN, DNS_ADDRESS, POD_NETWORK, SERVICE_NETWORK
 from mamekube.controllers.controllers import Controllers, ControllersConfig
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.lifecycle import begin, settle
@@ -70,6 +70,8 @@ def api_server_config(config: dict[str, Any], certificates: Path) -> ApiServerCo
     return ApiServerConfig(
         address=config["address"],
         port=config["port"],
+        pod_network=POD_NETWORK,
+        pod_device=config.get("podDevice") or "",
         advertise_address=config["address"],
         certificate_file=str(certificates / "apiserver.crt"),
         key_file=str(certificates / "apiserver.key"),

@@ -17,6 +17,7 @@ from mamekube.apiserver.admission.plugins import admission
 from mamekube.apiserver.admission.policy_records import AdmissionPolicies
 from mamekube.apiserver.admission.service_account import MOUNT_PATH
 from mamekube.apiserver.admission.webhooks import AdmissionWebhooks
+from mamekube.apiserver.dialing import Dialer
 from mamekube.apiserver.request import User
 from mamekube.apiserver.writes import DELETE, UPDATE
 from mamekube.objects.status import StatusError
@@ -30,7 +31,7 @@ async def chain(world, authorizer):
         await world.put("namespaces", {"metadata": {"name": name}, "status": {"phase": "Active"}})
     async with (
         ServiceAddresses(world.store, world.reader, world.clock, service_cidr="10.96.0.0/12") as addresses,
-        AdmissionWebhooks(world.store) as webhooks,
+        AdmissionWebhooks(world.store, Dialer()) as webhooks,
         AdmissionPolicies(world.store) as policies,
     ):
         yield admission(world.reader, authorizer, addresses, world.store, webhooks, policies)

@@ -27,6 +27,7 @@ from mamekube.apiserver.admission.webhook_counts import CALL_FAILED, NO_ERROR, C
 from mamekube.apiserver.admission.webhook_records import Webhook, Webhooks
 from mamekube.apiserver.admission.webhook_review import InvalidResponse, Verdict, View
 from mamekube.apiserver.auditing import audit
+from mamekube.apiserver.dialing import Dialer
 from mamekube.apiserver.documents import Made
 from mamekube.apiserver.formats import fieldvalidation
 from mamekube.apiserver.objectmeta import make_uid
@@ -79,9 +80,9 @@ class Passes:
 class AdmissionWebhooks(Component):
     """What both plugins work with."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, dialer: Dialer) -> None:
         super().__init__()
-        self.client = WebhookClient(store)
+        self.client = WebhookClient(store, dialer)
         self.mutating = Webhooks(store, builtin.MUTATING_WEBHOOKS)
         self.validating = Webhooks(store, builtin.VALIDATING_WEBHOOKS)
         self._stack = AsyncExitStack()

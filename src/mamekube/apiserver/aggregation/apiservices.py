@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mamekube.apiserver import backends, builtin
+from mamekube.apiserver.dialing import Dialer
 from mamekube.apiserver.formats import codec
 from mamekube.apiserver.mirror import Mirror
 from mamekube.apiserver.webhook_client import (
@@ -87,6 +88,7 @@ class ApiServices(Component):
     def __init__(
         self,
         store: Store,
+        dialer: Dialer,
         client: Callable[[], Client],
         clock: Clock,
         *,
@@ -98,6 +100,7 @@ class ApiServices(Component):
         self.generation = 0
         """Another number means that what they serve may be something else."""
         self._store = store
+        self._dialer = dialer
         self._client = cache(client)
         """Asked for when first needed: the in-process client itself asks here who serves what."""
         self._clock = clock
@@ -123,7 +126,10 @@ class ApiServices(Component):
 
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    resolver=service_resolver(self._store), use_dns_cache=False, limit=0
+                    resolver=service_resolver(self._store),
+                    socket_factory=self._dialer.make_socket,
+                    use_dns_cache=False,
+                    limit=0,
                 ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from mamekube.apiserver import tunnel
 from mamekube.apiserver.aggregation.apiservices import CONNECT_TIMEOUT_S, ApiServices, Remote
 from mamekube.apiserver.backends import choose
+from mamekube.apiserver.dialing import Dialer
 from mamekube.apiserver.reply import Passed, Reply, Response, Stream
 from mamekube.apiserver.request import Request, User
 from mamekube.apiserver.webhook_client import CallError, reason_of, service_host
@@ -54,9 +55,10 @@ class Unavailable(Exception):
 class AggregationProxy:
     """Hands requests on."""
 
-    def __init__(self, services: ApiServices, store: Store) -> None:
+    def __init__(self, services: ApiServices, store: Store, dialer: Dialer) -> None:
         self._services = services
         self._store = store
+        self._dialer = dialer
 
     def find(self, request: Request) -> Remote | None:
         """The server that is responsible, None where it is this one."""
@@ -124,7 +126,7 @@ class AggregationProxy:
         place = await choose(self._store, namespace=remote.namespace, name=remote.service, port=remote.port)
         host = service_host(remote.namespace, remote.service)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(
+            reader, writer = await self._dialer.connect(
                 place.host, place.port, ssl=remote.context, server_hostname=host
             )
         headers["Connection"], headers["Upgrade"] = "Upgrade", exchange.headers.get("Upgrade", "")

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 from mamekube.apiserver import backends, tunnel
 from mamekube.apiserver.api import Api
+from mamekube.apiserver.dialing import Connection, Dialer
 from mamekube.apiserver.kubelets import CONNECT_TIMEOUT_S, Kubelets, Place, stranger_context
 from mamekube.apiserver.reply import Passed
 from mamekube.apiserver.request import Request
@@ -54,7 +55,7 @@ async def serve(kubelets: Kubelets, api: Api, request: Request, exchange: Exchan
         place, secure = _pod_place(await pod_of(api, request), target), target.scheme == "https"
     else:
         place, secure = await _service_place(api, request, target), target.scheme == "https"
-    reader, writer = await _connect(place, secure=secure)
+    reader, writer = await _connect(api.dialer, place, secure=secure)
     return await _hand_on(request, exchange, place, reader, writer)
 
 
@@ -141,15 +142,15 @@ def _service_port(service: Object, asked: str) -> str:
     raise unavailable(f'no service port "{asked}" found for service "{service["metadata"]["name"]}"')
 
 
-async def _connect(place: Place, *, secure: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(dialer: Dialer, place: Place, *, secure: bool) -> Connection:
     """Raises 503."""
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             if secure:
-                return await asyncio.open_connection(
+                return await dialer.connect(
                     place.host, place.port, ssl=stranger_context(), server_hostname=""
                 )
-            return await asyncio.open_connection(place.host, place.port)
+            return await dialer.connect(place.host, place.port)
     except (OSError, TimeoutError) as error:
         why = dial_reason(place.host, place.port, error)
         raise unavailable(f"error trying to reach service: {why}") from None
