@@ -1,18 +1,17 @@
 """The store in one SQLite file: every acknowledged write is on disk.
 
 How a write goes: the event loop decides it, against an index in memory that includes the writes under way; it
-queues; one thread inserts whatever has queued since its last insert, in one statement that is one transaction
-and one fsync; then the loop publishes the changes in the order of their revisions and acknowledges them.
+queues; whatever has queued is inserted in one statement, which is one transaction and goes to SQLite's log; the
+kernel brings the log to the disk while the loop does other things; then the loop publishes the changes in the order
+of their revisions and acknowledges them. What SQLite does now and then, and takes its time for, a thread does.
 
 Invariants:
 
 * `_heads` is what the file holds; `_pending` is the last write under way of each key. A refusal rests on
   `_heads` alone: where a write under way stands in the way, its outcome is awaited first.
-* After a failed insert nothing is under way, and `_heads` is again what the file holds.
+* After a failed write nothing is under way, and `_heads` is again what the file holds, and the disk.
+* `_writing` is held by who uses the connection that writes: the loop, for a batch, or the thread.
 * The file belongs to one process, by a lock that ends with it; a killed process leaves nothing to repair.
-
-The insert is one statement also for the interpreter's sake: a thread that steps SQLite row by row has to win
-the interpreter lock back from a busy event loop after every row, five milliseconds a time.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ import fcntl
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -41,10 +40,19 @@ from mamekube.store.backend import (
     RevisionMismatch,
     StoreFailed,
 )
+from mamekube.store.datasync import DataSync, data_sync
 from mamekube.store.watchers import Watcher, Watchers
 
 BATCH_MAX = 256
 """Writes in one transaction: enough to share an fsync, few enough that readers see progress."""
+BATCH_BYTES_MAX = 4 << 20
+"""Of values in one transaction, unless it is one write."""
+HEAVY_BYTES = 64 << 10
+"""Of values that the thread inserts: the loop would take a millisecond for a megabyte."""
+COMMIT_BYTES = 16 << 10
+"""What a transaction adds to the log beside its values, about: pages of the table and of its index."""
+LOG_BYTES_MAX = 4 << 20
+"""From there on the log's content is moved into the table."""
 REPLAY_CHUNK = 1_000
 """Changes read from history at a time when a watch starts in the past."""
 COMPACT_CHUNK = 2_000
@@ -148,10 +156,12 @@ class SqliteBackend:
         """The revision the file was opened at, and all of its rows, until they are asked for."""
         self._revision = self._last_taken = FIRST_REVISION
         self._compacted = 0
+        self._writing = asyncio.Lock()
+        self._log_bytes = 0
         try:
-            self._writer = self._open()
+            self._writer, self._log = self._open()
             self._load()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             os.close(self._lock)
             raise StoreFailed(f"{self._path}: {error}") from error
 
@@ -225,7 +235,9 @@ class SqliteBackend:
         self._compacted = max(done, revision)  # first: no new reader may start what is about to go
         while done < revision:
             chunk_end = min(revision, done + COMPACT_CHUNK)
-            await self._on_writer(_compact_range, self._writer, done, chunk_end)
+            async with self._writing:
+                await self._on_writer(_compact_range, self._writer, done, chunk_end)
+                await self._move_log()
             done = chunk_end
 
     async def revision(self) -> int:
@@ -242,6 +254,7 @@ class SqliteBackend:
         self._writer_thread.shutdown()
         if self._reader is not None:
             self._reader.close()
+        self._log.close()
         self._writer.close()
         os.close(self._lock)
 
@@ -283,19 +296,57 @@ class SqliteBackend:
         return await write.done
 
     async def _commit_queued(self) -> None:
-        """Insert batch after batch until nothing is queued. At most one such task runs."""
+        """Write batch after batch until nothing is queued. At most one such task runs."""
         try:
             while self._queue:
-                batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
-                self._last_taken = batch[-1].change.revision
-                try:
-                    await self._on_writer(_insert, self._writer, [write.change for write in batch])
-                except StoreFailed as error:
-                    await self._recover(batch, error)
-                else:
-                    self._publish(batch)
+                await self._gather()
+                async with self._writing:
+                    batch = self._take_batch()
+                    try:
+                        await self._commit([write.change for write in batch])
+                    except StoreFailed as error:
+                        await self._recover(batch, error)
+                    else:
+                        self._publish(batch)
+                    if self._log_bytes >= LOG_BYTES_MAX:
+                        await self._move_log()
         finally:
             self._committing = None
+
+    async def _gather(self) -> None:
+        """Let the requests that have come in queue their writes, too: one transaction costs as much as ten."""
+        queued = 0
+        while queued < len(self._queue) < BATCH_MAX:
+            queued = len(self._queue)
+            await asyncio.sleep(0)
+
+    def _take_batch(self) -> Sequence[Write]:
+        count = size_bytes = 0
+        for write in self._queue[:BATCH_MAX]:
+            size_bytes += len(write.change.record.value)
+            if count and size_bytes > BATCH_BYTES_MAX:
+                break
+            count += 1
+        batch, self._queue = self._queue[:count], self._queue[count:]
+        self._last_taken = batch[-1].change.revision
+        return batch
+
+    async def _commit(self, changes: Sequence[Change]) -> None:
+        """Return when the changes are on disk. Raises StoreFailed, and then they may be there, too."""
+        size_bytes = sum(len(change.record.value) for change in changes)
+        self._log_bytes += size_bytes + COMMIT_BYTES
+        with self._failures():
+            if size_bytes > HEAVY_BYTES:
+                await self._on_writer(_insert, self._writer, changes)
+            else:
+                _insert(self._writer, changes)
+            await self._log.wait()
+
+    async def _move_log(self) -> None:
+        """Keep the log short. A disk that is full or away does not harm what is in the log: the next time, then."""
+        self._log_bytes = 0
+        with suppress(StoreFailed):
+            await self._on_writer(_begin_log, self._writer, "PASSIVE")
 
     def _publish(self, batch: Sequence[Write]) -> None:
         changes = [write.change for write in batch]
@@ -317,14 +368,18 @@ class SqliteBackend:
     async def _recover(self, batch: Sequence[Write], error: StoreFailed) -> None:
         """Fail everything under way, and go back to what the file holds.
 
-        An insert can fail after it reached the disk. Such changes are published like any other: their writers
+        A write can fail after it reached the disk. Such changes are published like any other: their writers
         were told that the store failed, which says nothing about the outcome.
         """
         published = self._revision
+        changes: Sequence[Change] = ()
         try:
-            changes = await self._on_writer(self._reopen, published)
+            writer, log, changes = await self._on_writer(self._reopen, published)
         except StoreFailed:
-            changes = ()  # The disk is still away: the next write tries again.
+            pass  # The disk is still away: the next write tries again.
+        else:
+            self._log.close()
+            self._writer, self._log = writer, log
         failed = [*batch, *self._queue]
         self._queue = []
         self._pending.clear()
@@ -349,9 +404,14 @@ class SqliteBackend:
     # Doing, in the threads ----------------------------------------------------------------------
 
     async def _on_writer(self, work: Callable[..., T], *arguments: object) -> T:
-        try:
+        with self._failures():
             return await asyncio.get_running_loop().run_in_executor(self._writer_thread, work, *arguments)
-        except (sqlite3.Error, ValueError) as error:  # ValueError: text that is no UTF-8
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError, ValueError) as error:  # ValueError: text that is no UTF-8
             raise StoreFailed(f"{self._path}: {error}") from error
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -381,14 +441,17 @@ class SqliteBackend:
         async for batch in watcher:
             yield batch
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> tuple[sqlite3.Connection, DataSync]:
+        """A connection that writes, and its log. What an earlier log held is in the table then, and on disk."""
         connection = _connect(self._path)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, SCHEMA_VERSION):
             raise StoreFailed(f"{self._path}: written by another version of the store (format {version})")
         if version == 0:
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        return connection
+        _begin_log(connection, "TRUNCATE")
+        log = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        return connection, data_sync(log, self._writer_thread)
 
     def _load(self) -> None:
         """Read the counter and the index of what is current; the file is gone through once."""
@@ -403,24 +466,26 @@ class SqliteBackend:
             else:
                 self._heads[key] = Head(revision, created)
 
-    def _reopen(self, published: int) -> Sequence[Change]:
-        """A fresh connection after a failure; answer what the file holds beyond what was published."""
+    def _reopen(self, published: int) -> tuple[sqlite3.Connection, DataSync, Sequence[Change]]:
+        """A fresh connection after a failure, and what the file holds beyond what was published."""
         self._writer.close()
-        writer = self._open()
+        writer, log = self._open()
         try:
             changes = _changes(writer, published, sys.maxsize, -1)
         except sqlite3.Error:
             writer.close()  # No write may succeed before what is there is known.
+            log.close()
             raise
-        self._writer = writer
-        return changes
+        return writer, log, changes
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     # Autocommit: each statement is a transaction. Threads are the executors', one per connection.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    # The log is synced after each transaction here, and moved when it is time.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
     return connection
 
 
@@ -432,6 +497,17 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
         raise StoreFailed(f"{path}: in use by another process") from error
     return descriptor
+
+
+def _begin_log(connection: sqlite3.Connection, how: str) -> None:
+    """Move what the log holds into the table, and write its new beginning, which SQLite syncs itself.
+
+    `how` as of wal_checkpoint: PASSIVE where readers may be in the way, TRUNCATE where nothing may be left in it.
+    """
+    busy = connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()[0]
+    if busy and how != "PASSIVE":
+        raise sqlite3.OperationalError("the log is in use")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _insert(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:

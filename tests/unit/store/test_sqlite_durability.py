@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import signal
 import sqlite3
 import sys
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mamekube.store import sqlite
+from mamekube.store import datasync, sqlite
 from mamekube.store.backend import Compacted, StoreFailed
 from mamekube.store.sqlite import SqliteBackend
 
@@ -202,6 +204,85 @@ async def test_no_write_succeeds_before_what_reached_the_disk_is_known(
         (change,) = await anext(batches)
         assert change.key == "/a"
     await backend.create(key="/b", value=b"2")
+    await backend.close()
+
+
+class Disk:
+    """Stands between the store and the file's own `DataSync`."""
+
+    def __init__(self, backend: SqliteBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.ready = asyncio.Event(), asyncio.Event()
+        self.error: OSError | None = None
+        self._real = backend._log
+        monkeypatch.setattr(backend, "_log", self)
+
+    async def wait(self) -> None:
+        self.asked.set()
+        await self.ready.wait()
+        if self.error is not None:
+            raise self.error
+        await self._real.wait()
+
+    def close(self) -> None:
+        self._real.close()
+
+
+async def test_a_write_is_acknowledged_and_seen_once_it_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = SqliteBackend(tmp_path / "store.db")
+    disk = Disk(backend, monkeypatch)
+    async with backend.watch(prefix="/", after=1) as batches:
+        write = asyncio.ensure_future(backend.create(key="/a", value=b"1"))
+        seen = asyncio.ensure_future(anext(batches))
+        await disk.asked.wait()
+        assert await backend.get(key="/a") is None
+        assert not write.done() and not seen.done()
+        disk.ready.set()
+        assert [change.revision for change in await seen] == [await write]
+    await backend.close()
+
+
+async def test_what_the_disk_did_not_take_is_brought_there_before_anything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.db"
+    backend = SqliteBackend(path)
+    disk = Disk(backend, monkeypatch)
+    disk.error = OSError(errno.EIO, "Input/output error")
+    disk.ready.set()
+    async with backend.watch(prefix="/", after=1) as batches:
+        with pytest.raises(StoreFailed, match="Input/output error"):
+            await backend.create(key="/a", value=b"1")
+        (change,) = await anext(batches)
+        assert change.key == "/a"
+    with sqlite3.connect(f"file:{path}?immutable=1", uri=True) as table_alone:
+        assert table_alone.execute("SELECT key FROM history").fetchall() == [("/a",)]
+    table_alone.close()
+    await backend.create(key="/b", value=b"2")
+    await backend.close()
+
+
+@pytest.mark.parametrize("size_bytes", [1_000, sqlite.HEAVY_BYTES + 1])
+async def test_the_log_stays_short(size_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "LOG_BYTES_MAX", 256 << 10)
+    monkeypatch.setattr(sqlite, "BATCH_BYTES_MAX", 128 << 10)
+    backend = SqliteBackend(tmp_path / "store.db")
+    for round_ in range(20):
+        names = [f"/{round_}/{name}" for name in range((128 << 10) // size_bytes)]
+        await asyncio.gather(*(backend.create(key=name, value=b"x" * size_bytes) for name in names))
+    assert os.stat(tmp_path / "store.db-wal").st_size < 3 * sqlite.LOG_BYTES_MAX
+    await backend.close()
+
+
+async def test_without_the_kernels_help_writes_are_as_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasync, "CALLS", {})
+    backend = SqliteBackend(tmp_path / "store.db")
+    assert isinstance(backend._log, datasync.ThreadSync)
+    await asyncio.gather(*(backend.create(key=f"/{n}", value=b"1") for n in range(100)))
+    assert len((await backend.list(prefix="/")).records) == 100
     await backend.close()
 
 
