@@ -5,6 +5,10 @@ import json
 import pytest
 from tests.unit.apiserver_hostile.site import CONFIGMAPS, DEPLOYMENTS, PODS, SECRETS, config_map, deployment
 
+from mamekube.apiserver.formats import codec
+from mamekube.foundation.limits import BODY_DEPTH_MAX, BODY_VALUES_MAX
+from mamekube.objects.status import StatusError
+
 CONTROLLER_REVISIONS = "/apis/apps/v1/namespaces/default/controllerrevisions"
 JSON = "application/json"
 YAML = "application/yaml"
@@ -47,6 +51,36 @@ async def test_json_ten_thousand_levels_deep_is_refused_everywhere(site, method,
     for content_type in (JSON, YAML):
         await site.refused(method, path, b"{" + HEAD + b',"data":' + deep + b"}", content_type=content_type)
         await site.refused(method, path, deep, content_type=content_type)
+
+
+NESTED = {
+    "lists": lambda levels: b"[" * levels + b"]" * levels,
+    "objects": lambda levels: b'{"a":' * levels + b"1" + b"}" * levels,
+    "lists beside many": lambda levels: (
+        b"[" + b"[]," * 6_000 + b"[" * (levels - 1) + b"]" * (levels - 1) + b"]"
+    ),
+}
+
+
+@pytest.mark.parametrize("nest", NESTED.values(), ids=NESTED)
+def test_a_body_is_as_deep_as_it_may_be_and_no_deeper(nest):
+    codec.decode(nest(BODY_DEPTH_MAX), JSON)
+    for levels in (BODY_DEPTH_MAX + 1, 900, 1_100, 6_000):
+        with pytest.raises(StatusError, match="exceeded max depth"):
+            codec.decode(nest(levels), JSON)
+
+
+@pytest.mark.parametrize("levels", [900, 1_020, 1_100, 6_000, 300_000])
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
+def test_brackets_that_are_never_closed_are_refused(opening, levels):
+    with pytest.raises(StatusError) as refused:
+        codec.decode(opening * levels, JSON)
+    assert refused.value.code == 400
+
+
+def test_brackets_inside_of_a_string_are_text():
+    for count in (BODY_DEPTH_MAX + 1, 6_000, BODY_VALUES_MAX + 1):
+        assert codec.decode(b'["' + b"[" * count + b'"]', JSON) == ["[" * count]
 
 
 async def test_half_a_string_of_escapes_is_not_looked_at_again_from_each_of_them(site):

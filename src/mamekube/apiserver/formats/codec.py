@@ -7,7 +7,6 @@ recursive function ever sees what it could not finish.
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Any
 
 import orjson
@@ -36,7 +35,6 @@ DENSE_VALUES = 5_000
 """So many that decoding them at once would hold up everybody else."""
 
 _STRING = re.compile(dense_json.STRING, re.DOTALL)
-_STRING_OR_BRACKET = re.compile(dense_json.STRING + rb"|[\[\]{}]", re.DOTALL)
 
 
 class Undecodable(StatusError):
@@ -79,18 +77,38 @@ def decode(body: bytes, content_type: str) -> Any:
 
 def decode_json(body: bytes) -> Any:
     check_size(body)
-    counted = body.count if len(body) <= HEAVY_BYTES else partial(count, body)
-    brackets = counted(b"{") + counted(b"[")
-    if brackets > BODY_DEPTH_MAX and _depth(body) > BODY_DEPTH_MAX:
-        raise bad_request("json parse error: exceeded max depth")
-    values = brackets + counted(b",")
-    if values > BODY_VALUES_MAX and _values_max(_STRING.sub(b"", body)) > BODY_VALUES_MAX:
+    values = _values_max(body)
+    if values > BODY_VALUES_MAX and _has_too_many(body):
         raise bad_request("json parse error: exceeded max number of values")
     try:
-        return orjson.loads(body) if values <= DENSE_VALUES else dense_json.loads(body)
+        value = orjson.loads(body) if values <= DENSE_VALUES else dense_json.loads(body)
     except ValueError as error:
+        if isinstance(error, dense_json.TooDeep) or str(error).lower().startswith(_ORJSON_TOO_DEEP):
+            raise _too_deep() from None
         why = jsonerrors.explain(body) or str(error)
         raise Undecodable(why, f"couldn't get version/kind; json parse error: {why}") from None
+    if values > BODY_DEPTH_MAX and count(body, b"{[") > BODY_DEPTH_MAX and _is_deep(value):
+        raise _too_deep()
+    return value
+
+
+_ORJSON_TOO_DEEP = ("depth limit exceeded", "recursion limit reached")
+"""By version."""
+
+
+def _too_deep() -> StatusError:
+    return bad_request("json parse error: exceeded max depth")
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether it is deeper than it may be. Not by calls within calls: those have their own limit."""
+    level = [value]
+    for _ in range(BODY_DEPTH_MAX):
+        members = (item.values() if type(item) is dict else item for item in level)
+        level = [member for item in members for member in item if type(member) in (dict, list)]
+        if not level:
+            return False
+    return True
 
 
 def loads(text: bytes) -> Any:
@@ -101,29 +119,28 @@ def loads(text: bytes) -> Any:
 
 
 def _values_max(body: bytes) -> int:
-    return count(body, b"{") + count(body, b"[") + count(body, b",")
+    return count(body, b"{[,")
 
 
-def count(body: bytes, symbol: bytes) -> int:
-    """How often it stands there. A few megabytes are counted a part at a time: others get their turn in between."""
+def _has_too_many(body: bytes) -> bool:
+    """Whether there are more values than there may be, without what looks like it inside of strings."""
+    values = at = 0
+    while values <= BODY_VALUES_MAX:
+        quote = body.find(b'"', at)
+        values += _values_max(body[at : quote if quote >= 0 else len(body)])
+        string = _STRING.match(body, quote) if quote >= 0 else None
+        if string is None:
+            return values > BODY_VALUES_MAX
+        at = string.end()
+    return True
+
+
+def count(body: bytes, symbols: bytes) -> int:
+    """How many of these stand there. A few megabytes are counted a part at a time: others get their turn in between."""
     if len(body) <= HEAVY_BYTES:
-        return body.count(symbol)
-    part = HEAVY_BYTES + len(symbol) - 1
-    return sum(body.count(symbol, at, at + part) for at in range(0, len(body), HEAVY_BYTES))
-
-
-def _depth(body: bytes) -> int:
-    deepest = depth = 0
-    for match in _STRING_OR_BRACKET.finditer(body):
-        symbol = match.group()
-        if symbol in (b"{", b"["):
-            depth += 1
-            if depth > BODY_DEPTH_MAX:
-                return depth
-            deepest = max(deepest, depth)
-        elif symbol in (b"}", b"]"):
-            depth -= 1
-    return deepest
+        return len(body) - len(body.translate(None, symbols))
+    parts = (body[at : at + HEAVY_BYTES] for at in range(0, len(body), HEAVY_BYTES))
+    return sum(len(part) - len(part.translate(None, symbols)) for part in parts)
 
 
 def check_size(body: bytes) -> None:

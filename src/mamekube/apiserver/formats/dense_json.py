@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from mamekube.foundation.limits import BODY_DEPTH_MAX
+
 PIECE_BYTES = 4 * 1024
 """A tenth of a millisecond of decoding at worst."""
 
@@ -35,6 +37,10 @@ _CLOSED_BY = {b"{": b"}", b"[": b"]"}
 
 class Broken(ValueError):
     """The text is no JSON."""
+
+
+class TooDeep(ValueError):
+    """It is deeper than a body may be."""
 
 
 def loads(text: bytes, decode: Callable[[bytes], Any] = orjson.loads) -> Any:
@@ -135,6 +141,8 @@ def _read(root: _Container) -> int:
         if symbol == b",":
             container.comma(at)
         elif symbol in _CLOSED_BY:
+            if len(around) == BODY_DEPTH_MAX:
+                raise TooDeep
             around.append(_Container(text, at, decode))
         elif symbol != _CLOSED_BY[container.bracket]:
             raise Broken("a bracket is closed by another")

@@ -237,19 +237,16 @@ class _Repeating(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        self.repeated: frozenset[str] = frozenset()
+        self.repeated: set[str] = set()
         if len(self) != len(pairs):
             seen: set[str] = set()
-            twice: set[str] = set()
             for key, _ in pairs:
-                (twice if key in seen else seen).add(key)
-            self.repeated = frozenset(twice)
+                (self.repeated if key in seen else seen).add(key)
 
     def update(self, more: _Repeating) -> None:  # type: ignore[override]
         """Go on with the next piece of the same object."""
-        twice = more.repeated.union(self.keys() & more.keys())
-        if twice:
-            self.repeated = self.repeated | twice
+        self.repeated |= more.repeated
+        self.repeated |= self.keys() & more.keys()
         super().update(more)
 
 
@@ -258,6 +255,7 @@ def _with_repeated(body: bytes) -> Any:
 
 
 _LOOSE = (b'" :', b'"\n', b'"\r', b'"\t', b"\\u0022")
+_KEYS_END = b'":'
 _LOOSE_BYTES = max(len(mark) for mark in _LOOSE) - 1
 
 
@@ -267,9 +265,14 @@ def may_repeat_keys(body: bytes, value: Any) -> bool:
     No is certain: every key that is kept has its `":` in both texts, and nothing else in the body can hide one.
     """
     if len(body) <= HEAVY_BYTES:
-        return _is_loose(body) or body.count(b'":') != orjson.dumps(value).count(b'":')
+        return _is_loose(body) or body.count(_KEYS_END) != orjson.dumps(value).count(_KEYS_END)
     parts = (body[at : at + HEAVY_BYTES + _LOOSE_BYTES] for at in range(0, len(body), HEAVY_BYTES))
-    return any(map(_is_loose, parts)) or codec.count(body, b'":') != codec.count(orjson.dumps(value), b'":')
+    return any(map(_is_loose, parts)) or _keys_max(body) != _keys_max(orjson.dumps(value))
+
+
+def _keys_max(text: bytes) -> int:
+    part = HEAVY_BYTES + len(_KEYS_END) - 1
+    return sum(text.count(_KEYS_END, at, at + part) for at in range(0, len(text), HEAVY_BYTES))
 
 
 def _is_loose(text: bytes) -> bool:

@@ -40,6 +40,8 @@ def explain(body: bytes) -> str:
         json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         return _explain(text, error.msg.rstrip(": "), error.pos)
+    except RecursionError:
+        return "exceeded max depth"
     except _Constant as constant:
         name = str(constant)
         return _after_sign(name, 0) if name[0] == "-" else _wrong(name, 0, "looking for beginning of value")

@@ -159,13 +159,15 @@ class Exchange:
             self._waiter = None
 
     def body_arrived(self, data: bytes) -> bool:
-        """Keep a piece of the body. Whether the connection may go on reading."""
+        """Keep a piece of the body. Whether the connection may go on reading.
+
+        After the first pieces it waits to be asked for each, so that other connections get their turn in between.
+        """
         self.received += len(data)
         self._pending += len(data)
         self._parts.append(data)
-        waited_for = self._waiter is not None
         self._wake()
-        return waited_for or self._pending <= BODY_BYTES_PENDING_MAX
+        return self._pending <= BODY_BYTES_PENDING_MAX
 
     def body_ended(self) -> None:
         self.complete = True
