@@ -1,8 +1,8 @@
 """Bad requests, sent again and again, and what other clients notice of them.
 
-Each sort is sent for `SECONDS` by one client (`curl`, in a process of its own), while others get and create config maps.
-All of them rest after an answer. The others' 99th percentile is compared with what it is when that client sends good
-requests.
+Each sort is sent for `SECONDS` by one client (`curl`, in a process of its own), while others get and create config
+maps; all of them rest after an answer. The others' 99th percentile is compared with what it is when that client sends
+good requests.
 """
 
 from __future__ import annotations
