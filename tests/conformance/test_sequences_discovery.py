@@ -134,8 +134,10 @@ def discovery(api):
     before = discovery.in_order()
     yield discovery
     discovery.clear()
-    eventually(lambda: discovery.groups() == before, "what was listed before")
-    assert discovery.in_order() == before
+    # What an earlier test left behind may go meanwhile.
+    eventually(lambda: all(group in before for group in discovery.groups()), "what was listed before")
+    after = discovery.in_order()
+    assert after == [group for group in before if group in after]
 
 
 def test_a_definition_is_listed_in_the_order_of_its_versions_and_goes(discovery, group):

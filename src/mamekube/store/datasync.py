@@ -11,6 +11,7 @@ import asyncio
 import ctypes
 import errno
 import os
+import threading
 from concurrent.futures import Executor
 from typing import Any, NamedTuple, Protocol
 
@@ -84,7 +85,8 @@ class KernelSync:
     def close(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._event)
-        _call(self._calls.destroy, self._context)
+        # The kernel takes thirty milliseconds for it, and nobody needs to wait.
+        threading.Thread(target=_call, args=(self._calls.destroy, self._context), daemon=True).start()
         os.close(self._event)
         os.close(self._descriptor)
 
