@@ -34,7 +34,7 @@ lint:
 
 unit:
 	@echo "== unit, contract, conformance, scenario and client tests"
-	@$(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile
+	@$(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 cluster-test:
 	@echo "== cluster tests: real nodes, real containers, the real kubectl"
