@@ -19,6 +19,7 @@ async def listening(host):
     async def answer(_, writer):
         writer.write(b"hello")
         writer.close()
+        await writer.wait_closed()
 
     async with await asyncio.start_server(answer, host) as server:
         yield server.sockets[0].getsockname()[1]
@@ -35,6 +36,7 @@ async def hear(dialer, host):
         heard = await reader.read()
         link = link_of(writer.get_extra_info("socket"))
         writer.close()
+        await writer.wait_closed()
         return heard, link
 
 
