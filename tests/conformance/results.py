@@ -5,6 +5,7 @@ A run notes the tests that it ran into `build/conformance.json` and leaves what 
 
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,13 @@ class Notes:
         if not self.passed:
             return
         FILE.parent.mkdir(exist_ok=True)
-        noted = {**read(), **self.passed}
-        FILE.write_text(json.dumps(noted, indent=1, sort_keys=True) + "\n")
+        with FILE.open("a+") as file:
+            # Where tests run in several processes, each notes its own.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            noted = {**json.loads(file.read() or "{}"), **self.passed}
+            file.truncate(0)
+            file.write(json.dumps(noted, indent=1, sort_keys=True) + "\n")
 
 
 def read() -> dict[str, bool]:
