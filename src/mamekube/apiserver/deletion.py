@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mamekube.apiserver import races
+from mamekube.apiserver import races, upstreamkeys
 from mamekube.apiserver.admission.chain import Admission
 from mamekube.apiserver.documents import Answer, Collection, Document, Made
 from mamekube.apiserver.listing import list_items
@@ -257,8 +257,7 @@ def _check_preconditions(kind: Kind, old: Object, options: DeleteOptions) -> Non
         if wanted is None or wanted == found:
             continue
         if kind.group_resource in DELETED_BY_THEMSELVES:
-            why = f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
-            raise status.conflict(kind, name_of(old), why)
+            raise status.conflict(kind, name_of(old), upstreamkeys.mismatch(what, wanted, found))
         why = (
             f"the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). "
             f"The object might have been {happened}"

@@ -35,5 +35,10 @@ def precondition_failed(
         kind,
         name,
         f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
-        f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}",
+        f"{mismatch(what, wanted, found)}",
     )
+
+
+def mismatch(what: str, wanted: str, found: str) -> str:
+    """Of a precondition."""
+    return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mamekube.objects.gotext import quoted
+
 REQUIRED = "FieldValueRequired"
 INVALID = "FieldValueInvalid"
 DUPLICATE = "FieldValueDuplicate"
@@ -93,7 +95,7 @@ def internal(field: str, detail: str) -> FieldError:
 def render(value: Any) -> str:
     """A value as upstream prints it in messages: text quoted as Go quotes it, anything else as Go's JSON."""
     if isinstance(value, str):
-        return _quoted(value)
+        return quoted(value)
     return json.dumps(_ordered(value), ensure_ascii=False, separators=(",", ":")).translate(_HTML_SAFE)
 
 
@@ -108,33 +110,6 @@ def _join(text: str, detail: str) -> str:
 
 
 _HTML_SAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
-_ESCAPES = {
-    '"': '\\"',
-    "\\": "\\\\",
-    "\a": "\\a",
-    "\b": "\\b",
-    "\f": "\\f",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\v": "\\v",
-}
-
-
-def _quoted(text: str) -> str:
-    if text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return '"' + "".join(_escaped(character) for character in text) + '"'
-
-
-def _escaped(character: str) -> str:
-    known = _ESCAPES.get(character)
-    if known is not None or character.isprintable():
-        return known or character
-    code = ord(character)
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _ordered(value: Any) -> Any:

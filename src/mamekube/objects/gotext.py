@@ -1,4 +1,4 @@
-"""JSON values as Go prints and names them, and text as it quotes it, which upstream's messages do."""
+"""JSON values as Go prints, names and reads them, and text as it quotes it, which upstream's messages do."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ def kind_name(value: Any) -> str:
     kinds: dict[type, str] = {str: "string", int: "int64", float: "float64", list: "slice", dict: "map"}
     return kinds.get(type(value), "nil")
 
+
+TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+"""What Go reads as true."""
 
 _SHORT = {
     "\a": "\\a",

@@ -301,9 +301,9 @@ class SqliteBackend:
             while self._queue:
                 await self._gather()
                 async with self._writing:
-                    batch = self._take_batch()
+                    batch, size_bytes = self._take_batch()
                     try:
-                        await self._commit([write.change for write in batch])
+                        await self._commit([write.change for write in batch], size_bytes)
                     except StoreFailed as error:
                         await self._recover(batch, error)
                     else:
@@ -320,20 +320,21 @@ class SqliteBackend:
             queued = len(self._queue)
             await asyncio.sleep(0)
 
-    def _take_batch(self) -> Sequence[Write]:
+    def _take_batch(self) -> tuple[Sequence[Write], int]:
+        """What is written next, and the size of its values."""
         count = size_bytes = 0
         for write in self._queue[:BATCH_MAX]:
-            size_bytes += len(write.change.record.value)
-            if count and size_bytes > BATCH_BYTES_MAX:
+            next_bytes = len(write.change.record.value)
+            if count and size_bytes + next_bytes > BATCH_BYTES_MAX:
                 break
             count += 1
+            size_bytes += next_bytes
         batch, self._queue = self._queue[:count], self._queue[count:]
         self._last_taken = batch[-1].change.revision
-        return batch
+        return batch, size_bytes
 
-    async def _commit(self, changes: Sequence[Change]) -> None:
+    async def _commit(self, changes: Sequence[Change], size_bytes: int) -> None:
         """Return when the changes are on disk. Raises StoreFailed, and then they may be there, too."""
-        size_bytes = sum(len(change.record.value) for change in changes)
         self._log_bytes += size_bytes + COMMIT_BYTES
         with self._failures():
             if size_bytes > HEAVY_BYTES:

@@ -142,7 +142,7 @@ async def test_a_page_of_what_is_selected_is_looked_for_in_turns_with_everything
 
 
 def test_nothing_long_that_anybody_may_send_is_remembered():
-    kept = (request._parse_plain_path, negotiation._forms)
+    kept = (request._parse_plain_path, negotiation.forms)
     before = [each.cache_info() for each in kept]
     long = "x" * 10_000
     assert request.parse_request("GET", f"/api/v1/pods/{long}", headers={}).name == long

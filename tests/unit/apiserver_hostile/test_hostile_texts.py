@@ -71,10 +71,10 @@ def test_brackets_and_spaces_in_a_json_path() -> None:
 
 
 def test_a_long_accept_is_not_remembered() -> None:
-    kept = negotiation._object_form.cache_info().currsize
+    kept = negotiation.object_form.cache_info().currsize
     accept = "application/json" + "," * negotiation.ACCEPT_KEPT_MAX
     assert negotiation.object_form(accept, collection=False).media_type == "application/json"
-    assert negotiation._object_form.cache_info().currsize == kept
+    assert negotiation.object_form.cache_info().currsize == kept
 
 
 async def test_a_pod_that_asks_for_too_many_digits_is_refused(site) -> None:

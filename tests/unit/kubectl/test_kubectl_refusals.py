@@ -17,12 +17,6 @@ HEAD = "apiVersion: v1\nkind: ConfigMap\n"
 
 
 @pytest.fixture
-def server():
-    with RecordingServer() as recording:
-        yield recording
-
-
-@pytest.fixture
 def kubectl(server, tmp_path, monkeypatch, capsys):
     """Run a command; its exit code and what it said on standard error."""
     monkeypatch.chdir(tmp_path)

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.unit.kubectl import recording_server
-from tests.unit.kubectl.recording_server import CONFIGMAPS, RecordingServer
+from tests.unit.kubectl.recording_server import CONFIGMAPS
 
 from mamekube.kubectl import main
 from mamekube.kubectl.commands.get import cell_text
@@ -19,12 +19,6 @@ def table(*rows, labels=None):
         "columnDefinitions": [{"name": "Name", "type": "string"}, {"name": "Data", "type": "string"}],
         "rows": [{"cells": list(row), "object": {"metadata": metadata}} for row in rows],
     }
-
-
-@pytest.fixture
-def server():
-    with RecordingServer() as recording:
-        yield recording
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from mamekube.apiserver.formats.codec import JSON, PROTOBUF, YAML
+from mamekube.foundation.remembering import short_texts
 from mamekube.objects.status import StatusError, not_acceptable
 
 META_GROUP = "meta.k8s.io"
@@ -42,13 +42,9 @@ ACCEPT_KEPT_MAX = 1024
 """A longer Accept is read anew each time: anybody may send one, and those that are kept are many."""
 
 
+@short_texts(maxsize=256, characters_max=ACCEPT_KEPT_MAX)
 def forms(accept: str) -> tuple[Form, ...]:
     """Every form that `accept` lists and the server may know, best first. Forms that it cannot write are left out."""
-    return _forms(accept) if len(accept) <= ACCEPT_KEPT_MAX else _forms.__wrapped__(accept)
-
-
-@lru_cache(maxsize=256)
-def _forms(accept: str) -> tuple[Form, ...]:
     if not accept:
         return (PLAIN,)
     found: list[tuple[float, int, int, Form]] = []
@@ -98,8 +94,10 @@ def check_routed(accept: str, produced: Sequence[str]) -> None:
     raise StatusError(406, "NotAcceptable", message, details={})
 
 
-@lru_cache(maxsize=256)
-def _check(accept: str, routed: bool, streamed: bool) -> None:
+@short_texts(maxsize=256, characters_max=ACCEPT_KEPT_MAX)
+def check(accept: str, *, routed: bool, streamed: bool) -> None:
+    """Raises 406 for what is refused before it is known what the answer will be: nothing is to change, then.
+    `routed`: whether it is a kind of upstream's router; `streamed`: whether watches go the same way."""
     if routed:
         check_routed(accept, WATCHED if streamed else OFFERED)
     shapes = [TABLE, PARTIAL, PARTIAL_LIST]
@@ -107,20 +105,9 @@ def _check(accept: str, routed: bool, streamed: bool) -> None:
         raise not_acceptable(OFFERED)
 
 
-def check(accept: str, *, routed: bool, streamed: bool) -> None:
-    """Raises 406 for what is refused before it is known what the answer will be: nothing is to change, then.
-    `routed`: whether it is a kind of upstream's router; `streamed`: whether watches go the same way."""
-    (_check if len(accept) <= ACCEPT_KEPT_MAX else _check.__wrapped__)(accept, routed, streamed)
-
-
+@short_texts(maxsize=256, characters_max=ACCEPT_KEPT_MAX)
 def object_form(accept: str, *, collection: bool, tabular: bool = True) -> Form:
     """The form for an object (or a collection): itself, a Table if it has one, its metadata only. Raises 406."""
-    form = _object_form if len(accept) <= ACCEPT_KEPT_MAX else _object_form.__wrapped__
-    return form(accept, collection, tabular)
-
-
-@lru_cache(maxsize=256)
-def _object_form(accept: str, collection: bool, tabular: bool) -> Form:
     shapes = [TABLE] * tabular + [PARTIAL_LIST if collection else PARTIAL]
     acceptable = [form for form in forms(accept) if form[1:4] == PLAIN[1:4] or _is_meta(form, shapes)]
     if not acceptable:

@@ -21,15 +21,13 @@ from mamekube.foundation import sidetrack
 from mamekube.foundation.clock import Clock
 from mamekube.foundation.limits import HEAVY_BYTES
 from mamekube.kinds.kind import Kind
+from mamekube.objects import gotext
 from mamekube.objects.meta import Object
 from mamekube.objects.status import not_acceptable
 
 GZIP_MIN_BYTES = 128 * 1024
 PRETTY_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 """Clients behind which a person reads: answers are indented for them."""
-
-TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-"""What Go reads as true."""
 
 
 async def body_of(request: Request, answer: Answer | Collection, form: Form, clock: Clock) -> bytes | Pieces:
@@ -167,7 +165,7 @@ def _wants_pretty(request: Request, form: Form) -> bool:
         return True
     pretty = request.first("pretty") if request.query else ""
     if pretty:
-        return pretty in TRUE
+        return pretty in gotext.TRUE
     return request.headers.get("User-Agent", "").startswith(PRETTY_AGENTS)
 
 

@@ -81,7 +81,7 @@ async def of_collection(collection: Collection, *, version: str, include: str, n
 
 def _row(kind: Kind, obj: Object, *, version: str, include: str, now_s: float) -> Object:
     row: Object = {"cells": _cells(kind, obj, now_s)}
-    conditions = kind.row_conditions(obj) if kind.row_conditions is not None else None
+    conditions = _conditions(kind, obj)
     if conditions:
         row["conditions"] = conditions
     row["object"] = _included(obj, include, version)
@@ -130,6 +130,10 @@ def _cells(kind: Kind, obj: Object, now_s: float) -> Sequence[Any]:
     return cells.name_and_created(obj, now_s)
 
 
+def _conditions(kind: Kind, obj: Object) -> Sequence[Object]:
+    return kind.row_conditions(obj) if kind.row_conditions is not None else ()
+
+
 def _included(obj: Object, include: str, version: str) -> Object | None:
     if include == "None":
         return None
@@ -162,7 +166,7 @@ def _seed(kind: Kind, item: Document) -> _Seed:
         made = encode(_cells(kind, obj, LATER))
     except TypeError:
         made = b""
-    conditions = kind.row_conditions(obj) if kind.row_conditions is not None else None
+    conditions = _conditions(kind, obj)
     rest = b',"conditions":%b' % encode(conditions) if conditions else b""
     return _Seed(kind, made, item.metadata_span(obj), rest)
 

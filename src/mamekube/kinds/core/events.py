@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from mamekube.kinds import cells
@@ -22,7 +23,7 @@ COLUMNS = (
     Column(name="Message", field="core.v1.Event.message"),
     Column(name="First Seen", field="core.v1.Event.firstTimestamp", priority=1),
     Column(name="Count", field="core.v1.Event.count", priority=1),
-    Column(name="Name", field="meta.v1.ObjectMeta.name", format="name", priority=1),
+    replace(cells.NAME, priority=1),
 )
 
 

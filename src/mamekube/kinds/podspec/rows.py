@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mamekube.kinds import cells
 from mamekube.kinds.kind import Column
 from mamekube.objects.ages import since
 from mamekube.objects.meta import Object
@@ -12,7 +13,7 @@ NONE = "<none>"
 NODE_LOST = "NodeLost"
 
 COLUMNS = (
-    Column(name="Name", format="name", field="meta.v1.ObjectMeta.name"),
+    cells.NAME,
     Column(name="Ready", description="The aggregate readiness state of this pod for accepting traffic."),
     Column(name="Status", description="The aggregate status of the containers in this pod."),
     Column(
@@ -20,7 +21,7 @@ COLUMNS = (
         description="The number of times the containers in this pod have been restarted and when the last "
         "container in this pod has restarted.",
     ),
-    Column(name="Age", field="meta.v1.ObjectMeta.creationTimestamp"),
+    cells.AGE,
     Column(name="IP", field="core.v1.PodStatus.podIP", priority=1),
     Column(name="Node", field="core.v1.PodSpec.nodeName", priority=1),
     Column(name="Nominated Node", field="core.v1.PodStatus.nominatedNodeName", priority=1),

@@ -31,6 +31,7 @@ from mamekube.objects.cel.values import (
     checked_timestamp,
     type_name,
 )
+from mamekube.objects.gotext import TRUE
 
 
 def through(*values: Any) -> int:
@@ -154,7 +155,7 @@ def text_to_double(text: str) -> float:
 
 @declare("bool", "string", "bool")
 def text_to_bool(text: str) -> bool:
-    if text in ("1", "t", "T", "true", "TRUE", "True"):
+    if text in TRUE:
         return True
     if text in ("0", "f", "F", "false", "FALSE", "False"):
         return False
